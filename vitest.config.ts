@@ -1,0 +1,26 @@
+import { readdirSync, existsSync } from 'node:fs'
+import { defineConfig } from 'vitest/config'
+
+// Tests run from source: the `source` condition of each package's exports points at src/.
+const conditions = ['source', 'module', 'node', 'development|production']
+const dirs = ['packages', 'packages/adapters', 'examples']
+  .flatMap((parent) => readdirSync(parent).map((name) => `${parent}/${name}`))
+  .filter((dir) => existsSync(`${dir}/test`))
+
+export default defineConfig({
+  ssr: { resolve: { conditions } },
+  resolve: { conditions },
+  test: {
+    testTimeout: 30_000,
+    projects: dirs.map((dir) => ({
+      extends: true as const,
+      test: {
+        name: dir.replace('packages/', ''),
+        root: dir,
+        include: ['test/**/*.test.ts'],
+        // Children that tests start (the CLI, stdio tools) run from source too.
+        execArgv: ['--conditions=source'],
+      },
+    })),
+  },
+})
