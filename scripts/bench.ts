@@ -31,12 +31,16 @@ if (!name || !names.includes(name)) {
 const { bench } = (await import(new URL(`${name}.ts`, dir).href)) as { bench: Bench }
 const rows: BenchRow[] = []
 const digits = (n: number) => (Number.isInteger(n) ? String(n) : n.toPrecision(4))
-console.log(`# bench ${name} · node ${process.version} · ${availableParallelism()} cores · ${new Date().toISOString().slice(0, 10)}`)
+console.log(
+  `# bench ${name} · node ${process.version} · ${availableParallelism()} cores · ${new Date().toISOString().slice(0, 10)}`,
+)
 await bench((row) => {
   const ratio = row.ratio ?? (row.peerValue ? row.value / row.peerValue : undefined)
   rows.push({ ...row, ...(ratio === undefined ? {} : { ratio }) })
   const peer = row.peer ? `  ${row.peer}: ${digits(row.peerValue ?? NaN)} ${row.unit}  ratio ${digits(ratio ?? NaN)}` : ''
-  console.log(`${row.name.padEnd(44)} ${digits(row.value).padStart(10)} ${row.unit.padEnd(10)}${peer}${row.note ? `  (${row.note})` : ''}`)
+  console.log(
+    `${row.name.padEnd(44)} ${digits(row.value).padStart(10)} ${row.unit.padEnd(10)}${peer}${row.note ? `  (${row.note})` : ''}`,
+  )
 }, args)
 if (jsonFile) writeFileSync(jsonFile, `${JSON.stringify({ bench: name, node: process.version, rows }, null, 2)}\n`)
 process.exit(0)

@@ -1,0 +1,70 @@
+import type { BundleManifest } from './artifacts.ts'
+import type { Money } from './money.ts'
+import type { CheckClass } from './messages.ts'
+
+/** The picture that is ordered. Sizes in pixels of the delivered file. */
+export interface OutputSpec {
+  readonly format: 'PNG' | 'OPEN_EXR' | 'OPEN_EXR_MULTILAYER' | 'JPEG' | 'TIFF' | 'WEBP'
+  readonly width: number
+  readonly height: number
+  readonly colorMode: 'BW' | 'RGB' | 'RGBA'
+  /** Bits a channel: 8, 16 (half for EXR) or 32. */
+  readonly bitDepth: 8 | 16 | 32
+  /** Passes beside the beauty, as the renderer names them. */
+  readonly passes?: readonly string[]
+}
+
+/** What is rendered with what: everything that a farm and a checker must agree on. Its hash is the terms' specHash. */
+export interface RenderSpec {
+  readonly software: 'blender' | (string & {})
+  /** Version that wrote the file, such as `3.4`; farms choose the fitting build. */
+  readonly softwareVersion: string
+  readonly engine: 'CYCLES' | 'BLENDER_EEVEE' | 'BLENDER_EEVEE_NEXT' | 'BLENDER_WORKBENCH' | (string & {})
+  readonly scene: string
+  readonly viewLayers: readonly string[]
+  readonly camera: string
+  /** Samples a pixel (the most, when adaptive). */
+  readonly samples: number
+  readonly adaptive: boolean
+  readonly denoise: boolean
+  readonly seed: number
+  readonly animatedSeed: boolean
+  readonly output: OutputSpec
+  readonly checkClass: CheckClass
+  /** Black and repeated frames that the creator says are meant. */
+  readonly legitBlackFrames?: readonly number[]
+  readonly legitStatic?: boolean
+  readonly ext?: Readonly<Record<string, unknown>>
+}
+
+/** Why each frame costs what: relative work of each frame with a band, from probes. Work 1 = one reference second. */
+export interface Estimate {
+  /** One number a frame, in the order of the job's frames; reference seconds. */
+  readonly work: readonly number[]
+  /** The band: true work lies within [low, high] x work for at least 90 % of frames. */
+  readonly low: number
+  readonly high: number
+  /** Memory class of each frame, an index into `classes`; one class when left out. */
+  readonly classes: readonly { readonly id: string; readonly memoryMiB: number }[]
+  readonly classOf?: readonly number[]
+  /** What it rests on, in words: probes made, frames, settings. */
+  readonly basis: readonly string[]
+  /** What the probes cost. */
+  readonly probeMs: number
+}
+
+/** One creator's order. */
+export interface JobSpec {
+  readonly name: string
+  readonly frames: string
+  readonly bundle: BundleManifest
+  readonly render: RenderSpec
+  readonly deadlineAtMs: number
+  readonly budget: Money
+  readonly goal: 'cheapest' | 'fastest' | { readonly hourValue: Money }
+  /** Human lanes (desktop, manual) are used only when this is true. */
+  readonly allowHumanLanes?: boolean
+  readonly maxFarms?: number
+  readonly priority?: number
+  readonly ext?: Readonly<Record<string, unknown>>
+}
