@@ -42,7 +42,7 @@ export function formatFrames(list: readonly number[]): string {
   for (let i = 0; i < frames.length;) {
     const step = (frames[i + 1] ?? Infinity) - frames[i]!
     let j = i + 1
-    while (j < frames.length && frames[j]! - frames[j - 1]! === step) j++
+    while (j < frames.length && step === frames[j]! - frames[j - 1]!) j++
     if (j - i >= 3 || (j - i === 2 && step === 1)) {
       parts.push(`${frames[i]}-${frames[j - 1]}${step === 1 ? '' : `:${step}`}`)
       i = j

@@ -1,0 +1,2 @@
+export { folderArtifacts } from './folder.ts'
+export { memoryArtifacts } from './memory.ts'

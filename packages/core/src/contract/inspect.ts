@@ -1,0 +1,39 @@
+import type { Artifacts, BundleManifest } from './artifacts.ts'
+import type { CallContext } from './context.ts'
+import type { RenderSpec } from './job.ts'
+
+/** What the creator may change of what the file says. */
+export interface InspectOptions {
+  readonly scene?: string
+  readonly camera?: string
+  readonly samples?: number
+  readonly format?: RenderSpec['output']['format']
+}
+
+/** What a scene file orders, and what a render wrangler would say about it. */
+export interface Inspection {
+  readonly path: string
+  readonly bytes: number
+  /** Frame range of the file's scene, as an expression. */
+  readonly frames: string
+  readonly framesPerSecond: number
+  readonly spec: RenderSpec
+  /** Files beside the scene, with those that are missing marked. */
+  readonly external: readonly {
+    readonly kind: string
+    readonly path: string
+    readonly bytes?: number
+    readonly missing: boolean
+  }[]
+  readonly memoryMiB: number
+  readonly warnings: readonly { readonly code: string; readonly message: string }[]
+  readonly ext?: Readonly<Record<string, unknown>>
+}
+
+/** Reads scenes of one software. Runs nothing of the scene outside its sandbox. */
+export interface Inspector {
+  /** @throws scene-missing, scene-invalid, scene-too-new, software-missing, sandbox-missing */
+  inspect(scene: string, options: InspectOptions, ctx: CallContext): Promise<Inspection>
+  /** Puts the scene and every file it needs among the artifacts. @throws asset-missing with details.files */
+  bundle(inspection: Inspection, files: Artifacts, ctx: CallContext): Promise<BundleManifest>
+}
