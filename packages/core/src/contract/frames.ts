@@ -16,8 +16,9 @@ export function parseFrames(expression: string): number[] {
   for (const element of expression.split(',')) {
     const match = ELEMENT.exec(element)
     if (!match) throw invalid('frames', 'a frame range such as 1-240, 1-10:2 or 1,4,7-9', element)
-    const start = Number(match[1])
-    const end = match[2] === undefined ? start : Number(match[2])
+    // + 0 turns -0, which prints and compares differently, into 0.
+    const start = Number(match[1]) + 0
+    const end = match[2] === undefined ? start : Number(match[2]) + 0
     const step = match[3] === undefined ? 1 : Number(match[3])
     if (![start, end, step].every((n) => Number.isSafeInteger(n) && Math.abs(n) <= 2 ** 31))
       throw invalid('frames', 'whole numbers within 32 bits', element)
