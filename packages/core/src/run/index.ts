@@ -1,0 +1,2 @@
+export type * from './types.ts'
+export type { JobProofs, LeaseCase } from './proofs.ts'
