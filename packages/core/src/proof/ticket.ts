@@ -1,0 +1,61 @@
+import { PictorError } from '../contract/error.ts'
+import type { Address, LeaseTicket } from '../contract/messages.ts'
+import { leaseLeaf } from './lease.ts'
+import { leaseSetDigest } from './digests.ts'
+import { verifyProof } from './merkle.ts'
+import { requireSigner, verifyReady } from './sign.ts'
+import { ZERO_ADDRESS, jobIdOf } from './terms.ts'
+import { badSignature } from './signature.ts'
+
+function refuse(path: string, expected: string, found: unknown): PictorError {
+  return new PictorError('farm-refused', `ticket.${path}: expected ${expected}, found ${String(found)}`, {
+    details: { path: `ticket.${path}`, reason: 'lease' },
+  })
+}
+
+/**
+ * What a farm or a checker makes sure of before it works for a lease: the lease is meant for `farmAddress`, lies in the set that the leaseKey signed (set 0 was
+ * signed by opening the job), is within the terms, can still be committed in time, and the quorum of the job's checkers is ready for exactly this set.
+ * `checkers` are the drawn ones where the terms leave the choice to the registry.
+ * @throws signature-invalid when a signature or proof does not hold, farm-refused when the lease itself does not, invalid-input on malformed fields
+ */
+export function verifyLeaseTicket(
+  ticket: LeaseTicket,
+  farmAddress: Address,
+  nowMs: number,
+  checkers: readonly Address[] = ticket.terms.checkers,
+): void {
+  const { domain, terms, job, lease, set } = ticket
+  const leaf = leaseLeaf(lease)
+  const expectedJob = jobIdOf(domain, terms.creator, terms.runId)
+  if (job !== expectedJob) throw refuse('job', `${expectedJob} by domain and terms`, job)
+  if (set.job !== job) throw refuse('set.job', job, set.job)
+  if (lease.farm !== farmAddress) throw refuse('lease.farm', farmAddress, lease.farm)
+  if (lease.payTo === ZERO_ADDRESS) throw refuse('lease.payTo', 'an account', lease.payTo)
+  if (lease.price > terms.frameCap * BigInt(lease.frames.length))
+    throw refuse('lease.price', `at most ${terms.frameCap} a frame`, lease.price)
+  if (lease.price > terms.farmBudget) throw refuse('lease.price', `at most the farm budget ${terms.farmBudget}`, lease.price)
+  if (lease.commitByS > terms.deadlineAtS)
+    throw refuse('lease.commitByS', `at most the deadline ${terms.deadlineAtS}`, lease.commitByS)
+  if (lease.commitByS * 1000 <= nowMs) throw refuse('lease.commitByS', `a time after ${Math.ceil(nowMs / 1000)}`, lease.commitByS)
+  if (!verifyProof(set.setRoot, leaf, ticket.proof)) throw badSignature('ticket.proof', 'the lease does not lie in this set')
+  if (set.seq > 0 || set.signature)
+    requireSigner(leaseSetDigest(domain, set), set.signature ?? '0x', terms.leaseKey, 'ticket.set.signature')
+  requireReadyQuorum(ticket, checkers)
+}
+
+function requireReadyQuorum({ domain, terms, job, set, ready }: LeaseTicket, checkers: readonly Address[]): void {
+  const quorum = terms.quorum
+  if (!(quorum >= 1 && 2 * quorum > checkers.length)) throw refuse('terms.quorum', `more than half of ${checkers.length}`, quorum)
+  const seen = new Set<Address>()
+  for (const [i, one] of ready.entries()) {
+    const path = `ticket.ready[${i}]`
+    const fits = one.job === job && one.seq === set.seq && one.setRoot === set.setRoot && one.bundleRoot === terms.bundleRoot
+    if (!fits) throw badSignature(path, 'it speaks of another job, set or bundle')
+    if (!checkers.includes(one.checker)) throw badSignature(`${path}.checker`, `${one.checker} is no checker of this job`)
+    if (seen.has(one.checker)) throw badSignature(`${path}.checker`, `${one.checker} is ready twice`)
+    verifyReady(domain, one, path)
+    seen.add(one.checker)
+  }
+  if (seen.size < quorum) throw badSignature('ticket.ready', `expected ${quorum} checkers to be ready, found ${seen.size}`)
+}
