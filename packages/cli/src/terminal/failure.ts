@@ -43,8 +43,18 @@ const HINTS: Partial<Record<PictorErrorCode, string>> = {
 export function failureOf(error: unknown): Failure {
   if (isPictorError(error)) {
     const hint = error.details.hint ?? HINTS[error.code]
-    return { code: error.code, message: error.message, ...(hint ? { hint } : {}), details: error.details, exit: EXIT_OF[error.code] ?? EXIT.failed }
+    return {
+      code: error.code,
+      message: error.message,
+      ...(hint ? { hint } : {}),
+      details: error.details,
+      exit: EXIT_OF[error.code] ?? EXIT.failed,
+    }
   }
   const code = (error as { code?: unknown } | null)?.code
-  return { code: typeof code === 'string' ? code : 'internal', message: error instanceof Error ? error.message : String(error), exit: EXIT.failed }
+  return {
+    code: typeof code === 'string' ? code : 'internal',
+    message: error instanceof Error ? error.message : String(error),
+    exit: EXIT.failed,
+  }
 }

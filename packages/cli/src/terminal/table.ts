@@ -7,7 +7,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     const space = ' '.repeat(Math.max(0, widths[column]! - visible(cell)))
     return right[column] ? space + cell : cell + space
   }
-  const print = (cells: readonly string[]) => `  ${head.map((_, column) => pad(cells[column] ?? '', column)).join('  ').trimEnd()}`
+  const print = (cells: readonly string[]) =>
+    `  ${head
+      .map((_, column) => pad(cells[column] ?? '', column))
+      .join('  ')
+      .trimEnd()}`
   return [print(lines[0]!), `  ${widths.map((width) => '─'.repeat(width)).join('  ')}`, ...lines.slice(1).map(print)].join('\n')
 }
 

@@ -36,7 +36,9 @@ export function routeOffer(quote: Quote, offer: Offer, known: FarmKnowledge): Ro
     hoursPerWork: offer.msPerWork.map((ms) => (ms === null ? null : (known.msPerWork ?? ms) / HOUR_MS)),
     price: {
       perNodeH: Number(price.perHostHour) / unit,
-      ...(price.tiers ? { tiers: price.tiers.map((tier) => ({ fromNodeH: tier.fromHostMs / HOUR_MS, factor: tier.perMille / 1000 })) } : {}),
+      ...(price.tiers
+        ? { tiers: price.tiers.map((tier) => ({ fromNodeH: tier.fromHostMs / HOUR_MS, factor: tier.perMille / 1000 })) }
+        : {}),
       stepH: price.stepMs / HOUR_MS,
       minCharge: Number(price.minCharge) / unit,
       fixed: Number(price.fixed) / unit,
