@@ -1,2 +1,3 @@
+export { deliverToFolder, frameFileName, type Delivery } from './deliver.ts'
 export { folderArtifacts } from './folder.ts'
 export { memoryArtifacts } from './memory.ts'

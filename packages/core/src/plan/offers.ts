@@ -15,9 +15,9 @@ export interface FarmKnowledge {
   readonly quarantined?: boolean
 }
 
-/** Name of an offer inside one problem: farm and tier together are unique. */
-export function offerId(farm: string, tier: string): string {
-  return `${farm}/${tier}`
+/** Name of an offer inside one problem: farm and offer together are unique. */
+export function offerId(farm: string, offer: string): string {
+  return `${farm}/${offer}`
 }
 
 /** One offer of a quote as the router sees it: the same figures in hours and currency units. One to one; {@link Offer} stays the truth for bills. */
@@ -25,7 +25,7 @@ export function routeOffer(quote: Quote, offer: Offer, known: FarmKnowledge): Ro
   const unit = 10 ** decimalsOf(quote.currency)
   const { price } = offer
   return {
-    id: offerId(quote.farm, offer.tier),
+    id: offerId(quote.farm, offer.id),
     farm: quote.farm,
     nodes: offer.hosts,
     readyH: offer.readyMs / HOUR_MS,

@@ -1,0 +1,66 @@
+import type { Estimate, JobSpec } from '../contract/job.ts'
+import type { Bytes32 } from '../contract/messages.ts'
+import type { Money } from '../contract/money.ts'
+import type { Decline, Quote } from '../contract/quote.ts'
+import type { FarmParty } from '../run/index.ts'
+
+/** One farm's share of a plan under one offer. */
+export interface PlannedRoute {
+  readonly farm: string
+  /** Id of the offer in the farm's quote. */
+  readonly offer: string
+  readonly hosts: number
+  /** Frame range expression. */
+  readonly frames: string
+  readonly frameCount: number
+  /** In the smallest unit of the plan's currency, rounded up. */
+  readonly cost: bigint
+  readonly finishMs: number
+}
+
+/** A way to render the whole job, with its proof of how good it is. Plain data: it can be kept, sent and submitted later, until its quotes expire. */
+export interface Plan {
+  readonly contract: 0
+  readonly kind: 'plan'
+  /** The run that submitting it starts: the same plan twice is the same run. */
+  readonly run: Bytes32
+  readonly label: 'cheapest' | 'fastest' | 'balanced'
+  readonly createdAtMs: number
+  readonly validUntilAtMs: number
+  readonly spec: JobSpec
+  readonly frameCount: number
+  readonly routes: readonly PlannedRoute[]
+  /** What the farms earn when every frame is accepted. */
+  readonly cost: Money
+  /** Certified: no plan that meets the same deadline costs less, by these quotes and estimates. */
+  readonly lowerBound: Money
+  /** Expected finish, milliseconds after `createdAtMs`. */
+  readonly finishMs: number
+  /** Chance to meet the deadline under the estimate's band, 0..1. */
+  readonly hitProbability: number
+  /** Fee for checking one frame, all checkers together. */
+  readonly checkFee: bigint
+  readonly checkCost: Money
+  /** Frames drawn for a render comparison, in thousandths, and the chance that a farm which spoils a tenth of its frames escapes. */
+  readonly samplingPerMille: number
+  readonly escapeProbability: number
+  readonly estimate: Estimate
+  /** With measured speeds written in. */
+  readonly quotes: readonly Quote[]
+  readonly declines: readonly Decline[]
+  readonly parties: Readonly<Record<string, FarmParty>>
+}
+
+/** A point of the cost/time frontier. Cost in whole currency units. */
+export interface PlanPoint {
+  readonly finishMs: number
+  readonly cost: number
+  readonly boundCost: number
+}
+
+/** What a creator chooses from. */
+export interface PlanSet {
+  readonly cheapest: Plan
+  readonly fastest: Plan
+  readonly frontier: readonly PlanPoint[]
+}

@@ -1,0 +1,82 @@
+import { canonicalJson } from '../contract/codec.ts'
+import { PictorError } from '../contract/error.ts'
+import type { Address, Bytes32, Lease, Terms } from '../contract/messages.ts'
+import { formatMoney } from '../contract/money.ts'
+import { leastFrameCap } from '../job/split.ts'
+import { keccak256, specHashOf } from '../proof/index.ts'
+import type { Plan } from './plan.ts'
+
+/** Who takes part in a job beside its farms, and the ledger's times. Seconds. */
+export interface TermsParties {
+  readonly creator: Address
+  readonly leaseKey: Address
+  readonly checkers: readonly Address[]
+  readonly quorum: number
+  readonly arbiter: Address
+  readonly platform: Address
+  readonly platformFeeBps: number
+  readonly token: Address
+  /** How long a batch waits for disputes; 0 is for development. */
+  readonly disputeWindowS: number
+  readonly recordMode?: 'full' | 'root'
+}
+
+/** Gaps between the times of a job, in seconds: long enough for a transaction under congestion, short enough that money is not kept. */
+const ATTEST_S = 3600
+const CLAIM_S = 3600
+const REFUND_S = 3600
+const RESOLVE_S = 72 * 3600
+
+/** Up to this many frames every frame's record is in the chain's events (facts: 1,523 gas a frame); above, only roots. */
+const FULL_RECORDS = 10_000
+
+/**
+ * The terms of a plan. The whole budget is locked, split into what farms and what checkers may earn: headroom for frames that must be rendered again; what is
+ * not earned comes back. `frameCap` is twice the plan's dearest frame, so that a re-lease at a dearer farm stays legal and a slip of a price does not.
+ * @throws budget-too-small when the budget does not hold the plan and its checks
+ */
+export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsParties): Terms {
+  const fee = plan.checkFee
+  const checks = fee * BigInt(plan.frameCount)
+  const budget = plan.spec.budget.amount
+  if (plan.cost.amount + checks > budget)
+    throw new PictorError('budget-too-small', `the plan costs ${formatMoney({ ...plan.cost, amount: plan.cost.amount + checks })} with its checks, the budget is ${formatMoney(plan.spec.budget)}`, {
+      details: { cheapest: (plan.cost.amount + checks).toString() },
+    })
+  // Spare money goes to farms and checkers in the proportion of the plan.
+  const spare = budget - plan.cost.amount - checks
+  const checkSpare = plan.cost.amount + checks === 0n ? 0n : (spare * checks) / (plan.cost.amount + checks)
+  const deadlineAtS = Math.ceil(plan.spec.deadlineAtMs / 1000)
+  const cap = leastFrameCap(leases) * 2n
+  return {
+    creator: parties.creator,
+    runId: plan.run,
+    token: parties.token,
+    farmBudget: plan.cost.amount + spare - checkSpare,
+    checkBudget: checks + checkSpare,
+    frameCap: cap > 0n ? cap : 1n,
+    checkFee: fee,
+    specHash: specHashOf(plan.spec.render),
+    bundleRoot: plan.spec.bundle.root,
+    quoteHash: quoteHashOfPlan(plan),
+    checkers: [...parties.checkers].sort(),
+    registryDraw: 0,
+    quorum: parties.quorum,
+    arbiter: parties.arbiter,
+    leaseKey: parties.leaseKey,
+    platform: parties.platform,
+    platformFeeBps: parties.platformFeeBps,
+    recordMode: parties.recordMode ?? (plan.frameCount <= FULL_RECORDS ? 'full' : 'root'),
+    deadlineAtS,
+    attestByS: deadlineAtS + ATTEST_S,
+    claimTimeS: CLAIM_S,
+    refundAfterS: deadlineAtS + ATTEST_S + CLAIM_S + REFUND_S,
+    disputeWindowS: parties.disputeWindowS,
+    resolveByS: RESOLVE_S,
+  }
+}
+
+/** What the terms commit to of estimate, quotes and plan: anyone who holds the plan can recompute it. */
+export function quoteHashOfPlan(plan: Plan): Bytes32 {
+  return keccak256(new TextEncoder().encode(canonicalJson({ estimate: plan.estimate, quotes: plan.quotes, routes: plan.routes })))
+}
