@@ -1,1 +1,5 @@
-export {}
+export { virtualClock, type VirtualClock } from './clock.ts'
+export { simulatedFarm, simulatedContent, simulatedQuote } from './farm.ts'
+export type { FarmFaults, FarmKey, SimulatedFarm, SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
+export { simulatedAddress, signedFarmKey, simulatedFarmKey, simulatedSigner } from './keys.ts'
+export { hashUnit, seededRandom, type Random } from './random.ts'

@@ -1,0 +1,54 @@
+import type { Clock } from '../contract/context.ts'
+import { timerHeap } from '../run/timer-heap.ts'
+
+/** A clock that stands still until it is told to move: simulated weeks take seconds, and the same program makes the same steps. */
+export interface VirtualClock extends Clock {
+  /** Moves from sleeper to sleeper until `until` says stop or nobody sleeps. Returns whether `until` was reached. */
+  run(until: () => boolean, limits?: { readonly untilMs?: number; readonly maxSteps?: number }): Promise<boolean>
+  /** Jumps without waking sleepers in between, as a wrongly set clock does. */
+  jump(ms: number): void
+  readonly sleepers: number
+}
+
+/**
+ * Starts at `startMs`. Between two sleepers all pending promises settle, because a turn of the event loop passes; so whatever happens depends only on the order of
+ * sleepers, which is their wake time and then the order in which they went to sleep.
+ */
+export function virtualClock(startMs = 1_800_000_000_000): VirtualClock {
+  const timers = timerHeap<() => void>()
+  let now = startMs
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+  return {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason)
+        const cancel = timers.add(now + Math.max(0, ms), () => {
+          signal?.removeEventListener('abort', stopped)
+          resolve()
+        })
+        signal?.addEventListener('abort', stopped, { once: true })
+        function stopped(): void {
+          cancel()
+          reject(signal!.reason)
+        }
+      }),
+    async run(until, limits = {}) {
+      await turn()
+      for (let step = 0; !until(); step++) {
+        const next = timers.nextAtMs()
+        if (next === undefined || next > (limits.untilMs ?? Infinity) || step >= (limits.maxSteps ?? Infinity)) return false
+        now = Math.max(now, next)
+        for (let due = timers.takeDue(now); due; due = timers.takeDue(now)) due()
+        await turn()
+      }
+      return true
+    },
+    jump(ms) {
+      now += ms
+    },
+    get sleepers() {
+      return timers.size
+    },
+  }
+}
