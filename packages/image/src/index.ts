@@ -1,1 +1,22 @@
-export {}
+export { decodeImage, readImageInfo } from './decode.ts'
+export { ImageError, isImageError, type ImageErrorCode, type ImageErrorWhere } from './error.ts'
+export { pixelHash } from './hash.ts'
+export { encodePng, type EncodePngOptions } from './png/encode.ts'
+export { scanImage } from './scan.ts'
+export { sniffFormat } from './sniff.ts'
+export type { ImageStats, PartStats, PlaneStats } from './stats/types.ts'
+export type {
+  Box,
+  ChannelInfo,
+  ColorSpaceTags,
+  ColorType,
+  DecodeLimits,
+  ImageFile,
+  ImageFormat,
+  ImageInfo,
+  ImagePart,
+  ImageWarning,
+  PartInfo,
+  PixelType,
+  Plane,
+} from './types.ts'

@@ -1,0 +1,148 @@
+import { HALF_INFINITY, numberToHalf } from '../half.ts'
+import type { PixelType } from '../types.ts'
+import type { RowPlane } from './accumulate.ts'
+
+/** Side of the squares of {@link PartStats.zeroTiles}, pixels. */
+export const TILE = 64
+
+/** Counts black and magenta pixels of rows of a colour picture. */
+export interface PixelCounter {
+  readonly black: number
+  readonly magenta: number
+  add(colors: readonly RowPlane[]): void
+}
+
+/** Starts counting; `type` is that of all colour planes, `linear` whether they are EXR. */
+export function createPixelCounter(type: PixelType): PixelCounter {
+  const counts = { black: 0, magenta: 0 }
+  const classify = type === 'float' || type === 'uint32' ? classifyNumbers : createIntegerClassifier(type)
+  return {
+    get black() {
+      return counts.black
+    },
+    get magenta() {
+      return counts.magenta
+    },
+    add: ([r, g = r, b = r]) => classify(r!, g!, b!, counts),
+  }
+}
+
+type Counts = { black: number; magenta: number }
+type Classifier = (r: RowPlane, g: RowPlane, b: RowPlane, counts: Counts) => void
+
+/** EXR thresholds on linear floats. Written so that NaN is neither black nor magenta. */
+function classifyNumbers(r: RowPlane, g: RowPlane, b: RowPlane, counts: Counts): void {
+  for (let i = 0; i < r.count; i++) {
+    const red = r.samples[r.at + i * r.stride]!
+    const green = g.samples[g.at + i * g.stride]!
+    const blue = b.samples[b.at + i * b.stride]!
+    if (Math.abs(red) < 1e-3 && Math.abs(green) < 1e-3 && Math.abs(blue) < 1e-3) counts.black++
+    else if (green < 0.05 && red > 0.7 && blue > 0.7) counts.magenta++
+  }
+}
+
+/** The same comparisons on stored integers; halves are compared by their bits, which order like the numbers. */
+function createIntegerClassifier(type: PixelType): Classifier {
+  const half = type === 'half'
+  const scale = type === 'uint16' ? 65535 : 255
+  const sign = half ? 0x8000 : 0
+  const magnitude = half ? 0x7fff : 0xffff
+  const blackEnd = half ? numberToHalf(1e-3) : Math.floor(scale / 255) + 1
+  const lowEnd = half ? numberToHalf(0.05) : Math.ceil(0.12 * scale)
+  const high = half ? numberToHalf(0.7) : Math.floor(0.7 * scale)
+  const top = half ? HALF_INFINITY : 0xffff
+  return (r, g, b, counts) => {
+    const [rs, gs, bs] = [r.samples as Uint16Array, g.samples as Uint16Array, b.samples as Uint16Array]
+    const stride = r.stride
+    let black = 0
+    let magenta = 0
+    let [ri, gi, bi] = [r.at, g.at, b.at]
+    for (let i = 0; i < r.count; i++, ri += stride, gi += stride, bi += stride) {
+      const green = gs[gi]!
+      // Most pixels have some green: one comparison settles them.
+      if (green >= lowEnd && (green & sign) === 0) continue
+      const red = rs[ri]!
+      const blue = bs[bi]!
+      if ((green & magnitude) < blackEnd && (red & magnitude) < blackEnd && (blue & magnitude) < blackEnd) black++
+      else if (red > high && red <= top && blue > high && blue <= top && (green & magnitude) <= top) magenta++
+    }
+    counts.black += black
+    counts.magenta += magenta
+  }
+}
+
+/** Follows rows and squares of equal or zero colours. */
+export interface RowWatcher {
+  add(colors: readonly RowPlane[]): void
+  finish(): {
+    constantRows: number
+    zeroRows: number
+    zeroTiles: number
+    tiles: number
+    unfinishedRows: { top: number; bottom: number }
+  }
+}
+
+/** Starts watching a picture of `width` columns. */
+export function createRowWatcher(width: number, type: PixelType): RowWatcher {
+  const columns = Math.ceil(width / TILE)
+  // The sign bit does not count: a negative zero is zero.
+  const mask = type === 'half' ? 0x7fff : type === 'float' ? 0x7fffffff : -1
+  const used = new Uint8Array(columns)
+  let [rows, constantRows, zeroRows, zeroTiles, tiles, top, bottom] = [0, 0, 0, 0, 0, 0, 0]
+  let previous = ''
+  const closeTiles = (): void => {
+    for (let column = 0; column < columns; column++) if (used[column] === 0) zeroTiles++
+    tiles += columns
+    used.fill(0)
+  }
+  return {
+    add: (colors) => {
+      let zero = true
+      let constant = true
+      for (const plane of colors) {
+        const row = scanRow(plane, mask, used)
+        if (!row.zero) zero = false
+        if (!row.constant) constant = false
+      }
+      if (constant) constantRows++
+      if (zero) zeroRows++
+      const value = constant ? colors.map((plane) => plane.samples[plane.at]).join() : ''
+      bottom = constant ? (value === previous ? bottom + 1 : 1) : 0
+      if (bottom === rows + 1) top = bottom
+      previous = value
+      if (++rows % TILE === 0) closeTiles()
+    },
+    finish: () => {
+      if (rows % TILE !== 0) closeTiles()
+      return { constantRows, zeroRows, zeroTiles, tiles, unfinishedRows: { top, bottom } }
+    },
+  }
+}
+
+/** Marks the squares in which the row has anything but zeros, and tells whether all its samples are equal or zero. */
+function scanRow(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean; constant: boolean } {
+  const { at, stride, count } = row
+  const samples = row.samples instanceof Float32Array ? floatBits(row.samples) : row.samples
+  const first = samples[at]!
+  const end = at + count * stride
+  let differs = 0
+  let any = 0
+  let tile = 0
+  for (let from = at; from < end; from += TILE * stride, tile++) {
+    const to = Math.min(end, from + TILE * stride)
+    let bits = 0
+    for (let i = from; i < to; i += stride) {
+      const value = samples[i]!
+      bits |= value
+      differs |= value ^ first
+    }
+    if ((bits & mask) !== 0) {
+      used[tile] = 1
+      any = 1
+    }
+  }
+  return { zero: any === 0, constant: differs === 0 }
+}
+
+const floatBits = (floats: Float32Array): Uint32Array => new Uint32Array(floats.buffer, floats.byteOffset, floats.length)
