@@ -186,6 +186,7 @@ export interface Refusal {
 
 /** A stream of bytes with a known end. */
 export interface Body {
+  /** Length of the stream: what is left of the file from the asked offset on. */
   readonly bytes: number
   readonly stream: AsyncIterable<Uint8Array>
 }
