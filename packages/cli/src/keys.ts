@@ -34,11 +34,15 @@ function load(path: string): Record<string, string> {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8')) as typeof parsed
   } catch (cause) {
-    throw new PictorError('invalid-input', `${path} is no JSON`, { details: { path, hint: 'restore it from a copy; without it the keys of earlier jobs are lost' }, cause })
+    throw new PictorError('invalid-input', `${path} is no JSON`, {
+      details: { path, hint: 'restore it from a copy; without it the keys of earlier jobs are lost' },
+      cause,
+    })
   }
   const keys = parsed.keys ?? {}
   for (const [name, key] of Object.entries(keys))
-    if (typeof key !== 'string' || !KEY.test(key)) throw new PictorError('invalid-input', `${path}: keys.${name} is no private key`, { details: { path: `keys.${name}` } })
+    if (typeof key !== 'string' || !KEY.test(key))
+      throw new PictorError('invalid-input', `${path}: keys.${name} is no private key`, { details: { path: `keys.${name}` } })
   return { ...keys }
 }
 

@@ -12,11 +12,15 @@ export function samplingPerMille(frames: number): number {
  */
 const COMPARISON_COST_PER_MILLE = 330n
 
-/** Fee for checking one frame, so that `checkers` of them earn the expected cost of their comparisons at the plan's mean price of a frame. Rounded up, at least 1. */
+/** Expected cost of checking against the cost of rendering, per mille of it: one crop a sampled frame and checker. */
+export function checkCostPerMille(frames: number, checkers: number): bigint {
+  return (BigInt(checkers) * BigInt(samplingPerMille(frames)) * COMPARISON_COST_PER_MILLE) / 1000n
+}
+
+/** Fee for checking one frame, all checkers together, at the plan's mean price of a frame. Rounded up, at least 1. */
 export function checkFeePerFrame(planCost: bigint, frames: number, checkers: number): bigint {
-  const work = planCost * BigInt(checkers) * BigInt(samplingPerMille(frames)) * COMPARISON_COST_PER_MILLE
-  const unit = BigInt(frames) * 1_000_000n
-  return (work + unit - 1n) / unit || 1n
+  const unit = BigInt(frames) * 1000n
+  return (planCost * checkCostPerMille(frames, checkers) + unit - 1n) / unit || 1n
 }
 
 /** The bound on undetected loss that is printed with a quote: the chance that a farm which spoils `share` of the frames is not noticed. */

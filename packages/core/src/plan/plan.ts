@@ -1,3 +1,4 @@
+import type { Inspection } from '../contract/inspect.ts'
 import type { Estimate, JobSpec } from '../contract/job.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import type { Money } from '../contract/money.ts'
@@ -5,7 +6,7 @@ import type { Decline, Quote } from '../contract/quote.ts'
 import type { FarmParty } from '../run/index.ts'
 
 /** One farm's share of a plan under one offer. */
-export interface PlannedRoute {
+export interface PlanRoute {
   readonly farm: string
   /** Id of the offer in the farm's quote. */
   readonly offer: string
@@ -24,20 +25,18 @@ export interface Plan {
   readonly kind: 'plan'
   /** The run that submitting it starts: the same plan twice is the same run. */
   readonly run: Bytes32
-  readonly label: 'cheapest' | 'fastest' | 'balanced'
+  readonly label: 'cheapest' | 'fastest'
   readonly createdAtMs: number
   readonly validUntilAtMs: number
   readonly spec: JobSpec
   readonly frameCount: number
-  readonly routes: readonly PlannedRoute[]
+  readonly routes: readonly PlanRoute[]
   /** What the farms earn when every frame is accepted. */
   readonly cost: Money
   /** Certified: no plan that meets the same deadline costs less, by these quotes and estimates. */
   readonly lowerBound: Money
   /** Expected finish, milliseconds after `createdAtMs`. */
   readonly finishMs: number
-  /** Chance to meet the deadline under the estimate's band, 0..1. */
-  readonly hitProbability: number
   /** Fee for checking one frame, all checkers together. */
   readonly checkFee: bigint
   readonly checkCost: Money
@@ -60,7 +59,10 @@ export interface PlanPoint {
 
 /** What a creator chooses from. */
 export interface PlanSet {
+  readonly inspection: Inspection
+  /** Least cost that meets the deadline. */
   readonly cheapest: Plan
+  /** Earliest finish that the budget pays for. */
   readonly fastest: Plan
   readonly frontier: readonly PlanPoint[]
 }

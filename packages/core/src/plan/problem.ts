@@ -35,8 +35,10 @@ export function toSmallest(amount: number, currency: string): bigint {
 }
 
 /** Frame numbers of a list of indices into the expanded frames. */
-export function framesAt(frames: readonly number[], indices: Iterable<number>): { readonly list: number[]; readonly expression: string } {
+export function framesAt(
+  frames: readonly number[],
+  indices: Iterable<number>,
+): { readonly list: number[]; readonly expression: string } {
   const list = Array.from(indices, (i) => frames[i]!).sort((a, b) => a - b)
   return { list, expression: formatFrames(list) }
 }
-

@@ -40,9 +40,13 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
   const checks = fee * BigInt(plan.frameCount)
   const budget = plan.spec.budget.amount
   if (plan.cost.amount + checks > budget)
-    throw new PictorError('budget-too-small', `the plan costs ${formatMoney({ ...plan.cost, amount: plan.cost.amount + checks })} with its checks, the budget is ${formatMoney(plan.spec.budget)}`, {
-      details: { cheapest: (plan.cost.amount + checks).toString() },
-    })
+    throw new PictorError(
+      'budget-too-small',
+      `the plan costs ${formatMoney({ ...plan.cost, amount: plan.cost.amount + checks })} with its checks, the budget is ${formatMoney(plan.spec.budget)}`,
+      {
+        details: { cheapest: (plan.cost.amount + checks).toString() },
+      },
+    )
   // Spare money goes to farms and checkers in the proportion of the plan.
   const spare = budget - plan.cost.amount - checks
   const checkSpare = plan.cost.amount + checks === 0n ? 0n : (spare * checks) / (plan.cost.amount + checks)

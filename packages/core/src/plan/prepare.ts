@@ -1,0 +1,229 @@
+import type { Artifacts } from '../contract/artifacts.ts'
+import type { CallContext, Clock } from '../contract/context.ts'
+import { PictorError, isPictorError } from '../contract/error.ts'
+import { parseFrames } from '../contract/frames.ts'
+import type { Farm, FarmInfo } from '../contract/farm.ts'
+import type { Inspection, InspectOptions, Inspector } from '../contract/inspect.ts'
+import type { JobSpec } from '../contract/job.ts'
+import type { Money } from '../contract/money.ts'
+import type { Decline, Quote } from '../contract/quote.ts'
+import { estimateFrom, planProbes, probeFarm, type FarmProbe, type MeasuredEstimate } from '../estimate/index.ts'
+import type { FarmParty } from '../run/index.ts'
+import { parseDeadline } from './deadline.ts'
+import { knownOffer } from './offers.ts'
+import type { PlanBasis } from './make-plan.ts'
+
+/** What a creator asks for. */
+export interface PlanRequest {
+  readonly scene: string
+  /** Frame range expression; left out: the range of the file. */
+  readonly frames?: string
+  /** Words or a time: see {@link parseDeadline}; a number is Unix milliseconds. */
+  readonly deadline: string | number
+  readonly budget: Money
+  /** Name of the job and of its files; left out: the scene's file name. */
+  readonly name?: string
+  readonly goal?: JobSpec['goal']
+  readonly maxFarms?: number
+  readonly allowHumanLanes?: boolean
+  readonly inspect?: InspectOptions
+  /** Frames that are probed on each farm (3). */
+  readonly probeFrames?: number
+  readonly ext?: JobSpec['ext']
+}
+
+/** Steps of planning, for progress. */
+export type PlanProgress =
+  | { readonly step: 'inspect' | 'bundle'; readonly scene: string }
+  | { readonly step: 'probe'; readonly farm: string; readonly done: number; readonly total: number }
+  | { readonly step: 'quote'; readonly farm: string; readonly offers: number; readonly decline?: string }
+
+export interface PrepareOptions {
+  readonly inspector: Inspector
+  readonly farms: readonly Farm[]
+  readonly files: Artifacts
+  readonly clock: Clock
+  readonly checkers: number
+  readonly newRun: PlanBasis['newRun']
+  readonly onProgress?: (progress: PlanProgress) => void
+}
+
+/** Inspects, bundles, probes and asks for quotes: everything before the choice of a plan. No money moves. @throws the inspector's errors, no-farm, invalid-input */
+export async function prepare(
+  request: PlanRequest,
+  options: PrepareOptions,
+  ctx: CallContext,
+): Promise<{ readonly basis: PlanBasis; readonly inspection: Inspection }> {
+  const nowMs = options.clock.now()
+  const deadlineAtMs = typeof request.deadline === 'number' ? request.deadline : parseDeadline(request.deadline, nowMs)
+  if (request.frames !== undefined) parseFrames(request.frames)
+  options.onProgress?.({ step: 'inspect', scene: request.scene })
+  const inspection = await options.inspector.inspect(request.scene, request.inspect ?? {}, ctx)
+  const frames = parseFrames(request.frames ?? inspection.frames)
+  options.onProgress?.({ step: 'bundle', scene: request.scene })
+  const bundle = await options.inspector.bundle(inspection, options.files, ctx)
+  const spec: JobSpec = {
+    name: request.name ?? request.scene.replace(/^.*[/\\]/, '').replace(/\.[^.]*$/, ''),
+    frames: request.frames ?? inspection.frames,
+    bundle,
+    render: inspection.spec,
+    deadlineAtMs,
+    budget: request.budget,
+    goal: request.goal ?? 'cheapest',
+    ...(request.allowHumanLanes === undefined ? {} : { allowHumanLanes: request.allowHumanLanes }),
+    ...(request.maxFarms === undefined ? {} : { maxFarms: request.maxFarms }),
+    ...(request.ext === undefined ? {} : { ext: request.ext }),
+  }
+  const declines: Decline[] = []
+  const infos = await describeAll(options.farms, request.allowHumanLanes === true, declines, ctx)
+  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request.probeFrames ?? 3, options, declines, ctx)
+  const quotes = await quoteAll(infos, spec, measured, declines, options, ctx)
+  const parties: Record<string, FarmParty> = {}
+  for (const { info } of infos) if (info.key) parties[info.id] = { key: info.key, payTo: info.payTo ?? info.key }
+  return {
+    inspection,
+    basis: {
+      spec,
+      frames,
+      estimate: measured.estimate,
+      quotes,
+      declines,
+      parties,
+      checkers: options.checkers,
+      nowMs: options.clock.now(),
+      newRun: options.newRun,
+    },
+  }
+}
+
+interface Described {
+  readonly farm: Farm
+  readonly info: FarmInfo
+}
+
+async function describeAll(farms: readonly Farm[], humans: boolean, declines: Decline[], ctx: CallContext): Promise<Described[]> {
+  const described = await Promise.all(
+    farms.map(async (farm) => {
+      try {
+        return { farm, info: await farm.describe({ ...ctx, key: `${ctx.key}/describe/${farm.id}` }) }
+      } catch (error) {
+        declines.push(decline(farm.id, 'unreachable', message(error)))
+        return undefined
+      }
+    }),
+  )
+  return described.filter((entry): entry is Described => {
+    if (!entry) return false
+    const { info } = entry
+    const human = info.lane === 'desktop' || info.lane === 'manual'
+    if (human && !humans)
+      declines.push(decline(info.id, 'policy', 'its lane needs people, and the job does not allow that (allowHumanLanes)'))
+    else if (!info.key)
+      declines.push(decline(info.id, 'policy', 'it has no signing key, so it can neither accept a lease nor commit to frames'))
+    else return true
+    return false
+  })
+}
+
+/** Probes every farm that can render windows without a person. All at once, so that farms on one machine meet the contention of the job. */
+async function probeAll(
+  infos: readonly Described[],
+  spec: JobSpec,
+  frames: readonly number[],
+  memoryMiB: number,
+  count: number,
+  options: PrepareOptions,
+  declines: Decline[],
+  ctx: CallContext,
+): Promise<MeasuredEstimate> {
+  const plan = planProbes(spec.render, frames, count)
+  const able = infos.filter(({ info }) => info.capabilities.windows === 'native' || info.capabilities.windows === 'emulated')
+  const run = options.newRun()
+  const probes = await Promise.all(
+    able.map(async ({ farm, info }): Promise<FarmProbe | undefined> => {
+      try {
+        const onProgress = (id: string, done: number, total: number) =>
+          options.onProgress?.({ step: 'probe', farm: id, done, total })
+        const request = {
+          run,
+          spec: spec.render,
+          bundle: spec.bundle,
+          files: options.files,
+          plan,
+          clock: options.clock,
+          onProgress,
+        }
+        return await probeFarm(farm, info, request, { ...ctx, key: `${run}/probe/${farm.id}` })
+      } catch (error) {
+        if (ctx.signal?.aborted) throw error
+        declines.push(decline(farm.id, isPictorError(error, 'farm-refused') ? 'software' : 'unreachable', message(error)))
+        return undefined
+      }
+    }),
+  )
+  const measured = probes.filter((probe): probe is FarmProbe => probe !== undefined)
+  if (measured.length === 0)
+    throw new PictorError(
+      'no-farm',
+      `no farm could render a probe${declines.length ? `: ${declines.map((entry) => `${entry.farm}: ${entry.message}`).join('; ')}` : ''}`,
+      { details: { declines } },
+    )
+  return estimateFrom(plan, measured, frames, memoryMiB)
+}
+
+async function quoteAll(
+  infos: readonly Described[],
+  spec: JobSpec,
+  measured: MeasuredEstimate,
+  declines: Decline[],
+  options: PrepareOptions,
+  ctx: CallContext,
+): Promise<Quote[]> {
+  const answers = await Promise.all(
+    infos
+      .filter(({ farm }) => !declines.some((entry) => entry.farm === farm.id))
+      .map(async ({ farm }) => {
+        try {
+          return await farm.quote(
+            { spec, estimate: measured.estimate, atMs: options.clock.now() },
+            { ...ctx, key: `${ctx.key}/quote/${farm.id}` },
+          )
+        } catch (error) {
+          return decline(farm.id, 'unreachable', message(error))
+        }
+      }),
+  )
+  const quotes: Quote[] = []
+  for (const answer of answers) {
+    const refusal =
+      answer.kind === 'decline'
+        ? answer
+        : answer.currency === spec.budget.currency
+          ? undefined
+          : decline(answer.farm, 'currency', `it quotes in ${answer.currency}`)
+    options.onProgress?.({
+      step: 'quote',
+      farm: answer.farm,
+      offers: answer.kind === 'quote' ? answer.offers.length : 0,
+      ...(refusal ? { decline: refusal.message } : {}),
+    })
+    if (refusal) declines.push(refusal)
+    else if (answer.kind === 'quote')
+      quotes.push({ ...answer, offers: answer.offers.map((offer) => knownOffer(offer, known(measured, answer.farm))) })
+  }
+  return quotes
+}
+
+function known(measured: MeasuredEstimate, farm: string): { msPerWork?: number; startMs?: number } {
+  const msPerWork = measured.msPerWork[farm]
+  const startMs = measured.startMs[farm]
+  return { ...(msPerWork === undefined ? {} : { msPerWork }), ...(startMs === undefined ? {} : { startMs }) }
+}
+
+function decline(farm: string, reason: Decline['reason'], text: string): Decline {
+  return { contract: 0, kind: 'decline', farm, reason, message: text }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
