@@ -1,0 +1,79 @@
+import { baseline, type Baseline } from './baselines.ts'
+import { chooseOffers, type ChoiceLimits } from './choose.ts'
+import type { Draft, Prepared } from './draft.ts'
+import { Fluid } from './fluid.ts'
+import { realise } from './realise.ts'
+
+const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
+
+/** Limits of one solve; they count work, so the same input always gives the same plan. */
+export const DEFAULT_LIMITS: ChoiceLimits = { nodes: 300, work: 60e6, gap: 2e-4 }
+
+/** Shares of node hours that are tried as reserve for packing, smallest first. */
+const MARGINS = [0.01, 0.03, 0.08, 0.2]
+
+/** The cheapest draft for a deadline and the bound on every plan's cost. */
+export interface Cheapest {
+  readonly draft?: Draft
+  /** The draft that comes nearest when none is in time. */
+  readonly late?: Draft
+  readonly lower: number
+  readonly worth: Float64Array
+}
+
+/** Options of {@link cheapest}. */
+export interface CheapestOptions {
+  readonly limits?: ChoiceLimits
+  /** Worth of the items in a similar problem. */
+  readonly worth?: Float64Array
+  /** Run the baselines too (default true). */
+  readonly baselines?: boolean
+  /** Make drafts; without, only the bound is computed (default true). */
+  readonly drafts?: boolean
+}
+
+/** The baselines' drafts that respect the number of farms. */
+export function rivals(prepared: Prepared, deadlineH: number): Draft[] {
+  return POLICIES.flatMap((policy) => {
+    const draft = baseline(prepared, policy, deadlineH)
+    return draft === undefined || (prepared.maxFarms !== null && draft.routes.length > prepared.maxFarms) ? [] : [draft]
+  })
+}
+
+/** Solves mincost(deadline): choice of offers on the fluid problem, whole frames, and the baselines as competitors. */
+export function cheapest(prepared: Prepared, deadlineH: number, options: CheapestOptions = {}): Cheapest {
+  const { limits = DEFAULT_LIMITS, worth, baselines = true, drafts = true } = options
+  let best: Draft | undefined
+  let late: Draft | undefined
+  const offer = (draft: Draft | undefined) => {
+    if (draft === undefined) return
+    if (draft.finishH > deadlineH) {
+      if (late === undefined || draft.finishH < late.finishH) late = draft
+    } else if (best === undefined || draft.cost < best.cost) best = draft
+  }
+  if (baselines) for (const draft of rivals(prepared, deadlineH)) offer(draft)
+  const fluid = new Fluid(prepared.tables, prepared.grid, deadlineH)
+  if (fluid.usable.length === 0)
+    return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
+  const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
+  if (drafts) {
+    let found = false
+    for (const plan of choice.plans.slice(0, 4)) {
+      const draft = realise(prepared, fluid, plan, deadlineH)
+      if (draft !== undefined) found = true
+      offer(draft)
+    }
+    for (const margin of found || choice.lower === Infinity ? [] : MARGINS) {
+      const tight = new Fluid(prepared.tables, prepared.grid, deadlineH, false, margin)
+      const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth)
+      for (const plan of again.plans.slice(0, 3)) offer(realise(prepared, tight, plan, deadlineH))
+      if (best !== undefined) break
+    }
+  }
+  return {
+    ...(best === undefined ? {} : { draft: best }),
+    ...(late === undefined ? {} : { late }),
+    lower: choice.lower * (1 - 1e-9),
+    worth: choice.worth,
+  }
+}

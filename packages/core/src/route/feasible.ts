@@ -1,0 +1,86 @@
+import { chooseOffers } from './choose.ts'
+import type { Prepared } from './draft.ts'
+import { Fluid } from './fluid.ts'
+import type { Infeasible } from './plan.ts'
+
+/** Uncovered share of the frames (0 to 1 an item) above which the fluid problem counts as infeasible. */
+const UNCOVERED = 1e-6
+
+/** Least share of the items that any fluid plan leaves out at this deadline; above zero is a proof that no plan exists. */
+function uncoveredAt(prepared: Prepared, deadlineH: number, maxFarms: number | null, nodes: number): number {
+  const fluid = new Fluid(prepared.tables, prepared.grid, deadlineH, true)
+  if (fluid.usable.length === 0) return 1
+  const choice = chooseOffers(fluid, maxFarms, { nodes, work: 20e6, gap: 0, target: UNCOVERED })
+  return choice.lower
+}
+
+/** The class no offer renders, if any. */
+export function impossibleClass(prepared: Prepared): Infeasible | undefined {
+  const { problem, tables, units } = prepared
+  for (let c = 0; c < tables.classes; c++) {
+    let frames = 0
+    for (let u = 0; u < units.size; u++) if (units.cls[u] === c) frames += units.count[u] as number
+    let renders = false
+    for (let o = 0; o < tables.offers; o++) if ((tables.hoursPerWork[o * tables.classes + c] as number) > 0) renders = true
+    if (frames > 0 && !renders) {
+      const name = problem.classes[c] ?? String(c)
+      return {
+        kind: 'infeasible',
+        id: problem.id ?? 'route',
+        constraint: 'class',
+        by: frames,
+        needed: 0,
+        message: `no offer renders class ${name}, which ${frames} frames have`,
+      }
+    }
+  }
+  return undefined
+}
+
+/** A deadline by which every single offer that renders all it can would be done on one node. */
+export function lastDeadline(prepared: Prepared): number {
+  const { tables, units } = prepared
+  let last = 1
+  for (let o = 0; o < tables.offers; o++) {
+    let sum = tables.overheadH[o] as number
+    for (let u = 0; u < units.size; u++) {
+      const rate = tables.hoursPerWork[o * tables.classes + (units.cls[u] as number)] as number
+      if (rate > 0) sum += rate * (units.work[u] as number) + (tables.perFrameH[o] as number) * (units.count[u] as number)
+    }
+    last = Math.max(last, sum)
+  }
+  return last * 1.001
+}
+
+/** Proves that no plan meets the deadline, and says how much later it must be at least; undefined when there is no proof. */
+export function provenLate(prepared: Prepared, deadlineH: number): Infeasible | undefined {
+  const { maxFarms, problem } = prepared
+  const id = problem.id ?? 'route'
+  if (uncoveredAt(prepared, deadlineH, maxFarms, 200) <= UNCOVERED) return undefined
+  let low = deadlineH
+  let high = lastDeadline(prepared)
+  if (uncoveredAt(prepared, high, maxFarms, 200) > UNCOVERED) {
+    return {
+      kind: 'infeasible',
+      id,
+      constraint: 'max-farms',
+      by: 1,
+      needed: (maxFarms ?? 0) + 1,
+      message: `${maxFarms} farms cannot render every class, however late the deadline`,
+    }
+  }
+  for (let i = 0; i < 40 && high - low > 1e-4 * high; i++) {
+    const middle = (low + high) / 2
+    if (uncoveredAt(prepared, middle, maxFarms, 1) > UNCOVERED) low = middle
+    else high = middle
+  }
+  const alone = maxFarms !== null && uncoveredAt(prepared, deadlineH, null, 200) <= UNCOVERED
+  return {
+    kind: 'infeasible',
+    id,
+    constraint: alone ? 'max-farms' : 'deadline',
+    by: low - deadlineH,
+    needed: low,
+    message: `no plan can finish before ${low.toFixed(4)} h${alone ? ` with ${maxFarms} farms` : ''}; the deadline is ${deadlineH} h`,
+  }
+}
