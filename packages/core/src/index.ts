@@ -1,1 +1,8 @@
-export {}
+export * from './contract/index.ts'
+export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts } from './artifacts/index.ts'
+export { localLedger } from './ledger/index.ts'
+export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
+export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet } from './plan/index.ts'
+export { parseDeadline } from './plan/index.ts'
+export * from './run/index.ts'
+export { memoryStore, sqliteStore, type Store } from './store/index.ts'

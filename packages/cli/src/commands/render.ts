@@ -1,0 +1,98 @@
+import { resolve } from 'node:path'
+import { PictorError, parseDeadline, parseFrames, usd, type Bytes32, type JobRun } from '@pictor/core'
+import { compose, type StateOptions } from '../compose.ts'
+import { writeResults } from '../results.ts'
+import { EXIT } from '../terminal/failure.ts'
+import { followRun, jobView } from '../terminal/job-view.ts'
+import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.ts'
+import type { CommandContext } from './context.ts'
+
+export interface RenderOptions extends StateOptions {
+  readonly scene?: string
+  readonly frames?: string
+  readonly deadline?: string
+  readonly budget?: string
+  readonly out: string
+  readonly attach?: string
+  readonly goal?: 'cheapest' | 'fastest'
+  readonly samples?: string
+  readonly name?: string
+}
+
+/** A second Ctrl-C within this time ends the process at once. */
+const SECOND_INTERRUPT_MS = 5_000
+
+/** `pictor render`: plans, locks, renders, checks, pays and delivers; or takes a run up again with `--attach`. Returns the exit code. */
+export async function render(options: RenderOptions, context: CommandContext): Promise<number> {
+  const request = options.attach === undefined ? checkRequest(options) : undefined
+  const composition = await compose(options, planProgress(context))
+  const detach = new AbortController()
+  const ended = interrupts(detach, context)
+  try {
+    const { pictor } = composition
+    const run = request ? await start() : await pictor.attach(options.attach as Bytes32)
+    context.emit({ type: 'run', run: run.id })
+    const outcome = await follow(run, context, detach.signal)
+    if (outcome === undefined) {
+      context.screen.log(`detached: remote work goes on. Take it up again with\n  pictor render --attach ${run.id} --out ${options.out}`)
+      return EXIT.detached
+    }
+    const result = await run.done()
+    await writeResults(composition.pictor, run, result, resolve(options.out), context)
+    return result.outcome === 'done' ? EXIT.ok : result.outcome === 'partial' ? EXIT.partial : EXIT.failed
+
+    async function start(): Promise<JobRun> {
+      const plans = await pictor.plan(request!, { signal: detach.signal })
+      const plan = options.goal === 'fastest' ? plans.fastest : plans.cheapest
+      for (const line of [...inspectionLines(plans.inspection, context), ...planLines(plan, context)]) context.screen.log(line)
+      context.emit({ type: 'plan', plan })
+      return pictor.submit(plan, { outDir: resolve(options.out) })
+    }
+  } finally {
+    ended()
+    await composition.close()
+  }
+}
+
+function checkRequest(options: RenderOptions) {
+  const missing = (['scene', 'deadline', 'budget'] as const).find((name) => options[name] === undefined)
+  if (missing) throw new PictorError('invalid-input', `${missing}: missing`, { details: { path: missing, hint: 'pictor render SCENE --frames 1-240 --deadline 2h --budget 40 --out out' } })
+  parseDeadline(options.deadline!, Date.now())
+  if (options.frames !== undefined) parseFrames(options.frames)
+  const samples = options.samples === undefined ? undefined : Number(options.samples)
+  if (samples !== undefined && !(Number.isInteger(samples) && samples >= 1)) throw new PictorError('invalid-input', `samples: expected a whole number from 1, found ${options.samples}`, { details: { path: 'samples' } })
+  return {
+    scene: options.scene!,
+    deadline: options.deadline!,
+    budget: usd(options.budget!),
+    ...(options.frames === undefined ? {} : { frames: options.frames }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(samples === undefined ? {} : { inspect: { samples } }),
+  }
+}
+
+/** The run's outcome, or undefined when the user detached first. */
+async function follow(run: JobRun, context: CommandContext, signal: AbortSignal): Promise<string | undefined> {
+  const view = jobView(context.screen, context.style, run.state().money.currency)
+  try {
+    if (context.json) for await (const event of run.events(undefined, { signal })) context.emit(event)
+    else await followRun(run, view, signal)
+  } catch (error) {
+    if (signal.aborted) return undefined
+    throw error
+  }
+  return signal.aborted ? undefined : run.state().outcome
+}
+
+/** First Ctrl-C detaches, a second within five seconds exits at once. Returns the function that takes the handler away. */
+function interrupts(detach: AbortController, { screen }: CommandContext): () => void {
+  let firstAt = 0
+  const onInterrupt = () => {
+    if (firstAt > 0 && Date.now() - firstAt < SECOND_INTERRUPT_MS) process.exit(130)
+    firstAt = Date.now()
+    screen.log('detaching; press Ctrl-C again within 5 s to exit at once')
+    detach.abort(new PictorError('canceled', 'detached by the user'))
+  }
+  process.on('SIGINT', onInterrupt)
+  return () => process.off('SIGINT', onInterrupt)
+}

@@ -1,0 +1,101 @@
+import { formatFrames, formatMoney, type JobEvent } from '@pictor/core/contract'
+import type { JobRun, JobState } from '@pictor/core'
+import type { Screen } from './screen.ts'
+import { bar, duration, type Style } from './style.ts'
+
+/** How a run is shown: events as lines that stay, a bar a farm and one for the job below. */
+export interface JobView {
+  readonly screen: Screen
+  readonly style: Style
+  readonly currency: string
+  /** Amounts in the smallest unit of the currency, for people. */
+  money(amount: bigint): string
+}
+
+export function jobView(screen: Screen, style: Style, currency: string): JobView {
+  return { screen, style, currency, money: (amount) => formatMoney({ amount, currency }) }
+}
+
+/** Follows a run to its end. Ends early, without touching the run, when the signal aborts. */
+export async function followRun(run: JobRun, view: JobView, signal?: AbortSignal): Promise<void> {
+  const timer = setInterval(() => view.screen.live(liveBlock(run.state(), view)), 250)
+  try {
+    for await (const event of run.events(undefined, signal ? { signal } : {})) {
+      const line = eventLine(event, view)
+      if (line) view.screen.log(line)
+      view.screen.live(liveBlock(run.state(), view))
+    }
+  } finally {
+    clearInterval(timer)
+    view.screen.end()
+  }
+}
+
+const NAME_WIDTH = 12
+const BAR_WIDTH = 32
+
+/** One line a farm and one for the job. */
+export function liveBlock(state: JobState, view: JobView): string[] {
+  const { style } = view
+  const farms = Object.entries(state.farms).map(([farm, counts]) => {
+    const total = Math.max(1, state.framesTotal)
+    const cells = bar(counts.accepted / total, counts.leased / total, BAR_WIDTH)
+    const refused = counts.refused > 0 ? style.red(`  ${counts.refused} refused`) : ''
+    const quarantined = counts.quarantined ? style.red('  no more of this job') : ''
+    return `  ${farm.padEnd(NAME_WIDTH)} ${style.cyan(cells)} ${String(counts.accepted).padStart(4)} accepted, ${counts.leased} leased${refused}${quarantined}`
+  })
+  const done = state.framesAccepted / Math.max(1, state.framesTotal)
+  const rendered = Math.max(0, state.framesRendered - state.framesAccepted) / Math.max(1, state.framesTotal)
+  const left =
+    state.leftMs && state.phase === 'running' ? `, ${duration(state.leftMs.low)} to ${duration(state.leftMs.high)} left` : ''
+  const word = state.blocked ? style.yellow(`blocked: ${state.blocked}`) : state.wanted === 'run' ? state.phase : state.wanted
+  return [
+    ...farms,
+    `  ${style.bold('job'.padEnd(NAME_WIDTH))} ${style.green(bar(done, rendered, BAR_WIDTH))} ${String(state.framesAccepted).padStart(4)} of ${state.framesTotal} frames${left}  ${style.dim(`${word}, paid ${view.money(state.money.paid)}`)}`,
+  ]
+}
+
+/** The line an event leaves behind; nothing for events that the bars show. */
+export function eventLine(event: JobEvent, { style, money }: JobView): string | undefined {
+  switch (event.type) {
+    case 'money-locked':
+      return `${style.bold('locked')}    ${money(event.amount)} for job ${event.job.slice(0, 10)}…`
+    case 'job-ready':
+      return `${style.bold('ready')}     checkers hold the scene and agree with lease set ${event.seq}`
+    case 'task-start':
+      return `${style.dim(`lease ${String(event.task).padStart(3)}`)} frames ${event.frames} to ${event.farm} for ${money(event.price)}${event.reason === 'plan' ? '' : style.yellow(` (${event.reason})`)}`
+    case 'task-end':
+      return event.outcome === 'committed'
+        ? undefined
+        : style.yellow(`lease ${event.task} at ${event.farm} ${event.outcome}${event.message ? `: ${event.message}` : ''}`)
+    case 'frame-verdict':
+      return verdictLine(event, style)
+    case 'farm-quarantined':
+      return style.red(`${event.farm} gets no more frames of this job: ${event.reason}`)
+    case 'batch-attested':
+      return `${style.bold('attested')}  batch ${event.batch}: leases ${formatFrames(event.leases)}${event.gas === undefined ? '' : style.dim(` (${event.gas} gas)`)}`
+    case 'payment-end':
+      return `${style.bold('paid')}      ${event.paid.map((entry) => `${money(entry.amount)} to ${entry.account}`).join(', ') || 'nobody'}${event.refunded > 0n ? `; ${money(event.refunded)} back to the creator` : ''}`
+    case 'refund-end':
+      return `${style.bold('refunded')}  ${money(event.amount)} to the creator`
+    case 'ticket-open':
+      return style.yellow(`ticket ${event.ticket} at ${event.farm}: ${event.title} (answer it with \`pictor tickets\`)`)
+    case 'job-blocked':
+      return style.yellow(`blocked: ${event.reason}`)
+    case 'job-end':
+      return event.outcome === 'done'
+        ? style.green(`done: ${event.framesDelivered} frames delivered`)
+        : style.red(
+            `${event.outcome}: ${event.framesDelivered} frames delivered, missing ${formatFrames(event.framesMissing) || 'none'}${event.message ? ` (${event.message})` : ''}`,
+          )
+    default:
+      return undefined
+  }
+}
+
+function verdictLine(event: Extract<JobEvent, { type: 'frame-verdict' }>, style: Style): string | undefined {
+  if (event.verdict === 'accept') return undefined
+  const findings = event.reports.flatMap((report) => report.findings.map((finding) => finding.message))
+  const reason = findings[0] ?? 'checkers did not agree'
+  return `${event.verdict === 'refuse' ? style.red('refused') : style.yellow('unsure')}   frame ${event.frame} by ${event.farm}: ${reason}`
+}

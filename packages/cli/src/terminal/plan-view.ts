@@ -1,0 +1,57 @@
+import { formatMoney, type Inspection } from '@pictor/core/contract'
+import type { Plan, PlanProgress } from '@pictor/core'
+import type { CommandContext } from '../commands/context.ts'
+import { duration } from './style.ts'
+import { table } from './table.ts'
+
+/** Shows planning as it happens: a line a finished step, a live line while probes render. */
+export function planProgress({ screen, style, emit }: CommandContext): (progress: PlanProgress) => void {
+  const probes = new Map<string, { done: number; total: number }>()
+  return (progress) => {
+    emit({ type: 'plan-progress', ...progress })
+    if (progress.step === 'inspect') screen.log(`${style.bold('inspect')}   ${progress.scene}`)
+    if (progress.step === 'probe') {
+      probes.set(progress.farm, progress)
+      screen.live([`  probing ${[...probes].map(([farm, { done, total }]) => `${farm} ${done}/${total}`).join(', ')}`])
+    }
+    if (progress.step === 'quote') {
+      screen.live([])
+      screen.log(`${style.bold('quote')}     ${progress.farm}: ${progress.decline ? style.yellow(`declined, ${progress.decline}`) : `${progress.offers} offer${progress.offers === 1 ? '' : 's'}`}`)
+    }
+  }
+}
+
+/** A scene in a few lines: what will be rendered, and what a wrangler should know. */
+export function inspectionLines(inspection: Inspection, { style }: CommandContext): string[] {
+  const { spec } = inspection
+  const { output } = spec
+  const missing = inspection.external.filter((file) => file.missing)
+  return [
+    `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera}`,
+    `  frames ${inspection.frames}, ${output.width}x${output.height}, ${spec.samples} samples${spec.adaptive ? ' (adaptive)' : ''}${spec.denoise ? ', denoised' : ''}, ${output.format} ${output.bitDepth} bit ${output.colorMode}`,
+    `  ${inspection.external.length} file${inspection.external.length === 1 ? '' : 's'} beside the scene, about ${inspection.memoryMiB} MiB to render; checked as ${style.bold(spec.checkClass)}`,
+    ...missing.map((file) => style.red(`  missing: ${file.path}`)),
+    ...inspection.warnings.map((warning) => style.yellow(`  ${warning.message}`)),
+  ]
+}
+
+/** A plan as a table with its proof. */
+export function planLines(plan: Plan, { style }: CommandContext): string[] {
+  const rows = plan.routes.map((route) => [
+    route.farm,
+    route.offer,
+    String(route.hosts),
+    String(route.frameCount),
+    route.frames.length > 28 ? `${route.frames.slice(0, 27)}…` : route.frames,
+    formatMoney({ ...plan.cost, amount: route.cost }),
+    duration(route.finishMs),
+  ])
+  const gap = plan.cost.amount === 0n ? 0 : Number(((plan.cost.amount - plan.lowerBound.amount) * 10_000n) / plan.cost.amount) / 100
+  return [
+    table(['farm', 'offer', '>hosts', '>frames', 'range', '>cost', '>finish'], rows),
+    `  ${style.bold(formatMoney(plan.cost))} for farms and ${formatMoney(plan.checkCost)} for checks, finished in about ${style.bold(duration(plan.finishMs))}`,
+    ...(plan.label === 'cheapest' ? [style.dim(`  certified: no plan for this deadline costs less than ${formatMoney(plan.lowerBound)} (gap ${gap.toFixed(2)} %)`)] : []),
+    style.dim(`  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`),
+    style.dim(`  estimate: ${plan.estimate.basis.join('; ')}; true cost of a frame expected within ${plan.estimate.low} to ${plan.estimate.high} of it`),
+  ]
+}

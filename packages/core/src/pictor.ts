@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { deliverToFolder, folderArtifacts } from './artifacts/index.ts'
+import type { Artifacts } from './contract/artifacts.ts'
+import type { Checker } from './contract/checker.ts'
+import type { CallContext, Clock } from './contract/context.ts'
+import { PictorError } from './contract/error.ts'
+import type { Farm } from './contract/farm.ts'
+import type { Inspector } from './contract/inspect.ts'
+import type { Ledger } from './contract/ledger.ts'
+import type { Address, Bytes32, DigestSigner, Terms } from './contract/messages.ts'
+import { parseFrames } from './contract/frames.ts'
+import { localLedger } from './ledger/index.ts'
+import { splitRoute } from './job/split.ts'
+import { cheapestPlan, fastestPlan, makeTerms, prepare, replanByRoute, type Plan, type PlanProgress, type PlanRequest, type PlanSet } from './plan/index.ts'
+import { ZERO_ADDRESS } from './proof/index.ts'
+import { createRunner, systemClock, type JobOptions, type JobOrder, type JobRun, type JobSummary, type PlannedLease, type ReceiptMaterial, type Replan, type RunnerInput } from './run/index.ts'
+import { sqliteStore, type Store } from './store/index.ts'
+
+/** Parts of a Pictor. Only `inspector`, `farms`, `checkers` and `signer` are needed; everything else has a default on this machine. */
+export interface PictorOptions {
+  readonly inspector: Inspector
+  readonly farms: readonly Farm[]
+  readonly checkers: readonly Checker[]
+  /** How many checkers must agree; more than half of them (the smallest such number when left out). */
+  readonly quorum?: number
+  /** The creator's key: funds jobs. On the local ledger it also signs the book. */
+  readonly signer: DigestSigner
+  /** Signs lease sets and nothing else; left out: `signer`. Give a hot key of its own where the creator's key is precious. */
+  readonly leaseSigner?: DigestSigner
+  /** Left out: the local ledger, in the budget's currency, without custody. */
+  readonly ledger?: Ledger
+  /** The ERC-20 of jobs on a chain. */
+  readonly token?: Address
+  readonly arbiter?: Address
+  readonly platform?: { readonly address: Address; readonly feeBps: number }
+  /** Seconds that a batch waits for disputes; 0 when left out on the local ledger, 86,400 on others. */
+  readonly disputeWindowS?: number
+  /** Folder of everything that is kept; left out: `~/.local/share/pictor`. */
+  readonly dataDir?: string
+  readonly store?: Store
+  readonly artifacts?: Artifacts
+  readonly clock?: Clock
+  readonly replan?: Replan
+  /** Called while planning. */
+  readonly onPlanProgress?: (progress: PlanProgress) => void
+}
+
+/** What `submit` may change of a job's behaviour. */
+export type SubmitOptions = Partial<Omit<JobOptions, 'giveUpAtMs' | 'outDir'>> & {
+  /** Folder for the frames (`out` beneath the working folder when left out). */
+  readonly outDir?: string
+  /** Host time one lease should last (facts: minutes). */
+  readonly leaseMs?: number
+}
+
+/** The SDK in one object. Nothing resumes by itself until `start()`; `close()` leaves remote work running and can be followed by a new Pictor on the same data. */
+export interface Pictor {
+  /** Inspects, probes, asks for quotes and routes. Locks nothing. */
+  plan(request: PlanRequest, ctx?: { readonly signal?: AbortSignal }): Promise<PlanSet>
+  /** Locks the money, then renders. The same plan twice is the same run. @throws invalid-input when the plan's quotes have expired, budget-too-small, ledger-unreachable */
+  submit(plan: Plan, options?: SubmitOptions): Promise<JobRun>
+  /** Takes a run up again after a restart. @throws not-found */
+  attach(run: Bytes32): Promise<JobRun>
+  jobs(): AsyncIterable<JobSummary>
+  start(): Promise<void>
+  post(run: Bytes32, input: RunnerInput, key?: string): Promise<void>
+  /** Everything that was signed in a run so far. */
+  material(run: Bytes32): Promise<ReceiptMaterial>
+  readonly ledger: Ledger
+  readonly artifacts: Artifacts
+  close(): Promise<void>
+}
+
+/** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input */
+export function createPictor(options: PictorOptions): Pictor {
+  const checkers = options.checkers
+  const quorum = options.quorum ?? Math.floor(checkers.length / 2) + 1
+  if (checkers.length === 0) throw new PictorError('invalid-input', 'checkers: at least one is needed', { details: { path: 'checkers', hint: 'farms are paid for validated frames only' } })
+  if (quorum * 2 <= checkers.length || quorum > checkers.length)
+    throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, { details: { path: 'quorum' } })
+  const dataDir = options.dataDir ?? join(homedir(), '.local', 'share', 'pictor')
+  const clock = options.clock ?? systemClock()
+  const files = options.artifacts ?? folderArtifacts(join(dataDir, 'artifacts'))
+  const ledger = options.ledger ?? localLedger({ signer: options.signer, path: join(dataDir, 'ledger.db'), clock })
+  const store = options.store ?? sqliteStore(join(dataDir, 'pictor.db'))
+  const leaseSigner = options.leaseSigner ?? options.signer
+  const farms = new Map(options.farms.map((farm) => [farm.id, farm]))
+  const runner = createRunner({
+    store,
+    farms: (id) => farms.get(id),
+    checkers,
+    ledger,
+    artifacts: files,
+    clock,
+    leaseSigner,
+    replan: options.replan ?? replanByRoute,
+    deliver: deliverToFolder(files),
+  })
+  const newRun = (): Bytes32 => `0x${randomBytes(32).toString('hex')}`
+
+  return {
+    ledger,
+    artifacts: files,
+    async plan(request, ctx = {}) {
+      const context: CallContext = { key: newRun(), ...(ctx.signal ? { signal: ctx.signal } : {}) }
+      const { basis, inspection } = await prepare(
+        request,
+        { inspector: options.inspector, farms: options.farms, files, clock, checkers: checkers.length, newRun, ...(options.onPlanProgress ? { onProgress: options.onPlanProgress } : {}) },
+        context,
+      )
+      return { inspection, cheapest: cheapestPlan(basis), fastest: fastestPlan(basis), frontier: [] }
+    },
+    async submit(plan, submitOptions = {}) {
+      const { outDir = 'out', leaseMs, ...rest } = submitOptions
+      const leases = leasesOf(plan, clock.now(), leaseMs)
+      const terms = makeTerms(
+        plan,
+        leases.map(({ lease }) => lease),
+        {
+          creator: options.signer.address,
+          leaseKey: leaseSigner.address,
+          checkers: checkers.map((checker) => checker.address),
+          quorum,
+          arbiter: options.arbiter ?? options.signer.address,
+          platform: options.platform?.address ?? ZERO_ADDRESS,
+          platformFeeBps: options.platform?.feeBps ?? 0,
+          token: options.token ?? ZERO_ADDRESS,
+          disputeWindowS: options.disputeWindowS ?? (ledger.supports.custody ? 86_400 : 0),
+        },
+      )
+      return runner.submit(orderOf(plan, terms, leases, { ...rest, outDir, giveUpAtMs: (terms.refundAfterS + terms.resolveByS + 3600) * 1000 }))
+    },
+    attach: (run) => runner.attach(run),
+    jobs: () => runner.jobs(),
+    start: () => runner.start(),
+    post: (run, input, key) => runner.post(run, input, key),
+    material: (run) => runner.material(run),
+    async close() {
+      await runner.close()
+      if (!options.store) await store.close?.()
+      if (!options.ledger) await ledger.close?.()
+    },
+  }
+}
+
+/** Set 0: every route of the plan split into leases, ids counting up from 1. */
+function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): PlannedLease[] {
+  if (plan.validUntilAtMs < nowMs)
+    throw new PictorError('invalid-input', 'plan.validUntilAtMs: the quotes of this plan have expired', { details: { path: 'plan.validUntilAtMs', hint: 'plan again; nothing was locked' } })
+  const frames = parseFrames(plan.spec.frames)
+  const place = new Map(frames.map((frame, i) => [frame, i]))
+  const leases: PlannedLease[] = []
+  for (const route of plan.routes) {
+    const list = parseFrames(route.frames)
+    const offer = plan.quotes.find((quote) => quote.farm === route.farm)?.offers.find(({ id }) => id === route.offer)
+    const party = plan.parties[route.farm]
+    if (!offer || !party) throw new PictorError('invalid-input', `plan.routes: no offer ${route.offer} of ${route.farm} among the plan's quotes`, { details: { path: 'plan.routes' } })
+    leases.push(
+      ...splitRoute(
+        {
+          farm: route.farm,
+          offer: { ...offer, hosts: route.hosts },
+          frames: list,
+          work: list.map((frame) => plan.estimate.work[place.get(frame)!]!),
+          classOf: list.map((frame) => plan.estimate.classOf?.[place.get(frame)!] ?? 0),
+          key: party.key,
+          payTo: party.payTo,
+          price: route.cost,
+        },
+        { firstId: leases.length + 1, nowMs, deadlineAtS: Math.ceil(plan.spec.deadlineAtMs / 1000), checkClass: plan.spec.render.checkClass, ...(leaseMs === undefined ? {} : { leaseMs }) },
+      ),
+    )
+  }
+  return leases
+}
+
+function orderOf(plan: Plan, terms: Terms, leases: readonly PlannedLease[], jobOptions: JobOptions): JobOrder {
+  return { run: plan.run, spec: plan.spec, terms, leases, parties: plan.parties, quotes: plan.quotes, work: plan.estimate.work, options: jobOptions }
+}
