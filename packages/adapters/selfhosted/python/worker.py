@@ -1,0 +1,274 @@
+"""A warm Blender that renders what its host asks for.
+
+Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker.py -- REPLY_FD PARENT_PID`. Requests are JSON lines on stdin, replies are JSON lines
+on an own descriptor: nothing that a scene prints can pass for a reply. Every request has an `id` that its reply repeats. `-Y` and use_scripts=False keep code in
+scenes from running.
+"""
+import ctypes
+import hashlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+import bpy
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class Refused(Exception):
+    """The scene or the request cannot be rendered; trying again would not help."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def die_with(parent):
+    """The kernel kills this process when its parent dies. PARENT_PID 0: a sandbox does that already."""
+    if sys.platform != 'linux' or parent == 0:
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the call above
+        os._exit(1)
+
+
+def put(owner, name, value):
+    """Sets a property only when it differs, since every set marks data as changed, and checks that it took."""
+    if getattr(owner, name) == value:
+        return
+    try:
+        setattr(owner, name, value)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise Refused('setting', f'{name} cannot be {value!r}: {error}') from error
+    if getattr(owner, name) != value:
+        raise Refused('setting', f'{name} is {getattr(owner, name)!r} after it was set to {value!r}')
+
+
+def member(collection, name, kind):
+    found = collection.get(name)
+    if found is None:
+        raise Refused(f'no-{kind}', f'the file has no {kind} named {name!r}; it has {sorted(x.name for x in collection)[:20]}')
+    return found
+
+
+# --- loading --------------------------------------------------------------------------------------------------------------------------------------------------
+
+def linked_files():
+    """Everything with a path that a render reads."""
+    for kind in ('libraries', 'images', 'fonts', 'sounds', 'movieclips', 'cache_files', 'volumes'):
+        for block in getattr(bpy.data, kind):
+            yield kind, block
+    for obj in bpy.data.objects:
+        for modifier in obj.modifiers:
+            if modifier.type == 'MESH_CACHE':
+                yield 'modifiers', modifier
+
+
+def relink(folder, links):
+    """Points blocks at the files of the bundle. Keys are sha256 of the stored path, so that the bundle does not repeat the author's folders."""
+    changed_libraries = False
+    for kind, block in list(linked_files()):
+        target = links.get(hashlib.sha256(block.filepath.encode('utf-8', 'surrogateescape')).hexdigest()) if block.filepath else None
+        if target is None or getattr(block, 'packed_file', None):
+            continue
+        block.filepath = os.path.join(folder, target)
+        if kind == 'libraries':
+            block.reload()
+            changed_libraries = True
+        elif kind == 'images':
+            block.reload()
+    return changed_libraries
+
+
+def file_output_nodes(tree, seen):
+    if tree is None or tree.name in seen:
+        return
+    seen.add(tree.name)
+    for node in tree.nodes:
+        if node.type == 'OUTPUT_FILE':
+            yield node
+        elif node.type == 'GROUP':
+            yield from file_output_nodes(node.node_tree, seen)
+
+
+def load(request):
+    try:
+        bpy.ops.wm.open_mainfile(filepath=request['file'], load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise Refused('unreadable', f'Blender cannot open the scene: {error}') from error
+    links = request.get('links') or {}
+    if links and relink(os.path.dirname(request['file']), links):
+        relink(os.path.dirname(request['file']), links)  # paths inside the libraries just read
+    for scene in bpy.data.scenes:
+        # Files written beside the ordered picture would land outside the task's folder.
+        for node in file_output_nodes(scene.node_tree, set()):
+            node.mute = True
+    return {'scenes': [scene.name for scene in bpy.data.scenes]}
+
+
+# --- rendering ------------------------------------------------------------------------------------------------------------------------------------------------
+
+def choose_camera(scene, name, frame):
+    """The ordered camera, or (no name) the one that the timeline's markers or the scene say."""
+    if name:
+        for marker in scene.timeline_markers:
+            put(marker, 'camera', None)
+        put(scene, 'camera', member(scene.objects, name, 'camera'))
+    bound = [m for m in scene.timeline_markers if m.camera is not None]
+    due = [m for m in bound if m.frame <= frame]
+    camera = max(due, key=lambda m: m.frame).camera if due else min(bound, key=lambda m: m.frame).camera if bound else scene.camera
+    if camera is None or camera.type != 'CAMERA':
+        raise Refused('no-camera', f'scene {scene.name!r} has no camera at frame {frame}: set one in the scene properties')
+
+
+def choose_layers(scene, names):
+    if not names:
+        return
+    for name in names:
+        member(scene.view_layers, name, 'view-layer')
+    for layer in scene.view_layers:
+        put(layer, 'use', layer.name in names)
+
+
+def choose_window(render, order):
+    """Only the region is rendered and written. A quarter pixel is added because Blender truncates border x size to whole pixels."""
+    put(render, 'resolution_x', order['width'])
+    put(render, 'resolution_y', order['height'])
+    put(render, 'resolution_percentage', order['pct'])
+    region = order.get('region')
+    put(render, 'use_border', region is not None)
+    put(render, 'use_crop_to_border', region is not None)
+    if region is None:
+        return
+    width, height = order['width'] * order['pct'] // 100, order['height'] * order['pct'] // 100
+    bottom = height - region['y'] - region['height']
+    render.border_max_x, render.border_max_y = 1, 1
+    render.border_min_x, render.border_min_y = (region['x'] + 0.25) / width, (bottom + 0.25) / height
+    render.border_max_x = min(1.0, (region['x'] + region['width'] + 0.25) / width)
+    render.border_max_y = min(1.0, (bottom + region['height'] + 0.25) / height)
+
+
+def choose_engine(scene, order):
+    put(scene.render, 'engine', order['engine'])
+    if order['engine'] == 'CYCLES':
+        cycles = scene.cycles
+        put(cycles, 'device', order['device'])
+        put(cycles, 'samples', order['samples'])
+        put(cycles, 'sample_offset', order['sampleOffset'])
+        put(cycles, 'seed', order['seed'])
+        put(cycles, 'use_animated_seed', order['animatedSeed'])
+        put(cycles, 'use_adaptive_sampling', order['adaptive'])
+        put(cycles, 'use_denoising', order['denoise'])
+        put(cycles, 'time_limit', 0)
+        put(cycles, 'shading_system', False)  # OSL runs code of the scene
+    elif order['engine'].startswith('BLENDER_EEVEE'):
+        put(scene.eevee, 'taa_render_samples', order['samples'])
+
+
+def choose_file(render, order):
+    settings = render.image_settings
+    put(settings, 'file_format', order['format'])
+    put(settings, 'color_mode', order['colorMode'])
+    put(settings, 'color_depth', str(order['bitDepth']))
+    for name in dir(render):
+        if name.startswith('use_stamp'):  # they would write the path of the .blend, the host's name and the date into the file
+            put(render, name, False)
+    put(render, 'use_overwrite', True)
+    put(render, 'use_placeholder', False)
+    put(render, 'use_file_extension', False)
+    put(render, 'use_multiview', False)
+    put(render, 'filepath', order['out'])
+
+
+def render(order):
+    scene = member(bpy.data.scenes, order['scene'], 'scene')
+    choose_engine(scene, order)
+    choose_layers(scene, order['viewLayers'])
+    choose_window(scene.render, order)
+    choose_file(scene.render, order)
+    put(scene.render, 'use_persistent_data', order.get('persistent', True))
+    if scene.frame_current != order['frame']:
+        # Not frame_set(): that would evaluate the whole scene once more for a viewport that does not exist.
+        scene.frame_current = order['frame']
+    scene.frame_subframe = 0
+    choose_camera(scene, order['camera'], order['frame'])
+    before, start = os.times(), time.monotonic()
+    try:
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+    except RuntimeError as error:
+        raise Refused('render', str(error).strip()) from error
+    after = os.times()
+    return {
+        'wallMs': (time.monotonic() - start) * 1000,
+        'cpuMs': (after.user + after.system - before.user - before.system) * 1000,
+    }
+
+
+# --- devices --------------------------------------------------------------------------------------------------------------------------------------------------
+
+def cycles_preferences():
+    addon = bpy.context.preferences.addons.get('cycles')
+    return addon.preferences if addon else None
+
+
+def devices(_request):
+    """Compute devices that Cycles of this build can use, by kind."""
+    preferences, found = cycles_preferences(), []
+    for kind in ('OPTIX', 'CUDA', 'HIP', 'ONEAPI', 'METAL', 'CPU'):
+        try:
+            listed = preferences.get_devices_for_type(kind) if preferences else []
+        except (ValueError, TypeError, AttributeError):  # a kind that this build does not know
+            continue
+        found += [{'kind': kind, 'id': device.id, 'name': device.name} for device in listed if device.type == kind]
+    return {'devices': found}
+
+
+def use_device(request):
+    """Enables exactly one GPU. Without this Cycles renders on the CPU and says nothing."""
+    preferences = cycles_preferences()
+    if preferences is None:
+        raise Refused('device', 'this Blender has no Cycles')
+    put(preferences, 'compute_device_type', request['kind'])
+    preferences.get_devices()
+    for device in preferences.devices:
+        device.use = device.id == request['device']
+    if not any(device.use for device in preferences.devices):
+        raise Refused('device', f'{request["kind"]} device {request["device"]!r} is not there')
+    return {}
+
+
+OPERATIONS = {'load': load, 'render': render, 'devices': devices, 'use-device': use_device}
+
+
+def usage():
+    with open('/proc/self/statm') as file:
+        pages = int(file.read().split()[1])
+    return {
+        'rssMiB': pages * os.sysconf('SC_PAGESIZE') / 2**20,
+        'peakMiB': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def main():
+    reply_fd, parent = (int(word) for word in sys.argv[sys.argv.index('--') + 1:][:2])
+    die_with(parent)
+    replies = os.fdopen(reply_fd, 'w', buffering=1, encoding='utf-8')
+
+    def say(**message):
+        replies.write(json.dumps(message) + '\n')
+
+    say(id=0, ok=True, blender=bpy.app.version_string, denoiser=bool(getattr(__import__('_cycles'), 'with_openimagedenoise', False)))
+    for line in os.fdopen(0, 'r', encoding='utf-8'):
+        request = json.loads(line)
+        try:
+            say(id=request['id'], ok=True, **OPERATIONS[request['op']](request), **usage())
+        except Refused as error:
+            say(id=request['id'], ok=False, code=error.code, message=str(error))
+        except Exception as error:  # an unforeseen state of Blender: the host restarts the worker
+            say(id=request['id'], ok=False, code='error', message=f'{type(error).__name__}: {error}')
+
+
+main()

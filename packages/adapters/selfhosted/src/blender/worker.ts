@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
+import { pythonProgram } from '../python.ts'
+import type { RenderOrder } from './order.ts'
+import { identityOf, killGroup } from './process.ts'
+import type { ProcessIdentity } from './process.ts'
+
+/** Why a request brought no result. `refused` is the scene's fault and is not tried again; the rest end the worker. */
+export type Fault =
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  /** Ended by itself; `signal` as the system names it. SIGKILL that was not ours usually is the out-of-memory killer. */
+  | { readonly kind: 'crash' | 'out-of-memory'; readonly message: string }
+  | { readonly kind: 'hang'; readonly message: string }
+  | { readonly kind: 'stopped'; readonly message: string }
+
+export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault }
+
+export interface Usage {
+  readonly rssMiB: number
+  readonly peakMiB: number
+}
+
+export interface Rendered extends Usage {
+  readonly wallMs: number
+  readonly cpuMs: number
+}
+
+export interface SceneFile {
+  readonly file: string
+  /** sha256 of a path as the scene stores it -> path inside the scene's folder. */
+  readonly links?: Readonly<Record<string, string>>
+}
+
+/** A warm Blender process. One request at a time. */
+export interface Worker {
+  readonly process: ProcessIdentity
+  readonly version: string
+  readonly startedAtMs: number
+  readonly alive: boolean
+  /** Frames rendered so far. */
+  readonly frames: number
+  /** Resident memory after the last request. */
+  readonly rssMiB: number
+  load(scene: SceneFile, timeoutMs: number): Promise<Reply<Usage>>
+  render(
+    order: RenderOrder,
+    out: string,
+    options: { readonly timeoutMs: number; readonly onFraction?: (fraction: number) => void },
+  ): Promise<Reply<Rendered>>
+  request(op: string, fields: Readonly<Record<string, unknown>>, timeoutMs: number): Promise<Reply<Record<string, unknown>>>
+  /** Ends process and group at once; pending requests get the fault `stopped`. */
+  kill(reason: string): void
+  /** Resolves when the process is gone. */
+  readonly gone: Promise<void>
+}
+
+export interface WorkerOptions {
+  readonly blender: string
+  readonly threads: number
+  /** Working folder; a sandbox has its own. */
+  readonly cwd: string
+  readonly environment: Readonly<Record<string, string>>
+  /** Wraps the command line, such as a sandbox does. The wrapper must end the worker when this process dies. */
+  readonly wrap?: (argv: readonly string[]) => readonly string[]
+  readonly startTimeoutMs?: number
+  /** Called with the identity before anything is asked of it, so that a crash of this process leaves a trace. */
+  readonly onStart?: (process: ProcessIdentity) => void
+  readonly niceness?: number
+}
+
+/** `Fra:1 Mem:.. | Time:.. | Scene, Layer | Sample 3/16`: only for the progress bar, since object names can imitate it. */
+const SAMPLES = /^Fra:.* \| [^|]*, [^|]* \| Sample (\d+)\/(\d+)\s*$/
+
+/** Starts a warm Blender. */
+export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>> {
+  const parent = options.wrap ? 0 : process.pid
+  const argv = [
+    options.blender,
+    ...['-b', '--factory-startup', '-Y', '-t', String(options.threads), '--python-exit-code', '42'],
+    ...['-P', pythonProgram('worker'), '--', '3', String(parent)],
+  ]
+  const [command, ...rest] = options.wrap ? options.wrap(argv) : argv
+  const child = spawn(command!, rest, {
+    cwd: options.cwd,
+    env: options.environment,
+    detached: true, // its own process group, so that all of it can be killed at once
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  })
+  const state = new WorkerState(child)
+  const spawned = await Promise.race([once(child, 'spawn').then(() => true), once(child, 'error').catch((error: unknown) => error)])
+  if (spawned !== true)
+    return { ok: false, fault: { kind: 'crash', message: `cannot start ${command}: ${messageOf(spawned)}` } }
+  const identity = identityOf(child.pid!) ?? { pid: child.pid!, start: '', boot: '' }
+  options.onStart?.(identity)
+  const hello = await state.reply(0, options.startTimeoutMs ?? 120_000)
+  if (!hello.ok) return hello
+  return { ok: true, value: workerOf(state, identity, String(hello.value['blender'])) }
+}
+
+function messageOf(error: unknown): string {
+  return Array.isArray(error) ? messageOf(error[0]) : ((error as Error | undefined)?.message ?? String(error))
+}
+
+function workerOf(state: WorkerState, identity: ProcessIdentity, version: string): Worker {
+  const startedAtMs = Date.now()
+  let frames = 0
+  const ask = async <T extends object>(op: string, fields: object, timeoutMs: number): Promise<Reply<T>> =>
+    (await state.ask(op, fields, timeoutMs)) as Reply<T>
+  return {
+    process: identity,
+    version,
+    startedAtMs,
+    get alive() {
+      return state.alive
+    },
+    get frames() {
+      return frames
+    },
+    get rssMiB() {
+      return state.rssMiB
+    },
+    load: (scene, timeoutMs) => ask('load', scene, timeoutMs),
+    async render(order, out, { timeoutMs, onFraction }) {
+      state.onFraction = onFraction
+      const reply = await ask<Rendered>('render', { ...order, out }, timeoutMs)
+      state.onFraction = undefined
+      frames++
+      return reply
+    },
+    request: ask,
+    kill: (reason) => state.stop({ kind: 'stopped', message: reason }),
+    gone: state.gone,
+  }
+}
+
+/** Bookkeeping around one child: pending reply, last words, why it ended. */
+class WorkerState {
+  readonly child: ChildProcess
+  readonly gone: Promise<void>
+  onFraction: ((fraction: number) => void) | undefined
+  alive = true
+  rssMiB = 0
+  private next = 0
+  private waiting: { readonly id: number; settle(reply: Reply<Record<string, unknown>>): void } | undefined
+  private readonly early = new Map<number, Reply<Record<string, unknown>>>()
+  private readonly lastWords: string[] = []
+  private cause: Fault | undefined
+
+  constructor(child: ChildProcess) {
+    this.child = child
+    this.gone = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        this.alive = false
+        this.cause ??= this.endFault(code, signal)
+        this.settle({ ok: false, fault: this.cause })
+        resolve()
+      })
+      child.once('error', () => {
+        if (child.pid === undefined) {
+          this.alive = false
+          resolve()
+        }
+      })
+    })
+    const replies = child.stdio[3] as Duplex
+    createInterface({ input: replies }).on('line', (line) => this.onReply(line))
+    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => this.onLog(line))
+    // A dead child breaks its pipes; `close` tells the story.
+    for (const stream of [child.stdin!, replies]) stream.on('error', () => {})
+  }
+
+  async ask(op: string, fields: object, timeoutMs: number): Promise<Reply<Record<string, unknown>>> {
+    if (!this.alive) return { ok: false, fault: this.cause ?? { kind: 'stopped', message: 'the worker has ended' } }
+    const id = ++this.next
+    const reply = this.reply(id, timeoutMs)
+    this.child.stdin!.write(`${JSON.stringify({ ...fields, id, op })}\n`)
+    return await reply
+  }
+
+  reply(id: number, timeoutMs: number): Promise<Reply<Record<string, unknown>>> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const message = `Blender did not answer within ${Math.round(timeoutMs / 1000)} s${this.words()}`
+        this.stop({ kind: 'hang', message })
+      }, timeoutMs)
+      this.waiting = {
+        id,
+        settle: (result) => {
+          clearTimeout(timer)
+          this.waiting = undefined
+          resolve(result)
+        },
+      }
+      const early = this.early.get(id)
+      if (early) this.waiting.settle(early)
+      else if (!this.alive) this.settle({ ok: false, fault: this.cause ?? { kind: 'stopped', message: 'the worker has ended' } })
+    })
+  }
+
+  stop(fault: Fault): void {
+    this.cause ??= fault
+    if (this.alive && this.child.pid !== undefined) killGroup(this.child.pid)
+  }
+
+  private settle(reply: Reply<Record<string, unknown>>): void {
+    this.waiting?.settle(reply)
+  }
+
+  private onReply(line: string): void {
+    let message: { id?: unknown; ok?: unknown; code?: unknown; message?: unknown; rssMiB?: unknown }
+    try {
+      message = JSON.parse(line) as typeof message
+    } catch {
+      this.stop({ kind: 'crash', message: 'the worker sent a reply that is no JSON' })
+      return
+    }
+    if (typeof message.rssMiB === 'number') this.rssMiB = message.rssMiB
+    const reply: Reply<Record<string, unknown>> = message.ok
+      ? { ok: true, value: message as Record<string, unknown> }
+      : { ok: false, fault: { kind: 'refused', code: String(message.code), message: String(message.message) } }
+    if (this.waiting && this.waiting.id === message.id) this.waiting.settle(reply)
+    else if (message.id === 0) this.early.set(0, reply)
+  }
+
+  private onLog(line: string): void {
+    const match = this.onFraction && SAMPLES.exec(line)
+    if (match) this.onFraction!(Math.min(1, Number(match[1]) / Math.max(1, Number(match[2]))))
+    if (line.startsWith('Fra:')) return
+    this.lastWords.push(line.slice(0, 300))
+    if (this.lastWords.length > 12) this.lastWords.shift()
+  }
+
+  private words(): string {
+    const words = this.lastWords.filter((line) => line.trim() !== '').slice(-4)
+    return words.length > 0 ? `; its last words: ${words.join(' | ')}` : ''
+  }
+
+  private endFault(code: number | null, signal: NodeJS.Signals | null): Fault {
+    // A wrapper such as bubblewrap reports a signal as 128 + its number.
+    const killed = signal === 'SIGKILL' || code === 137
+    const how = signal ? `signal ${signal}` : `exit code ${code}`
+    return { kind: killed ? 'out-of-memory' : 'crash', message: `Blender ended with ${how}${this.words()}` }
+  }
+}

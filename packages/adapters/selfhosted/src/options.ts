@@ -1,0 +1,60 @@
+import type { Address, DigestSigner, LeaseTicket, LedgerDomain } from '@pictor/core/contract'
+
+/** How a farm of one's own machine is set up. */
+export interface SelfHostedOptions {
+  /** Name of the farm, unique in an app. */
+  readonly id: string
+  /** For people; default: the id. */
+  readonly name?: string
+  /** Folder for books, staged scenes and outputs; belongs to this farm alone. */
+  readonly workDir: string
+  /** Tasks at once, each with a warm Blender of its own. Default 1. */
+  readonly slots?: number
+  /** CPU threads of each slot (`blender -t`). Default: the cores divided by the slots, at least 1. */
+  readonly threadsPerSlot?: number
+  /** Path of a Blender, or of several versions side by side; the file's version decides. Default: `blender` on PATH. */
+  readonly blender?: string | readonly string[]
+  /** Whose scenes are rendered. `foreign` ones only in a sandbox. Default `own`. */
+  readonly trust?: 'own' | 'foreign'
+  /** Price of one slot for an hour, in the smallest unit of `currency`. Default: free. */
+  readonly price?: { readonly perHostHour: bigint; readonly currency: string; readonly source?: string; readonly asOf?: string }
+  /** Host milliseconds a unit of work (1 = a second of the reference machine), when it was measured; see `msPerWork` of an offer. Default 1000. */
+  readonly msPerWork?: number
+  /** The farm's key: accepts leases and signs commitments. Without it the farm takes no leases. */
+  readonly signer?: DigestSigner
+  /** Account that is paid; default: the signer's address. */
+  readonly payTo?: Address
+  /** Ledgers whose leases are taken; default: any. A farm that serves strangers names the escrows that it can be paid from. */
+  readonly ledgers?: readonly Pick<LedgerDomain, 'chainId' | 'verifyingContract'>[]
+  /** The checkers that the registry drew for a job, asked of the chain. Without it leases of such jobs are refused. */
+  readonly drawnCheckers?: (ticket: LeaseTicket) => Promise<readonly Address[]>
+  /** Commit after so many frames instead of once at the end of a task. */
+  readonly commitEvery?: number
+  /** A frame that takes longer is a hang. Default 1 hour. */
+  readonly frameTimeoutMs?: number
+  /** Opening a scene that takes longer is a hang. Default 10 minutes. */
+  readonly loadTimeoutMs?: number
+  /** When a warm Blender is replaced by a fresh one. Defaults: 2,000 frames, 50 scenes, no memory limit. */
+  readonly recycle?: { readonly frames?: number; readonly scenes?: number; readonly rssMiB?: number }
+  /** Largest bundle that is staged. Default 64 GiB. */
+  readonly maxBundleBytes?: number
+  /** Environment of Blender besides PATH, HOME and TMPDIR, such as DISPLAY for Eevee. Nothing of this process's own environment is passed on. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Render on GPUs: `auto` takes all that Cycles finds, one slot each. Default `cpu`. */
+  readonly devices?: 'cpu' | 'auto' | readonly string[]
+  /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1. */
+  readonly simulateCheat?: { readonly samplesFactor: number }
+  /** Milliseconds since 1970; default Date.now. */
+  readonly now?: () => number
+}
+
+type Optional = 'price' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers'
+
+/** Options with every default filled in. */
+export type Settings = Required<
+  Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>
+> &
+  Pick<SelfHostedOptions, Optional> & {
+    readonly blender: readonly string[]
+    readonly recycle: { readonly frames: number; readonly scenes: number; readonly rssMiB: number }
+  }

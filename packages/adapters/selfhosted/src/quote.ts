@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { totalmem } from 'node:os'
+import { canonicalJson, isPictorError } from '@pictor/core/contract'
+import type { Decline, Quote, QuoteRequest } from '@pictor/core/contract'
+import { chooseBlender, codeOfVersion } from './blender/installed.ts'
+import type { InstalledBlender } from './blender/installed.ts'
+import { orderFor } from './blender/order.ts'
+import type { Settings } from './options.ts'
+
+/** How long a quote stands. Its figures are the owner's price and measured speed, which do not move by themselves. */
+const VALID_MS = 24 * 3_600_000
+
+/** Start of Blender and a small scene's load, measured: 0.9 to 1.4 s (facts: Blender 3.4, 2 cores). Probes replace it. */
+const START_MS = 1500
+
+/** Share of the machine's memory that its slots may plan with; the rest is the system's. */
+const USABLE_MEMORY = 0.85
+
+/** Prices any share of a job on this farm, or says why it cannot be rendered here. */
+export function quoteFor(settings: Settings, blenders: readonly InstalledBlender[], { spec, estimate, atMs }: QuoteRequest): Quote | Decline {
+  const { id, price, slots } = settings
+  const decline = (reason: Decline['reason'], message: string): Decline => ({ contract: 0, kind: 'decline', farm: id, reason, message })
+  const currency = price?.currency ?? spec.budget.currency
+  if (currency !== spec.budget.currency) return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)
+  if (spec.render.software !== 'blender') return decline('software', `this farm has no ${spec.render.software}`)
+  try {
+    chooseBlender(blenders, codeOfVersion(spec.render.softwareVersion) ?? 0)
+    orderFor(spec.render, undefined, 1, 'CPU')
+  } catch (error) {
+    if (!isPictorError(error)) throw error
+    return decline('software', error.message)
+  }
+  const slotMiB = (totalmem() / 2 ** 20) * (USABLE_MEMORY / slots)
+  const msPerWork = estimate.classes.map((one) => (one.memoryMiB <= slotMiB ? settings.msPerWork : null))
+  if (msPerWork.every((ms) => ms === null))
+    return decline('memory', `a slot of this farm has ${Math.floor(slotMiB)} MiB, every frame needs more`)
+  const offer = {
+    id: 'slots',
+    tier: 'slots',
+    hosts: slots,
+    readyMs: 0,
+    startMs: START_MS,
+    billStart: false,
+    perFrameMs: 0,
+    deliverMs: 0,
+    msPerWork,
+    price: { perHostHour: price?.perHostHour ?? 0n, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n },
+  }
+  return {
+    contract: 0,
+    kind: 'quote',
+    id: createHash('sha256').update(canonicalJson({ id, offer, currency, job: spec, atMs })).digest('hex').slice(0, 24),
+    farm: id,
+    currency,
+    validUntilAtMs: atMs + VALID_MS,
+    firmness: 'locked',
+    offers: [offer],
+    basis: [
+      price ? `price set by the owner${price.asOf ? ` on ${price.asOf}` : ''}` : 'own machine, free of charge',
+      `${slots} slot${slots === 1 ? '' : 's'} of ${settings.threadsPerSlot} CPU thread${settings.threadsPerSlot === 1 ? '' : 's'}`,
+      `${settings.msPerWork} ms a unit of work until probes say better`,
+    ],
+    seenBy: [settings.name],
+  }
+}

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import { PictorError, canonicalJson, invalid } from '@pictor/core/contract'
+import type { CallContext, Farm, FarmEvent, FarmInfo, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
+import { chooseBlender, codeOfVersion, installedBlenders } from './blender/installed.ts'
+import { endingOf } from './blender/order.ts'
+import type { SelfHostedOptions, Settings } from './options.ts'
+import { quoteFor } from './quote.ts'
+import { picturesOf } from './tasks/pictures.ts'
+import { outputFolder } from './tasks/render-task.ts'
+import { TaskRunner } from './tasks/runner.ts'
+import { acceptLease } from './tasks/signing.ts'
+import { stageBundle, stagedScene } from './tasks/stage.ts'
+import { ENDED, TaskStore } from './tasks/store.ts'
+import type { TaskRow } from './tasks/store.ts'
+
+/** Events of one poll at most. */
+const POLL_LIMIT = 500
+
+/** Fills in defaults. @throws invalid-input naming the option */
+function settingsOf(options: SelfHostedOptions): Settings {
+  const slots = positive('slots', options.slots ?? 1)
+  const { blender = 'blender', recycle, simulateCheat } = options
+  if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(options.id)) throw invalid('id', 'letters, digits, `.`, `_` and `-`', options.id)
+  if (simulateCheat && !(simulateCheat.samplesFactor > 0 && simulateCheat.samplesFactor <= 1))
+    throw invalid('simulateCheat.samplesFactor', 'a number above 0 and at most 1', simulateCheat.samplesFactor)
+  return {
+    ...options,
+    name: options.name ?? options.id,
+    workDir: resolve(options.workDir),
+    slots,
+    threadsPerSlot: positive('threadsPerSlot', options.threadsPerSlot ?? Math.max(1, Math.floor(availableParallelism() / slots))),
+    blender: typeof blender === 'string' ? [blender] : blender,
+    trust: options.trust ?? 'own',
+    msPerWork: options.msPerWork ?? 1000,
+    frameTimeoutMs: positive('frameTimeoutMs', options.frameTimeoutMs ?? 3_600_000),
+    loadTimeoutMs: positive('loadTimeoutMs', options.loadTimeoutMs ?? 600_000),
+    recycle: { frames: recycle?.frames ?? 2000, scenes: recycle?.scenes ?? 50, rssMiB: recycle?.rssMiB ?? Infinity },
+    maxBundleBytes: options.maxBundleBytes ?? 64 * 2 ** 30,
+    environment: options.environment ?? {},
+    devices: options.devices ?? 'cpu',
+    now: options.now ?? Date.now,
+  }
+}
+
+function positive(path: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1) throw invalid(path, 'a whole number of at least 1', value)
+  return value
+}
+
+/**
+ * A render farm made of Blender on this machine: one warm Blender a slot. Starts nothing until it is first asked; then it continues what an earlier process with
+ * the same `workDir` left unfinished.
+ * @example
+ * const studio = selfHosted({ id: 'studio', workDir: '.pictor/farms/studio', slots: 2 })
+ * console.log((await studio.describe({ key: 'look' })).software)
+ * @throws invalid-input naming the option
+ */
+export function selfHosted(options: SelfHostedOptions): Farm {
+  const settings = settingsOf(options)
+  const { id, signer, now } = settings
+  let installed: ReturnType<typeof installedBlenders> | undefined
+  const blenders = () => (installed ??= installedBlenders(settings.blender))
+  let opened: Promise<{ store: TaskStore; runner: TaskRunner }> | undefined
+  let closed = false
+
+  const open = () => {
+    if (closed) throw new PictorError('canceled', `farm ${id} was closed`)
+    return (opened ??= (async () => {
+      const store = new TaskStore(id, settings.workDir)
+      const runner = new TaskRunner(settings, store, blenders)
+      await runner.resume()
+      return { store, runner }
+    })())
+  }
+
+  async function submit(task: Task, ctx: CallContext): Promise<TaskRef> {
+    ctx.signal?.throwIfAborted()
+    const { store, runner } = await open()
+    const digest = createHash('sha256').update(canonicalJson(task)).digest('hex')
+    const known = store.find(ctx.key)
+    if (known) {
+      if (known.digest !== digest)
+        throw new PictorError('conflict', 'this key was used for another task', { details: { path: 'ctx.key', ref: known.ref.ref } })
+      return known.ref
+    }
+    await checkTask(task)
+    const signature = await acceptLease(task, settings)
+    const ref: TaskRef = {
+      farm: id,
+      ref: createHash('sha256').update(`${id}\n${ctx.key}`).digest('hex').slice(0, 24),
+      ...(signature ? { leaseSignature: signature } : {}),
+    }
+    // Another call with the same key may have come through while this one was signing.
+    const again = store.find(ctx.key)
+    if (again) return again.ref
+    store.atomically(() => store.create(ctx.key, digest, ref, task, now()))
+    runner.enqueue(store.task(ref.ref)!)
+    return ref
+  }
+
+  async function checkTask(task: Task): Promise<void> {
+    if (task.spec.software !== 'blender')
+      throw new PictorError('farm-refused', `this farm has no ${task.spec.software}`, { details: { path: 'task.spec.software' } })
+    if (picturesOf(task, 'CPU', 1).length === 0) throw invalid('task.work', 'at least one frame', 0)
+    chooseBlender(await blenders(), codeOfVersion(task.spec.softwareVersion) ?? 0)
+    await stagedScene(settings.workDir, task.bundle)
+  }
+
+  async function poll(query: Parameters<Farm['poll']>[0], ctx: CallContext): Promise<FarmPoll> {
+    ctx.signal?.throwIfAborted()
+    const { store, runner } = await open()
+    const scope = query.scope && new Set(query.scope.map((ref) => ref.ref))
+    const inScope = (ref: string) => scope === undefined || scope.has(ref)
+    const [seq, seen] = query.cursor === undefined ? [undefined, 0] : cursorOf(query.cursor)
+    const events: FarmEvent[] = []
+    let next = seq ?? store.lastSeq()
+    if (seq === undefined) for (const row of store.tasks()) if (inScope(row.ref.ref)) events.push(...reconcile(store, row, now()))
+    if (seq !== undefined)
+      for (const entry of store.eventsAfter(seq, POLL_LIMIT)) {
+        next = entry.seq
+        if (inScope(entry.ref)) events.push(entry.event)
+      }
+    let version = seen
+    for (const [ref, live] of runner.progress) {
+      const row = live.version > seen && inScope(ref) ? store.task(ref) : undefined
+      if (!row) continue
+      version = Math.max(version, live.version)
+      const { framesDone, framesTotal, frame, fraction } = live
+      events.push({ type: 'progress', task: row.ref, atMs: now(), framesDone, framesTotal, frame, fraction })
+    }
+    const waitMs = next < store.lastSeq() ? 0 : runner.busySlots() > 0 ? 25 : 500
+    return { events, cursor: `${next}.${version}`, waitMs }
+  }
+
+  return {
+    contract: 0,
+    id,
+    describe: async () => await describe(settings, await blenders()),
+    quote: async (request) => quoteFor(settings, await blenders(), request),
+    async stage(manifest, files, ctx) {
+      await stageBundle(settings.workDir, manifest, files, { maxBytes: settings.maxBundleBytes, signal: ctx.signal })
+      return { farm: id, ref: manifest.root }
+    },
+    submit,
+    poll,
+    async set(ref, change) {
+      const { store, runner } = await open()
+      const row = store.task(ref.ref)
+      if (!row) return { refused: true, reason: 'not-found', message: `farm ${id} has no task ${ref.ref}` }
+      if (change.priority !== undefined) runner.setPriority(row, change.priority)
+      const ended = ENDED.has(row.state)
+      if (change.desired === 'erase') {
+        if (!ended) return { refused: true, reason: 'running', message: 'cancel the task before it is erased' }
+        await runner.erase(row)
+      } else if (change.desired !== undefined && ended)
+        return row.state === 'canceled' && change.desired === 'cancel'
+          ? 'done'
+          : { refused: true, reason: 'ended', message: `the task has ended: ${row.state}` }
+      if (change.desired === 'hold') return await runner.hold(row)
+      if (change.desired === 'cancel') return await runner.cancel(row)
+      if (change.desired === 'run') runner.release(row)
+      return 'done'
+    },
+    async open(output, { offset }) {
+      const { store } = await open()
+      const known = store.outputs(output.task.ref).find((one) => one.name === output.name)
+      if (!known) return { unavailable: store.task(output.task.ref) ? 'not-yet' : 'gone' }
+      return await bodyOf(settings, known, offset)
+    },
+    async close() {
+      closed = true
+      const parts = await opened?.catch(() => undefined)
+      await parts?.runner.close()
+      parts?.store.close()
+    },
+  }
+}
+
+function cursorOf(cursor: string): [number, number] {
+  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(cursor)
+  if (!match) throw invalid('cursor', 'a cursor of this farm', cursor)
+  return [Number(match[1]), Number(match[2])]
+}
+
+/** A task as it stands, told as events: outputs, failures, commitments, then its state. */
+function reconcile(store: TaskStore, row: TaskRow, atMs: number): FarmEvent[] {
+  const task = row.ref
+  const { state, failure } = row
+  return [
+    ...store.outputs(task.ref).map((output): FarmEvent => ({ type: 'output', output, atMs })),
+    ...store.frameFailures(task.ref).map((one): FarmEvent => ({ type: 'frame-failed', task, ...one, atMs })),
+    ...store.eventsOf(task.ref, 'commit'),
+    ...store.eventsOf(task.ref, 'canceled'),
+    { type: 'state', task, state, raw: state, atMs, ...(failure ? { failure } : {}) },
+  ]
+}
+
+async function bodyOf(settings: Settings, output: Output, offset: number): ReturnType<Farm['open']> {
+  const path = join(outputFolder(settings.workDir, output.task.ref), output.name)
+  const info = await stat(path).catch(() => undefined)
+  if (!info || info.size !== output.bytes) return { unavailable: 'gone' }
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset > info.size) throw invalid('range.offset', `0 to ${info.size}`, offset)
+  return { bytes: info.size - offset, stream: createReadStream(path, { start: offset }) }
+}
+
+async function describe(settings: Settings, blenders: Awaited<ReturnType<typeof installedBlenders>>): Promise<FarmInfo> {
+  const { id, name, signer, price, slots } = settings
+  const payTo = settings.payTo ?? signer?.address
+  return {
+    contract: 0,
+    id,
+    name,
+    lane: 'partner',
+    verification: 'live',
+    capabilities: {
+      cancelQueued: 'native',
+      cancelRunning: 'native',
+      hold: 'native',
+      priority: 'native',
+      tiles: 'native',
+      samples: 'native',
+      windows: 'native',
+      partialOutputs: 'native',
+      resumeDownload: 'native',
+      bindingQuote: 'native',
+    },
+    idempotency: 'native',
+    software: blenders.map((blender) => ({
+      name: 'blender',
+      version: blender.version,
+      engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_WORKBENCH'],
+      devices: ['CPU'],
+    })),
+    ...(signer ? { key: signer.address } : {}),
+    ...(payTo ? { payTo } : {}),
+    slots,
+    ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
+    ext: { formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`) },
+  }
+}

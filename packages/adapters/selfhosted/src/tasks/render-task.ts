@@ -1,0 +1,156 @@
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Failure, FailureClass } from '@pictor/core/contract'
+import type { Fault, Worker } from '../blender/worker.ts'
+import type { Settings } from '../options.ts'
+import { checkPicture } from './picture-check.ts'
+import type { CheckedPicture } from './picture-check.ts'
+import type { Picture } from './pictures.ts'
+import { commitOutputs } from './signing.ts'
+import type { Opening, Slot } from './slot.ts'
+import type { TaskRow, TaskStore } from './store.ts'
+
+/** Why work on a task stops before its end. */
+export type StopReason = 'hold' | 'cancel' | 'yield' | 'close'
+
+/** What the renderer of a task reports and asks while it works. */
+export interface TaskWatch {
+  readonly stop: () => StopReason | undefined
+  readonly onProgress: (done: number, frame: number, fraction: number) => void
+}
+
+export type TaskEnd = { readonly end: 'done' } | { readonly end: 'stopped' } | { readonly end: 'failed'; readonly failure: Failure }
+
+interface Rendering {
+  readonly row: TaskRow
+  readonly slot: Slot
+  readonly opening: Opening
+  readonly settings: Settings
+  readonly store: TaskStore
+  readonly watch: TaskWatch
+  /** Private to this attempt: nothing of an earlier one can pass for its work. */
+  readonly attemptFolder: string
+}
+
+/** Folder of a task's delivered files. */
+export function outputFolder(workDir: string, ref: string): string {
+  return join(workDir, 'tasks', ref)
+}
+
+/** Renders what a task still owes, picture by picture, in one slot. */
+export async function renderTask(job: Omit<Rendering, 'attemptFolder'>, pictures: readonly Picture[]): Promise<TaskEnd> {
+  const { row, slot, store, settings, watch } = job
+  const ref = row.ref.ref
+  const attempt = store.nextAttempt(ref)
+  const rendering: Rendering = { ...job, attemptFolder: join(slot.folder, 'out', `${ref}-attempt-${attempt}`) }
+  await mkdir(rendering.attemptFolder, { recursive: true })
+  await mkdir(outputFolder(settings.workDir, ref), { recursive: true })
+  const settled = new Set([
+    ...store.outputs(ref).map((output) => `${output.frame}/${output.part}`),
+    ...store.frameFailures(ref).map(({ frame }) => `${frame}/*`),
+  ])
+  let done = store.outputs(ref).length
+  try {
+    for (const picture of pictures) {
+      if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
+      if (watch.stop()) return { end: 'stopped' }
+      watch.onProgress(done, picture.frame, 0)
+      const failure = await renderPicture(rendering, picture, (fraction) => watch.onProgress(done, picture.frame, fraction))
+      if (failure === 'stopped') return { end: 'stopped' }
+      if (failure && failure.frame === undefined) return { end: 'failed', failure }
+      if (failure) store.atomically(() => store.addFrameFailure(row.ref, picture.frame, failure, settings.now()))
+      else done++
+      if (settings.commitEvery && store.outputs(ref, 'uncommitted').length >= settings.commitEvery)
+        await commitOutputs(store, row, settings.signer, settings.now)
+    }
+    await commitOutputs(store, row, settings.signer, settings.now)
+    const first = store.frameFailures(ref)[0]
+    return first ? { end: 'failed', failure: first.failure } : { end: 'done' }
+  } finally {
+    await rm(rendering.attemptFolder, { recursive: true, force: true })
+  }
+}
+
+/** Two tries, the second in a cold process. Undefined is success; a failure without a frame ends the whole task. */
+async function renderPicture(
+  job: Rendering,
+  picture: Picture,
+  onFraction: (fraction: number) => void,
+): Promise<Failure | 'stopped' | undefined> {
+  let failure: Failure | undefined
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const start = performance.now()
+    const opened = await job.slot.open(job.opening)
+    if (opened.ok) {
+      const result = await renderOnce(job, picture, opened.value, onFraction)
+      if ('hash' in result) {
+        await keep(job, picture, result, performance.now() - start)
+        return undefined
+      }
+      failure = result.failure
+      if (!result.again) return stoppedOr(failure)
+    } else {
+      failure = failureOf(opened.fault)
+      if (opened.fault.kind === 'refused' || opened.fault.kind === 'stopped') return stoppedOr(failure)
+    }
+    await job.slot.retire('a try failed')
+    if (job.watch.stop()) return 'stopped'
+  }
+  return { ...failure!, frame: picture.frame }
+}
+
+function stoppedOr(failure: Failure): Failure | 'stopped' {
+  return failure.raw === 'stopped' ? 'stopped' : failure
+}
+
+async function renderOnce(
+  { attemptFolder, settings }: Rendering,
+  picture: Picture,
+  worker: Worker,
+  onFraction: (fraction: number) => void,
+): Promise<CheckedPicture | { readonly failure: Failure; readonly again: boolean }> {
+  const file = join(attemptFolder, picture.name)
+  await rm(file, { force: true })
+  const reply = await worker.render(picture.order, file, { timeoutMs: settings.frameTimeoutMs, onFraction })
+  if (!reply.ok) {
+    const { fault } = reply
+    const failure = failureOf(fault)
+    if (fault.kind === 'hang') return { failure: { ...failure, frame: picture.frame }, again: false }
+    return { failure, again: fault.kind === 'refused' ? fault.code === 'error' : fault.kind !== 'stopped' }
+  }
+  const checked = await checkPicture(file, picture.order)
+  if ('hash' in checked) return checked
+  const message = `Blender said that frame ${picture.frame} was done, but ${checked.bad}`
+  return { failure: { class: 'bad-output', message, raw: 'bad-output' }, again: true }
+}
+
+/** Moves a checked file to the task's folder and records it: from here on it is never rendered again. */
+async function keep({ row, attemptFolder, settings, store }: Rendering, picture: Picture, file: CheckedPicture, ms: number): Promise<void> {
+  await rename(join(attemptFolder, picture.name), join(outputFolder(settings.workDir, row.ref.ref), picture.name))
+  const atMs = settings.now()
+  const { frame, part, name } = picture
+  const renderMs = Math.max(1, Math.round(ms))
+  store.atomically(() =>
+    store.addOutput({ task: row.ref, frame, part, layer: '', name, ...file, completedAtMs: atMs, renderMs }, atMs),
+  )
+}
+
+const REFUSED_CLASSES: Readonly<Record<string, FailureClass>> = { device: 'device-fault', render: 'scene', error: 'scene' }
+
+/** Whose fault a worker's end is. A crash that repeats in a cold process is put on the frame, not on the farm. */
+function failureOf(fault: Fault): Failure {
+  switch (fault.kind) {
+    case 'refused': {
+      const full = /cannot save|No space left/i.test(fault.message)
+      return { class: full ? 'device-fault' : (REFUSED_CLASSES[fault.code] ?? 'scene'), message: fault.message, raw: fault.code }
+    }
+    case 'out-of-memory':
+      return { class: 'out-of-memory', message: fault.message, raw: 'killed' }
+    case 'hang':
+      return { class: 'timeout', message: fault.message, raw: 'hang' }
+    case 'crash':
+      return { class: 'scene', message: fault.message, raw: 'crash' }
+    case 'stopped':
+      return { class: 'preempted', message: fault.message, raw: 'stopped' }
+  }
+}

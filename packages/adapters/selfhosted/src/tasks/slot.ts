@@ -1,0 +1,137 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { InstalledBlender } from '../blender/installed.ts'
+import type { ProcessIdentity } from '../blender/process.ts'
+import { startWorker } from '../blender/worker.ts'
+import type { Fault, Reply, SceneFile, Worker } from '../blender/worker.ts'
+import type { Settings } from '../options.ts'
+
+/** What a slot must have open before it renders. */
+export interface Opening {
+  readonly blender: InstalledBlender
+  /** Folder of the staged bundle: what a sandbox may read. */
+  readonly folder: string
+  readonly scene: SceneFile
+}
+
+/** Records the processes of a farm, so that leftovers of a crash can be killed. */
+export interface ProcessJournal {
+  started(process: ProcessIdentity): void
+  ended(process: ProcessIdentity): void
+}
+
+/** One place to render: at most one warm Blender, which keeps the last scene open. */
+export class Slot {
+  readonly index: number
+  /** Where the renderer may write. */
+  readonly folder: string
+  private readonly settings: Settings
+  private readonly journal: ProcessJournal
+  private worker: Worker | undefined
+  private blender: string | undefined
+  private openFile: string | undefined
+  private scenes = 0
+  private closed = false
+
+  constructor(index: number, settings: Settings, journal: ProcessJournal) {
+    this.index = index
+    this.settings = settings
+    this.journal = journal
+    this.folder = join(settings.workDir, 'slots', String(index))
+  }
+
+  /** Whether the scene is open in a warm Blender. */
+  has(file: string): boolean {
+    return this.worker?.alive === true && this.openFile === file
+  }
+
+  get idle(): boolean {
+    return this.worker?.alive !== true
+  }
+
+  get rssMiB(): number {
+    return this.worker?.alive ? this.worker.rssMiB : 0
+  }
+
+  /** A worker with the scene open: the warm one when it fits, else a new one. */
+  async open(opening: Opening): Promise<Reply<Worker>> {
+    if (this.closed) return { ok: false, fault: { kind: 'stopped', message: 'the farm was closed' } }
+    if (this.worker && (!this.worker.alive || this.worn() || this.blender !== opening.blender.path || this.mustNotShare(opening)))
+      await this.retire('recycled')
+    if (!this.worker) {
+      const started = await this.start(opening)
+      if (!started.ok) return started
+      this.worker = started.value
+    }
+    if (this.openFile === opening.scene.file) return { ok: true, value: this.worker }
+    this.openFile = undefined
+    const loaded = await this.worker.load(opening.scene, this.settings.loadTimeoutMs)
+    if (!loaded.ok) {
+      await this.retire('the scene did not load')
+      return loaded
+    }
+    this.scenes++
+    this.openFile = opening.scene.file
+    return { ok: true, value: this.worker }
+  }
+
+  /** Ends the warm Blender and waits until it is gone. */
+  async retire(reason: string): Promise<void> {
+    const worker = this.worker
+    this.worker = undefined
+    this.openFile = undefined
+    this.scenes = 0
+    if (!worker) return
+    worker.kill(reason)
+    await worker.gone
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    await this.retire('the farm was closed')
+  }
+
+  private worn(): boolean {
+    const { frames, scenes, rssMiB } = this.settings.recycle
+    return this.worker!.frames >= frames || this.scenes >= scenes || this.worker!.rssMiB > rssMiB
+  }
+
+  /** A foreign scene gets a process of its own, so that one customer's scene never meets another's. */
+  private mustNotShare(opening: Opening): boolean {
+    return this.settings.trust === 'foreign' && this.openFile !== opening.scene.file
+  }
+
+  private async start(opening: Opening): Promise<Reply<Worker>> {
+    const { threadsPerSlot, environment } = this.settings
+    for (const name of ['home', 'tmp']) await mkdir(join(this.folder, name), { recursive: true })
+    let identity: ProcessIdentity | undefined
+    const started = await startWorker({
+      blender: opening.blender.path,
+      threads: threadsPerSlot,
+      cwd: this.folder,
+      environment: {
+        PATH: '/usr/local/bin:/usr/bin:/bin',
+        LANG: 'C.UTF-8',
+        ...environment,
+        HOME: join(this.folder, 'home'),
+        TMPDIR: join(this.folder, 'tmp'),
+      },
+      onStart: (process) => {
+        identity = process
+        this.journal.started(process)
+      },
+    })
+    if (!started.ok) {
+      if (identity) this.journal.ended(identity)
+      return started
+    }
+    this.blender = opening.blender.path
+    void started.value.gone.then(() => this.journal.ended(identity!))
+    if (this.closed) {
+      started.value.kill('the farm was closed')
+      const fault: Fault = { kind: 'stopped', message: 'the farm was closed' }
+      return { ok: false, fault }
+    }
+    return started
+  }
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { constants, createReadStream } from 'node:fs'
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PictorError, invalid } from '@pictor/core/contract'
+import type { Artifacts, BundleManifest } from '@pictor/core/contract'
+import { bundleRoot } from '@pictor/core/proof'
+import type { SceneFile } from '../blender/worker.ts'
+
+/** Name of the file in a bundle that says where the scene's odd paths lie; see `bundleScene`. */
+export const LINKS_FILE = '_external/links.json'
+
+const HASH = /^0x[0-9a-f]{64}$/
+
+/** Refuses a manifest that could write outside its folder or is not what its root says. @throws invalid-input naming the field */
+export function checkManifest(manifest: BundleManifest, maxBytes: number): void {
+  if (!HASH.test(manifest.root)) throw invalid('bundle.root', 'a 0x sha256', manifest.root)
+  let total = 0
+  for (const [i, file] of manifest.files.entries()) {
+    const path = `bundle.files[${i}].path`
+    // bundleLeaf refuses `..`, empty parts and backslashes; drive letters and reserved characters are for hosts on Windows.
+    if (/[:*?"<>|\u0000-\u001f]/.test(file.path) || file.path.startsWith('/') || file.path.length > 1000)
+      throw invalid(path, 'a plain relative path', file.path)
+    if (!Number.isSafeInteger(file.bytes) || file.bytes < 0) throw invalid(`bundle.files[${i}].bytes`, 'a size in bytes', file.bytes)
+    total += file.bytes
+  }
+  if (total > maxBytes) throw invalid('bundle.files', `at most ${maxBytes} bytes in all`, total)
+  const root = bundleRoot(manifest.files)
+  if (root !== manifest.root) throw invalid('bundle.root', `${root}, the root of its files`, manifest.root)
+  if (!manifest.files.some((file) => file.path === manifest.entry)) throw invalid('bundle.entry', 'one of its files', manifest.entry)
+}
+
+/** Folder of a staged bundle. */
+export function sceneFolder(workDir: string, root: string): string {
+  return join(workDir, 'scenes', root.slice(2))
+}
+
+/**
+ * Puts the files of a bundle under `workDir/scenes/<root>`, read-only and each checked against its hash. Appears whole or not at all; files of an interrupted
+ * staging are kept and not fetched again.
+ * @throws invalid-input on a bad manifest, asset-missing when the artifacts lack a file or hold another one
+ */
+export async function stageBundle(
+  workDir: string,
+  manifest: BundleManifest,
+  files: Artifacts,
+  options: { readonly maxBytes: number; readonly signal?: AbortSignal | undefined },
+): Promise<string> {
+  checkManifest(manifest, options.maxBytes)
+  const folder = sceneFolder(workDir, manifest.root)
+  if (await exists(folder)) return folder
+  const partial = `${folder}.partial`
+  for (const file of manifest.files) {
+    options.signal?.throwIfAborted()
+    const target = join(partial, file.path)
+    if ((await hashOf(target)) === file.hash) continue
+    await mkdir(dirname(target), { recursive: true })
+    await rm(target, { force: true })
+    const source = await files.path(file.hash).catch((cause: unknown) => {
+      throw new PictorError('asset-missing', `the bundle's file ${file.path} is not among the artifacts`, {
+        details: { files: [file.path], hash: file.hash },
+        cause,
+      })
+    })
+    await copyFile(source, target, constants.COPYFILE_FICLONE)
+    if ((await hashOf(target)) !== file.hash || (await stat(target)).size !== file.bytes)
+      throw new PictorError('asset-missing', `the bundle's file ${file.path} is not the one that its hash names`, {
+        details: { files: [file.path], hash: file.hash },
+      })
+    await chmod(target, 0o444)
+  }
+  await rename(partial, folder).catch(async (error: unknown) => {
+    if (!(await exists(folder))) throw error // somebody staged the same bundle meanwhile
+    await rm(partial, { recursive: true, force: true })
+  })
+  return folder
+}
+
+/** The scene of a staged bundle as a worker loads it. @throws not-found when it was never staged */
+export async function stagedScene(workDir: string, manifest: BundleManifest): Promise<SceneFile> {
+  const folder = sceneFolder(workDir, manifest.root)
+  const file = join(folder, manifest.entry)
+  if (!(await exists(file)))
+    throw new PictorError('not-found', `bundle ${manifest.root} is not staged on this farm`, { details: { path: 'task.stage' } })
+  if (!manifest.files.some((one) => one.path === LINKS_FILE)) return { file }
+  const links = JSON.parse(await readFile(join(folder, LINKS_FILE), 'utf8')) as Record<string, string>
+  const names = new Set(manifest.files.map((one) => one.path))
+  // A bundle from elsewhere must not make a scene read files of this machine.
+  const inside = Object.entries(links).filter(([, path]) => names.has(path) || [...names].some((name) => fits(path, name)))
+  return { file, links: Object.fromEntries(inside) }
+}
+
+/** Whether `pattern` (a UDIM path such as `_external/1/wood.<UDIM>.png`) names `name`. */
+function fits(pattern: string, name: string): boolean {
+  const at = pattern.indexOf('<UDIM>')
+  return at >= 0 && name.startsWith(pattern.slice(0, at)) && name.endsWith(pattern.slice(at + 6))
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function hashOf(path: string): Promise<string | undefined> {
+  const digest = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer)
+  } catch {
+    return undefined
+  }
+  return `0x${digest.digest('hex')}`
+}
