@@ -183,11 +183,7 @@ function hang(signal: AbortSignal | undefined): Promise<never> {
   })
 }
 
-function refuseBadTask(
-  id: string,
-  task: Task,
-  key: { checkTicket(ticket: NonNullable<Task['lease']>): string | undefined },
-): void {
+function refuseBadTask(id: string, task: Task, key: FarmKey, nowMs: number): void {
   if (task.work.kind !== 'frames')
     throw new PictorError('farm-refused', `${id}: work of kind ${task.work.kind} is not offered`, {
       details: { class: 'protocol' },
