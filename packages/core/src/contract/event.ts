@@ -35,6 +35,8 @@ export type JobEvent = EventBase &
         readonly frame: number
         readonly hash: Bytes32
         readonly renderMs?: number
+        /** When the farm finished it. */
+        readonly completedAtMs: number
       }
     | {
         readonly type: 'frame-verdict'
