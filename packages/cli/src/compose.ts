@@ -2,7 +2,17 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
-import { createPictor, folderArtifacts, PictorError, usd, type Checker, type Farm, type Ledger, type Pictor, type PlanProgress } from '@pictor/core'
+import {
+  createPictor,
+  folderArtifacts,
+  PictorError,
+  usd,
+  type Checker,
+  type Farm,
+  type Ledger,
+  type Pictor,
+  type PlanProgress,
+} from '@pictor/core'
 import { ethersSigner, evmLedger } from '@pictor/chain'
 import { Wallet } from 'ethers'
 import { loadConfig } from './config.ts'
@@ -47,7 +57,13 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
   const config = await loadConfig(options.config, { stateDir })
   const farms =
     config?.farms ??
-    ([selfHosted({ ...own('this-machine'), signer: keys.signer('farm:this-machine'), price: { perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount } })] satisfies Farm[])
+    ([
+      selfHosted({
+        ...own('this-machine'),
+        signer: keys.signer('farm:this-machine'),
+        price: { perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount },
+      }),
+    ] satisfies Farm[])
   const renderer = selfHosted({ ...own('checker'), signer: keys.signer('farm:checker'), slots: 1, price: { perHostHour: 0n } })
   const checkers: readonly Checker[] = config?.checkers ?? [
     createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, statePath: join(stateDir, 'checker.db') }),

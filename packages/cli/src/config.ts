@@ -31,7 +31,10 @@ export async function loadConfig(path: string | undefined, context: { readonly s
   if (!existsSync(file)) throw new PictorError('invalid-input', `config: ${file} does not exist`, { details: { path: 'config' } })
   if (file.endsWith('.json')) return fromJson(file)
   const { config } = (await import(pathToFileURL(file).href)) as ConfigModule
-  if (config === undefined) throw new PictorError('invalid-input', `${file} exports no \`config\``, { details: { path: 'config', hint: 'export const config = { farms: [...] }' } })
+  if (config === undefined)
+    throw new PictorError('invalid-input', `${file} exports no \`config\``, {
+      details: { path: 'config', hint: 'export const config = { farms: [...] }' },
+    })
   return typeof config === 'function' ? config(context) : config
 }
 
@@ -40,20 +43,29 @@ async function fromJson(file: string): Promise<Config> {
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8')) as typeof parsed
   } catch (cause) {
-    throw new PictorError('invalid-input', `${file} is no JSON: ${(cause as Error).message}`, { details: { path: 'config' }, cause })
+    throw new PictorError('invalid-input', `${file} is no JSON: ${(cause as Error).message}`, {
+      details: { path: 'config' },
+      cause,
+    })
   }
-  if (!Array.isArray(parsed.farms)) throw new PictorError('invalid-input', `${file}: farms: expected a list`, { details: { path: 'farms' } })
+  if (!Array.isArray(parsed.farms))
+    throw new PictorError('invalid-input', `${file}: farms: expected a list`, { details: { path: 'farms' } })
   return { farms: await Promise.all(parsed.farms.map((entry: FarmEntry, i) => makeFarm(file, entry, `farms[${i}]`))) }
 }
 
 async function makeFarm(file: string, entry: FarmEntry, at: string): Promise<Farm> {
   if (typeof entry?.use !== 'string' || typeof entry.factory !== 'string')
-    throw new PictorError('invalid-input', `${file}: ${at}: expected { "use": package, "factory": name, "options": {…} }`, { details: { path: at } })
+    throw new PictorError('invalid-input', `${file}: ${at}: expected { "use": package, "factory": name, "options": {…} }`, {
+      details: { path: at },
+    })
   let module: Record<string, unknown>
   try {
     module = (await import(pathToFileURL(createRequire(file).resolve(entry.use)).href)) as Record<string, unknown>
   } catch (cause) {
-    throw new PictorError('invalid-input', `${file}: ${at}.use: package ${entry.use} cannot be loaded`, { details: { path: `${at}.use`, hint: `npm install ${entry.use}` }, cause })
+    throw new PictorError('invalid-input', `${file}: ${at}.use: package ${entry.use} cannot be loaded`, {
+      details: { path: `${at}.use`, hint: `npm install ${entry.use}` },
+      cause,
+    })
   }
   const factory = module[entry.factory]
   if (typeof factory !== 'function')

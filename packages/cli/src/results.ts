@@ -1,6 +1,15 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { canonicalJson, formatFrames, type Artifacts, type JobEvent, type JobResult, type JobRun, type Pictor, type ReceiptMaterial } from '@pictor/core'
+import {
+  canonicalJson,
+  formatFrames,
+  type Artifacts,
+  type JobEvent,
+  type JobResult,
+  type JobRun,
+  type Pictor,
+  type ReceiptMaterial,
+} from '@pictor/core'
 import { buildReceipt } from '@pictor/core/proof'
 import { contactSheet, type SheetFrame } from './pictures/contact-sheet.ts'
 import { previewPng } from './pictures/preview.ts'
@@ -16,7 +25,13 @@ export interface Results {
 }
 
 /** Writes receipt, contact sheet and timeline beside the frames, and says where. */
-export async function writeResults(pictor: Pictor, run: JobRun, result: JobResult, outDir: string, context: CommandContext): Promise<Results> {
+export async function writeResults(
+  pictor: Pictor,
+  run: JobRun,
+  result: JobResult,
+  outDir: string,
+  context: CommandContext,
+): Promise<Results> {
   await mkdir(outDir, { recursive: true })
   const material = await result.material()
   const events: JobEvent[] = []
@@ -28,11 +43,20 @@ export async function writeResults(pictor: Pictor, run: JobRun, result: JobResul
   const bars = timelineBars(events)
   const chart = join(outDir, 'timeline.png')
   if (bars.length > 0) {
-    const drawn = timeline(bars, { title: `${material.spec.name}: who rendered which frame when`, endMs: Math.max(...bars.map((bar) => bar.endMs)) })
+    const drawn = timeline(bars, {
+      title: `${material.spec.name}: who rendered which frame when`,
+      endMs: Math.max(...bars.map((bar) => bar.endMs)),
+    })
     await writeWhole(chart, rasterize(drawn))
   }
   const shown = (path: string) => relative(process.cwd(), path) || '.'
-  context.emit({ type: 'results', receipt: receiptPath, contactSheet: sheet, timeline: chart, frames: result.frames.map((frame) => frame.path) })
+  context.emit({
+    type: 'results',
+    receipt: receiptPath,
+    contactSheet: sheet,
+    timeline: chart,
+    frames: result.frames.map((frame) => frame.path),
+  })
   context.screen.log(`\n  frames in ${shown(outDir)}: ${formatFrames(result.frames.map((frame) => frame.frame)) || 'none'}`)
   context.screen.log(`  ${shown(sheet)}, ${shown(chart)}, ${shown(receiptPath)}`)
   return { material, events, receiptPath }
@@ -47,7 +71,12 @@ function sheetTitle(material: ReceiptMaterial, result: JobResult): { title: stri
   const records = material.batches.flatMap(({ batch }) => batch.results.flatMap((entry) => entry.records))
   const count = (verdict: string) => records.filter((record) => record.verdict === verdict).length
   const { width, height } = material.spec.render.output
-  const parts = [`${records.length} renders`, `${count('accept')} accepted`, `${count('refuse')} refused`, ...(count('unsure') ? [`${count('unsure')} unsure`] : [])]
+  const parts = [
+    `${records.length} renders`,
+    `${count('accept')} accepted`,
+    `${count('refuse')} refused`,
+    ...(count('unsure') ? [`${count('unsure')} unsure`] : []),
+  ]
   return { title: `${material.spec.name} · ${result.frames.length} frames`, subtitle: parts.join(', '), aspect: width / height }
 }
 
@@ -57,12 +86,19 @@ async function sheetFrames(material: ReceiptMaterial, files: Artifacts): Promise
     for (const { lease, records } of batch.results) {
       const evidence = material.leases.find((entry) => entry.lease.id === lease.id)
       for (const record of records) {
-        const reason = evidence?.reports.find((report) => report.frame === record.frame && report.verdict === 'refuse')?.findings[0]?.code
+        const reason = evidence?.reports.find((report) => report.frame === record.frame && report.verdict === 'refuse')
+          ?.findings[0]?.code
         const png = await files.path(record.outputHash).then(
           async (path) => previewPng(await readFile(path)),
           () => undefined,
         )
-        frames.push({ frame: record.frame, farm: evidence?.farm ?? lease.farm, verdict: record.verdict, ...(reason ? { reason } : {}), ...(png ? { png } : {}) })
+        frames.push({
+          frame: record.frame,
+          farm: evidence?.farm ?? lease.farm,
+          verdict: record.verdict,
+          ...(reason ? { reason } : {}),
+          ...(png ? { png } : {}),
+        })
       }
     }
   return frames

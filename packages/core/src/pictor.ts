@@ -13,9 +13,32 @@ import type { Address, Bytes32, DigestSigner, Terms } from './contract/messages.
 import { parseFrames } from './contract/frames.ts'
 import { localLedger } from './ledger/index.ts'
 import { splitRoute } from './job/split.ts'
-import { cheapestPlan, fastestPlan, makeTerms, prepare, replanByRoute, type Plan, type PlanProgress, type PlanRequest, type PlanSet } from './plan/index.ts'
+import {
+  cheapestPlan,
+  fastestPlan,
+  makeTerms,
+  parseDeadline,
+  planPoints,
+  prepare,
+  replanByRoute,
+  type Plan,
+  type PlanProgress,
+  type PlanRequest,
+  type PlanSet,
+} from './plan/index.ts'
 import { ZERO_ADDRESS } from './proof/index.ts'
-import { createRunner, systemClock, type JobOptions, type JobOrder, type JobRun, type JobSummary, type PlannedLease, type ReceiptMaterial, type Replan, type RunnerInput } from './run/index.ts'
+import {
+  createRunner,
+  systemClock,
+  type JobOptions,
+  type JobOrder,
+  type JobRun,
+  type JobSummary,
+  type PlannedLease,
+  type ReceiptMaterial,
+  type Replan,
+  type RunnerInput,
+} from './run/index.ts'
 import { sqliteStore, type Store } from './store/index.ts'
 
 /** Parts of a Pictor. Only `inspector`, `farms`, `checkers` and `signer` are needed; everything else has a default on this machine. */
@@ -47,6 +70,9 @@ export interface PictorOptions {
   readonly onPlanProgress?: (progress: PlanProgress) => void
 }
 
+/** Plans on the frontier that `plan` shows. */
+const FRONTIER_POINTS = 12
+
 /** What `submit` may change of a job's behaviour. */
 export type SubmitOptions = Partial<Omit<JobOptions, 'giveUpAtMs' | 'outDir'>> & {
   /** Folder for the frames (`out` beneath the working folder when left out). */
@@ -77,9 +103,14 @@ export interface Pictor {
 export function createPictor(options: PictorOptions): Pictor {
   const checkers = options.checkers
   const quorum = options.quorum ?? Math.floor(checkers.length / 2) + 1
-  if (checkers.length === 0) throw new PictorError('invalid-input', 'checkers: at least one is needed', { details: { path: 'checkers', hint: 'farms are paid for validated frames only' } })
+  if (checkers.length === 0)
+    throw new PictorError('invalid-input', 'checkers: at least one is needed', {
+      details: { path: 'checkers', hint: 'farms are paid for validated frames only' },
+    })
   if (quorum * 2 <= checkers.length || quorum > checkers.length)
-    throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, { details: { path: 'quorum' } })
+    throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, {
+      details: { path: 'quorum' },
+    })
   const dataDir = options.dataDir ?? join(homedir(), '.local', 'share', 'pictor')
   const clock = options.clock ?? systemClock()
   const files = options.artifacts ?? folderArtifacts(join(dataDir, 'artifacts'))
@@ -107,10 +138,28 @@ export function createPictor(options: PictorOptions): Pictor {
       const context: CallContext = { key: newRun(), ...(ctx.signal ? { signal: ctx.signal } : {}) }
       const { basis, inspection } = await prepare(
         request,
-        { inspector: options.inspector, farms: options.farms, files, clock, checkers: checkers.length, newRun, ...(options.onPlanProgress ? { onProgress: options.onPlanProgress } : {}) },
+        {
+          inspector: options.inspector,
+          farms: options.farms,
+          files,
+          clock,
+          checkers: checkers.length,
+          newRun,
+          ...(options.onPlanProgress ? { onProgress: options.onPlanProgress } : {}),
+        },
         context,
       )
-      return { inspection, cheapest: cheapestPlan(basis), fastest: fastestPlan(basis), frontier: [] }
+      return {
+        inspection,
+        cheapest: cheapestPlan(basis),
+        fastest: fastestPlan(basis),
+        frontier: planPoints(basis, FRONTIER_POINTS),
+        cheapestBy(deadline, plannedShare = basis.plannedShare) {
+          const nowMs = clock.now()
+          const deadlineAtMs = typeof deadline === 'number' ? deadline : parseDeadline(deadline, nowMs)
+          return cheapestPlan({ ...basis, nowMs, plannedShare, spec: { ...basis.spec, deadlineAtMs } })
+        },
+      }
     },
     async submit(plan, submitOptions = {}) {
       const { outDir = 'out', leaseMs, ...rest } = submitOptions
@@ -130,7 +179,9 @@ export function createPictor(options: PictorOptions): Pictor {
           disputeWindowS: options.disputeWindowS ?? (ledger.supports.custody ? 86_400 : 0),
         },
       )
-      return runner.submit(orderOf(plan, terms, leases, { ...rest, outDir, giveUpAtMs: (terms.refundAfterS + terms.resolveByS + 3600) * 1000 }))
+      return runner.submit(
+        orderOf(plan, terms, leases, { ...rest, outDir, giveUpAtMs: (terms.refundAfterS + terms.resolveByS + 3600) * 1000 }),
+      )
     },
     attach: (run) => runner.attach(run),
     jobs: () => runner.jobs(),
@@ -148,7 +199,9 @@ export function createPictor(options: PictorOptions): Pictor {
 /** Set 0: every route of the plan split into leases, ids counting up from 1. */
 function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): PlannedLease[] {
   if (plan.validUntilAtMs < nowMs)
-    throw new PictorError('invalid-input', 'plan.validUntilAtMs: the quotes of this plan have expired', { details: { path: 'plan.validUntilAtMs', hint: 'plan again; nothing was locked' } })
+    throw new PictorError('invalid-input', 'plan.validUntilAtMs: the quotes of this plan have expired', {
+      details: { path: 'plan.validUntilAtMs', hint: 'plan again; nothing was locked' },
+    })
   const frames = parseFrames(plan.spec.frames)
   const place = new Map(frames.map((frame, i) => [frame, i]))
   const leases: PlannedLease[] = []
@@ -156,7 +209,10 @@ function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): Plann
     const list = parseFrames(route.frames)
     const offer = plan.quotes.find((quote) => quote.farm === route.farm)?.offers.find(({ id }) => id === route.offer)
     const party = plan.parties[route.farm]
-    if (!offer || !party) throw new PictorError('invalid-input', `plan.routes: no offer ${route.offer} of ${route.farm} among the plan's quotes`, { details: { path: 'plan.routes' } })
+    if (!offer || !party)
+      throw new PictorError('invalid-input', `plan.routes: no offer ${route.offer} of ${route.farm} among the plan's quotes`, {
+        details: { path: 'plan.routes' },
+      })
     leases.push(
       ...splitRoute(
         {
@@ -169,7 +225,13 @@ function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): Plann
           payTo: party.payTo,
           price: route.cost,
         },
-        { firstId: leases.length + 1, nowMs, deadlineAtS: Math.ceil(plan.spec.deadlineAtMs / 1000), checkClass: plan.spec.render.checkClass, ...(leaseMs === undefined ? {} : { leaseMs }) },
+        {
+          firstId: leases.length + 1,
+          nowMs,
+          deadlineAtS: Math.ceil(plan.spec.deadlineAtMs / 1000),
+          checkClass: plan.spec.render.checkClass,
+          ...(leaseMs === undefined ? {} : { leaseMs }),
+        },
       ),
     )
   }
@@ -177,5 +239,14 @@ function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): Plann
 }
 
 function orderOf(plan: Plan, terms: Terms, leases: readonly PlannedLease[], jobOptions: JobOptions): JobOrder {
-  return { run: plan.run, spec: plan.spec, terms, leases, parties: plan.parties, quotes: plan.quotes, work: plan.estimate.work, options: jobOptions }
+  return {
+    run: plan.run,
+    spec: plan.spec,
+    terms,
+    leases,
+    parties: plan.parties,
+    quotes: plan.quotes,
+    work: plan.estimate.work,
+    options: jobOptions,
+  }
 }

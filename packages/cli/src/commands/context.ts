@@ -17,5 +17,11 @@ export function commandContext(json: boolean): CommandContext {
   const stream = json ? process.stderr : process.stdout
   const quiet: Screen = { log: () => {}, live: () => {}, end: () => {} }
   const lines = jsonLines(process.stdout)
-  return { screen: json ? quiet : createScreen(stream), style: styleFor(stream, process.env), json, emit: (value) => json && lines(value), env: process.env }
+  return {
+    screen: json ? quiet : createScreen(stream),
+    style: styleFor(stream, process.env),
+    json,
+    emit: (value) => json && lines(value),
+    env: process.env,
+  }
 }

@@ -34,7 +34,9 @@ export async function render(options: RenderOptions, context: CommandContext): P
     context.emit({ type: 'run', run: run.id })
     const outcome = await follow(run, context, detach.signal)
     if (outcome === undefined) {
-      context.screen.log(`detached: remote work goes on. Take it up again with\n  pictor render --attach ${run.id} --out ${options.out}`)
+      context.screen.log(
+        `detached: remote work goes on. Take it up again with\n  pictor render --attach ${run.id} --out ${options.out}`,
+      )
       return EXIT.detached
     }
     const result = await run.done()
@@ -56,11 +58,17 @@ export async function render(options: RenderOptions, context: CommandContext): P
 
 function checkRequest(options: RenderOptions) {
   const missing = (['scene', 'deadline', 'budget'] as const).find((name) => options[name] === undefined)
-  if (missing) throw new PictorError('invalid-input', `${missing}: missing`, { details: { path: missing, hint: 'pictor render SCENE --frames 1-240 --deadline 2h --budget 40 --out out' } })
+  if (missing)
+    throw new PictorError('invalid-input', `${missing}: missing`, {
+      details: { path: missing, hint: 'pictor render SCENE --frames 1-240 --deadline 2h --budget 40 --out out' },
+    })
   parseDeadline(options.deadline!, Date.now())
   if (options.frames !== undefined) parseFrames(options.frames)
   const samples = options.samples === undefined ? undefined : Number(options.samples)
-  if (samples !== undefined && !(Number.isInteger(samples) && samples >= 1)) throw new PictorError('invalid-input', `samples: expected a whole number from 1, found ${options.samples}`, { details: { path: 'samples' } })
+  if (samples !== undefined && !(Number.isInteger(samples) && samples >= 1))
+    throw new PictorError('invalid-input', `samples: expected a whole number from 1, found ${options.samples}`, {
+      details: { path: 'samples' },
+    })
   return {
     scene: options.scene!,
     deadline: options.deadline!,

@@ -16,7 +16,8 @@ export function previewPng(bytes: Uint8Array): Uint8Array | undefined {
 function toneMapped(image: ImageFile): Uint8Array | undefined {
   const part = image.parts[0]
   if (!part) return undefined
-  const plane = (channel: string): Plane | undefined => part.planes.find(({ name }) => name === channel) ?? part.planes.find(({ name }) => name.endsWith(`.${channel}`))
+  const plane = (channel: string): Plane | undefined =>
+    part.planes.find(({ name }) => name === channel) ?? part.planes.find(({ name }) => name.endsWith(`.${channel}`))
   const gray = plane('Y') ?? part.planes[0]
   const [r, g, b] = [plane('R') ?? gray, plane('G') ?? gray, plane('B') ?? gray]
   if (!r || !g || !b) return undefined

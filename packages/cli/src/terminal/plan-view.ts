@@ -16,7 +16,9 @@ export function planProgress({ screen, style, emit }: CommandContext): (progress
     }
     if (progress.step === 'quote') {
       screen.live([])
-      screen.log(`${style.bold('quote')}     ${progress.farm}: ${progress.decline ? style.yellow(`declined, ${progress.decline}`) : `${progress.offers} offer${progress.offers === 1 ? '' : 's'}`}`)
+      screen.log(
+        `${style.bold('quote')}     ${progress.farm}: ${progress.decline ? style.yellow(`declined, ${progress.decline}`) : `${progress.offers} offer${progress.offers === 1 ? '' : 's'}`}`,
+      )
     }
   }
 }
@@ -46,12 +48,23 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
     formatMoney({ ...plan.cost, amount: route.cost }),
     duration(route.finishMs),
   ])
-  const gap = plan.cost.amount === 0n ? 0 : Number(((plan.cost.amount - plan.lowerBound.amount) * 10_000n) / plan.cost.amount) / 100
+  const gap =
+    plan.cost.amount === 0n ? 0 : Number(((plan.cost.amount - plan.lowerBound.amount) * 10_000n) / plan.cost.amount) / 100
   return [
     table(['farm', 'offer', '>hosts', '>frames', 'range', '>cost', '>finish'], rows),
     `  ${style.bold(formatMoney(plan.cost))} for farms and ${formatMoney(plan.checkCost)} for checks, finished in about ${style.bold(duration(plan.finishMs))}`,
-    ...(plan.label === 'cheapest' ? [style.dim(`  certified: no plan for this deadline costs less than ${formatMoney(plan.lowerBound)} (gap ${gap.toFixed(2)} %)`)] : []),
-    style.dim(`  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`),
-    style.dim(`  estimate: ${plan.estimate.basis.join('; ')}; true cost of a frame expected within ${plan.estimate.low} to ${plan.estimate.high} of it`),
+    ...(plan.label === 'cheapest'
+      ? [
+          style.dim(
+            `  certified: no plan for this deadline costs less than ${formatMoney(plan.lowerBound)} (gap ${gap.toFixed(2)} %)`,
+          ),
+        ]
+      : []),
+    style.dim(
+      `  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`,
+    ),
+    style.dim(
+      `  estimate: ${plan.estimate.basis.join('; ')}; true cost of a frame expected within ${plan.estimate.low} to ${plan.estimate.high} of it`,
+    ),
   ]
 }

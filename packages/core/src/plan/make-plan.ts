@@ -3,7 +3,7 @@ import type { Estimate, JobSpec } from '../contract/job.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { decimalsOf, formatMoney } from '../contract/money.ts'
 import type { Decline, Quote } from '../contract/quote.ts'
-import { solveRoute, type RouteAnswer, type RouteGoal, type RoutePlan } from '../route/index.ts'
+import { frontier, solveRoute, type RouteAnswer, type RouteGoal, type RoutePlan } from '../route/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { sharePrice } from '../job/split.ts'
 import { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
@@ -11,12 +11,13 @@ import { findOffer, framesAt, routeProblem, toSmallest } from './problem.ts'
 import type { Plan, PlanPoint, PlanRoute } from './plan.ts'
 
 const HOUR_MS = 3_600_000
+const NO_DEADLINE_H = 24 * 365
 
 /**
  * Share of the time until the deadline that the first plan may use: the rest is for what goes wrong. Planning at 0.8 with re-plans and hedges met 95.5 % of
  * deadlines under mild noise, at 1.0 only 69 % (docs/routing.md).
  */
-const PLANNED_SHARE = 0.8
+export const PLANNED_SHARE = 0.8
 
 /** Everything that plans of one job are made from. */
 export interface PlanBasis {
@@ -29,6 +30,8 @@ export interface PlanBasis {
   readonly declines: readonly Decline[]
   readonly parties: Readonly<Record<string, FarmParty>>
   readonly checkers: number
+  /** Share of the time until the deadline that the plan may use, above 0 to 1; {@link PLANNED_SHARE} is the usual one. */
+  readonly plannedShare: number
   readonly nowMs: number
   newRun(): Bytes32
 }
@@ -37,7 +40,7 @@ export interface PlanBasis {
 export function cheapestPlan(basis: PlanBasis): Plan {
   const hours = (basis.spec.deadlineAtMs - basis.nowMs) / HOUR_MS
   const maxFarms = basis.spec.maxFarms ?? null
-  let answer = solve(basis, { kind: 'cheapest', deadlineH: hours * PLANNED_SHARE, maxFarms })
+  let answer = solve(basis, { kind: 'cheapest', deadlineH: hours * basis.plannedShare, maxFarms })
   if (answer.kind !== 'plan') answer = solve(basis, { kind: 'cheapest', deadlineH: hours, maxFarms })
   if (answer.kind !== 'plan') throw impossible(basis, answer)
   return within(basis, toPlan(basis, answer, 'cheapest', answer.lowerBound))
@@ -54,9 +57,15 @@ export function fastestPlan(basis: PlanBasis): Plan {
   return within(basis, toPlan(basis, answer, 'fastest', 0))
 }
 
-/** Cost against time for `deadlines` between the fastest and the cheapest plan, each with its certified bound. */
-export function planPoints(answers: readonly RoutePlan[]): PlanPoint[] {
-  return answers.map((answer) => ({ finishMs: answer.finishH * HOUR_MS, cost: answer.cost, boundCost: answer.lowerBound }))
+/** Cost against time: up to `count` plans between the fastest there is and the cheapest there is, each with its certified bound, ascending by finish. */
+export function planPoints(basis: PlanBasis, count: number): PlanPoint[] {
+  return frontier(routeProblem(basis.estimate, basis.quotes, {}, { kind: 'cheapest', deadlineH: NO_DEADLINE_H }), count).map(
+    (point) => ({
+      finishMs: point.finishH * HOUR_MS,
+      cost: point.cost,
+      boundCost: point.lowerBound,
+    }),
+  )
 }
 
 function solve(basis: PlanBasis, goal: RouteGoal): RouteAnswer {

@@ -65,4 +65,6 @@ export interface PlanSet {
   /** Earliest finish that the budget pays for. */
   readonly fastest: Plan
   readonly frontier: readonly PlanPoint[]
+  /** The cheapest plan for another deadline, from the same probes and quotes. `plannedShare` as in the request. @throws deadline-impossible, budget-too-small */
+  cheapestBy(deadline: string | number, plannedShare?: number): Plan
 }

@@ -1,6 +1,6 @@
 import type { Artifacts } from '../contract/artifacts.ts'
 import type { CallContext, Clock } from '../contract/context.ts'
-import { PictorError, isPictorError } from '../contract/error.ts'
+import { invalid, PictorError, isPictorError } from '../contract/error.ts'
 import { parseFrames } from '../contract/frames.ts'
 import type { Farm, FarmInfo } from '../contract/farm.ts'
 import type { Inspection, InspectOptions, Inspector } from '../contract/inspect.ts'
@@ -11,7 +11,7 @@ import { estimateFrom, planProbes, probeFarm, type FarmProbe, type MeasuredEstim
 import type { FarmParty } from '../run/index.ts'
 import { parseDeadline } from './deadline.ts'
 import { knownOffer } from './offers.ts'
-import type { PlanBasis } from './make-plan.ts'
+import { PLANNED_SHARE, type PlanBasis } from './make-plan.ts'
 
 /** What a creator asks for. */
 export interface PlanRequest {
@@ -29,6 +29,8 @@ export interface PlanRequest {
   readonly inspect?: InspectOptions
   /** Frames that are probed on each farm (3). */
   readonly probeFrames?: number
+  /** Share of the time until the deadline that the plan may use, above 0 to 1 (0.8): the rest is for what goes wrong. Smaller is safer and dearer. */
+  readonly plannedShare?: number
   readonly ext?: JobSpec['ext']
 }
 
@@ -57,6 +59,8 @@ export async function prepare(
   const nowMs = options.clock.now()
   const deadlineAtMs = typeof request.deadline === 'number' ? request.deadline : parseDeadline(request.deadline, nowMs)
   if (request.frames !== undefined) parseFrames(request.frames)
+  const plannedShare = request.plannedShare ?? PLANNED_SHARE
+  if (!(plannedShare > 0 && plannedShare <= 1)) throw invalid('plannedShare', 'a share above 0, at most 1', plannedShare)
   options.onProgress?.({ step: 'inspect', scene: request.scene })
   const inspection = await options.inspector.inspect(request.scene, request.inspect ?? {}, ctx)
   const frames = parseFrames(request.frames ?? inspection.frames)
@@ -90,6 +94,7 @@ export async function prepare(
       declines,
       parties,
       checkers: options.checkers,
+      plannedShare,
       nowMs: options.clock.now(),
       newRun: options.newRun,
     },

@@ -1,0 +1,95 @@
+import { createInterface } from 'node:readline/promises'
+import { formatMoney, type Bytes32, type JobState } from '@pictor/core'
+import { compose, type StateOptions } from '../compose.ts'
+import { EXIT } from '../terminal/failure.ts'
+import { followRun, jobView } from '../terminal/job-view.ts'
+import { table } from '../terminal/table.ts'
+import type { CommandContext } from './context.ts'
+
+/** `pictor jobs`: every job of the state folder, newest first. */
+export async function jobs(options: StateOptions, context: CommandContext): Promise<number> {
+  const { pictor, close } = await compose(options)
+  try {
+    const rows: string[][] = []
+    for await (const job of pictor.jobs()) {
+      context.emit({ type: 'job', ...job })
+      rows.push([
+        job.run,
+        job.name,
+        job.outcome ?? job.phase,
+        `${job.framesDelivered}/${job.framesTotal}`,
+        new Date(job.createdAtMs).toISOString().slice(0, 16).replace('T', ' '),
+      ])
+    }
+    context.screen.log(
+      rows.length === 0 ? '  no jobs here yet' : table(['run', 'name', 'state', '>frames', 'since (UTC)'], rows.reverse()),
+    )
+    return EXIT.ok
+  } finally {
+    await close()
+  }
+}
+
+/** `pictor watch`: follows a run to its end. */
+export async function watch(run: string, options: StateOptions, context: CommandContext): Promise<number> {
+  const { pictor, close } = await compose(options)
+  try {
+    const handle = await pictor.attach(run as Bytes32)
+    if (context.json) for await (const event of handle.events()) context.emit(event)
+    else await followRun(handle, jobView(context.screen, context.style, handle.state().money.currency))
+    return handle.state().outcome === 'done' ? EXIT.ok : EXIT.partial
+  } finally {
+    await close()
+  }
+}
+
+/** `pictor cancel|pause|resume`: an input to a run, whichever process drives it. Cancel says what is lost and asks first. */
+export async function change(
+  verb: 'cancel' | 'pause' | 'resume',
+  run: string,
+  options: StateOptions & { readonly yes?: boolean },
+  context: CommandContext,
+): Promise<number> {
+  const { pictor, close } = await compose(options)
+  try {
+    if (verb === 'cancel') {
+      const state = await pictor.state(run as Bytes32)
+      for (const line of cancelLines(state)) context.screen.log(line)
+      context.emit({
+        type: 'cancel-preview',
+        ...state.money,
+        framesAccepted: state.framesAccepted,
+        framesTotal: state.framesTotal,
+      })
+      if (!options.yes && !(await confirmed(context))) return EXIT.failed
+    }
+    await pictor.post(run as Bytes32, verb === 'pause' ? 'hold' : verb)
+    context.screen.log(
+      `${verb} was recorded for ${run}; the process that runs the job acts on it (\`pictor watch ${run}\` takes it up when none does)`,
+    )
+    context.emit({ type: 'posted', run, input: verb })
+    return EXIT.ok
+  } finally {
+    await close()
+  }
+}
+
+function cancelLines(state: JobState): string[] {
+  const money = (amount: bigint) => formatMoney({ amount, currency: state.money.currency })
+  const free = state.money.locked - state.money.pending - state.money.paid - state.money.refunded
+  return [
+    `  ${state.name}: ${state.framesAccepted} of ${state.framesTotal} frames are accepted and stay yours`,
+    `  paid so far ${money(state.money.paid)}; up to ${money(state.money.pending)} more for leases that farms have accepted and may still commit`,
+    `  back to you at once: ${money(free > 0n ? free : 0n)}, and what those leases do not earn`,
+  ]
+}
+
+async function confirmed({ json }: CommandContext): Promise<boolean> {
+  if (json || !process.stdin.isTTY) return false
+  const prompt = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return /^y(es)?$/i.test(await prompt.question('  cancel this job? [y/N] '))
+  } finally {
+    prompt.close()
+  }
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { commandContext, type CommandContext } from './commands/context.ts'
+import { EXIT, failureOf } from './terminal/failure.ts'
+
+type Run = (context: CommandContext) => Promise<number>
+
+/** Runs a command: prints an error as what, where and what to do (or as one JSON object), and sets the exit code. */
+async function perform(json: boolean, run: Run): Promise<void> {
+  const context = commandContext(json)
+  try {
+    process.exitCode = await run(context)
+  } catch (error) {
+    const { exit, ...failure } = failureOf(error)
+    context.screen.end()
+    context.emit({ type: 'error', ...failure })
+    if (!json) {
+      process.stderr.write(`${context.style.red('error')} [${failure.code}] ${failure.message}\n`)
+      if (failure.hint) process.stderr.write(`      ${failure.hint}\n`)
+      if (failure.code === 'internal' && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    }
+    process.exitCode = exit
+  }
+}
+
+const program = new Command('pictor')
+  .description('One render network out of many render farms.')
+  .version('0.1.0')
+  .exitOverride()
+  .showHelpAfterError()
+
+/** Options of every command that opens jobs. */
+const withState = (command: Command): Command =>
+  command
+    .option('--state-dir <dir>', 'where jobs, keys and files live', '.pictor')
+    .option('--config <file>', 'farms and checkers (default: pictor.config.ts|js|json, else this machine)')
+    .option('--rpc <url>', 'chain to lock the money on (with --escrow and --keystore)')
+    .option('--escrow <address>', 'escrow contract')
+    .option('--token <address>', 'ERC-20 of the job on the chain')
+    .option('--keystore <file>', 'encrypted key of the creator; password in PICTOR_KEYSTORE_PASSWORD')
+    .option('--hour-price <usd>', "price of this machine's own hosts, USD an hour")
+    .option('--json', 'one JSON object a line on stdout', false)
+
+const state = (options: Record<string, unknown>) => ({ ...options, env: process.env })
+
+withState(program.command('render [scene]'))
+  .description('plan, lock, render, check, pay and deliver; or take a run up again with --attach')
+  .option('--frames <range>', "frame range such as 1-240 or 1-10:2 (default: the file's)")
+  .option('--deadline <when>', 'such as 2h, 45m, "friday 18:00" or an ISO date')
+  .option('--budget <usd>', 'the most to spend, such as 40')
+  .option('--out <dir>', 'folder for the frames', 'out')
+  .option('--goal <goal>', 'cheapest or fastest', 'cheapest')
+  .option('--samples <n>', "samples a pixel instead of the file's")
+  .option('--name <name>', 'name of the job and its files')
+  .option('--attach <run>', 'take this run up again')
+  .action((scene: string | undefined, options: Record<string, never>) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/render.ts')).render({ ...state(options), scene } as never, context),
+    ),
+  )
+
+withState(program.command('plan [scene]'))
+  .description('show the choice between cheap and fast; or solve a routing instance with --instance')
+  .option('--frames <range>', "frame range (default: the file's)")
+  .option('--deadline <when>', 'such as 2h or "friday 18:00"', '24h')
+  .option('--budget <usd>', 'the most to spend', '1000')
+  .option('--svg <file>', 'write the chart as SVG')
+  .option('--png <file>', 'write the chart as PNG')
+  .option('--instance <file>', 'a pictor-route-instance/1 file')
+  .action((scene: string | undefined, options: Record<string, never>) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/plan.ts')).plan({ ...state(options), scene } as never, context),
+    ),
+  )
+
+program
+  .command('inspect <scene>')
+  .description('what a scene orders, what is missing, what a wrangler should know')
+  .option('--json', 'one JSON object', false)
+  .action((scene: string, options: { json: boolean }) =>
+    perform(options.json, async (context) => (await import('./commands/inspect.ts')).inspect(scene, context)),
+  )
+
+program
+  .command('check <path>')
+  .description('validate rendered frames: a folder, or a manifest with reference renders')
+  .option('--json', 'one line a frame', false)
+  .option('--report <dir>', 'write a page with thumbnails and difference pictures')
+  .action((path: string, options: { json: boolean; report?: string }) =>
+    perform(options.json, async (context) => (await import('./commands/check.ts')).check(path, options, context)),
+  )
+
+program
+  .command('verify <receipt>')
+  .description('verify a receipt; names the first thing that does not hold')
+  .option('--block-hash <hash>', 'a block hash you trust: anchors the receipt, offline')
+  .option('--rpc <url>', 'ask this node for the block and the present state')
+  .option('--json', 'one JSON object', false)
+  .action((receipt: string, options: { json: boolean; blockHash?: string; rpc?: string }) =>
+    perform(options.json, async (context) => (await import('./commands/verify.ts')).verify(receipt, options, context)),
+  )
+
+withState(program.command('jobs'))
+  .description('jobs of this folder')
+  .action((options: Record<string, never>) =>
+    perform(options.json, async (context) => (await import('./commands/jobs.ts')).jobs(state(options) as never, context)),
+  )
+
+for (const verb of ['cancel', 'pause', 'resume'] as const)
+  withState(program.command(`${verb} <run>`))
+    .description(
+      {
+        cancel: 'end a run; says first what is lost and what is refunded',
+        pause: 'give out no new frames',
+        resume: 'go on after pause',
+      }[verb],
+    )
+    .option('--yes', 'do not ask', false)
+    .action((run: string, options: Record<string, never>) =>
+      perform(options.json, async (context) =>
+        (await import('./commands/jobs.ts')).change(verb, run, state(options) as never, context),
+      ),
+    )
+
+withState(program.command('watch <run>'))
+  .description('follow a run that another process drives')
+  .action((run: string, options: Record<string, never>) =>
+    perform(options.json, async (context) => (await import('./commands/jobs.ts')).watch(run, state(options) as never, context)),
+  )
+
+withState(program.command('tickets'))
+  .description('what farms ask of people; answer one with --answer')
+  .option('--answer <ticket>', 'the ticket to answer')
+  .option('--field <name=value...>', 'its fields')
+  .action((options: Record<string, never>) =>
+    perform(options.json, async (context) => (await import('./commands/tickets.ts')).tickets(state(options) as never, context)),
+  )
+
+withState(program.command('farms'))
+  .description('configured farms: reach, lane, software, prices')
+  .action((options: Record<string, never>) =>
+    perform(options.json, async (context) => (await import('./commands/farms.ts')).farms(state(options) as never, context)),
+  )
+
+program
+  .command('demo')
+  .description('the main job on three local farms with an escrow contract, into out/')
+  .option('--out <dir>', 'folder for everything the demo writes', 'out')
+  .option('--json', 'one JSON object a line on stdout', false)
+  .action((options: { out: string; json: boolean }) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/demo.ts')).demo({ ...options, env: process.env }, context),
+    ),
+  )
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  const code = error instanceof CommanderError ? error.exitCode : EXIT.failed
+  if (!(error instanceof CommanderError)) console.error(error)
+  process.exitCode = code === 1 && error instanceof CommanderError ? EXIT.usage : code
+}
