@@ -28,6 +28,31 @@ export interface FundingRequest {
   readonly payload: unknown
 }
 
+/** Why a ledger refuses (`details.reason` of a `ledger-refused` error); every ledger uses these words, so that callers can act on them. */
+export type LedgerRefusal =
+  | 'unknown-job'
+  | 'terms' // the terms break a rule; details.path names the field
+  | 'terms-mismatch' // other terms than those the job was opened with
+  | 'signature' // a signature does not hold; details.path names it
+  | 'quorum' // fewer checkers signed than the terms ask for
+  | 'batch-hash' // the hash does not cover these results
+  | 'lease-set' // the set is not this job's, or not signed by the leaseKey
+  | 'lease' // the lease is not in its set, or its result is malformed
+  | 'settled' // the lease was attested before
+  | 'frame-cap' // the price is above frameCap x frames
+  | 'farm-budget' // more than is left for farms
+  | 'check-budget' // more than is left for checkers
+  | 'too-early'
+  | 'too-late'
+  | 'closed' // canceled, finalized or refunded: this action is no longer possible
+  | 'done' // it has happened already
+  | 'unknown-batch'
+  | 'keep' // less than what is attested, or more than is there
+  | 'limit' // the app's own budget limit
+  | 'funding' // the creator's money could not be taken
+  | 'not-allowed' // the sender may not do this
+  | 'unsupported'
+
 /** Every change of money state. All are idempotent by `ctx.key`, may be sent by anyone who holds the signatures, and report through `poll`. */
 export type LedgerAction =
   | { readonly kind: 'ready'; readonly terms: Terms; readonly ready: readonly Ready[] }
@@ -93,7 +118,7 @@ export type LedgerEvent = LedgerEventBase &
         readonly checkBudget: bigint
         readonly setRoot: Bytes32
       }
-    | { readonly type: 'ready'; readonly seq: number; readonly seedRoot: Bytes32 }
+    | { readonly type: 'ready'; readonly seq: number; readonly seedRoot: Bytes32; readonly checker?: Address }
     | {
         readonly type: 'attested'
         /** Number of the batch in its job, from 1. */

@@ -156,3 +156,48 @@ export function approveDigest(domain: LedgerDomain, job: Bytes32, batch: number)
     hashStruct('Approve(bytes32 job,uint32 batch)', word.bytes32(job, 'job'), word.uint(batch, 32, 'batch')),
   )
 }
+
+/** What a local ledger signs for one job at one entry of its book: the evidence in a receipt, and a checkpoint for counterparties. */
+export interface LocalHead {
+  readonly job: Bytes32
+  /** hash(terms). */
+  readonly terms: Bytes32
+  readonly setRoot: Bytes32
+  readonly head: Bytes32
+  readonly deposited: bigint
+  readonly locked: bigint
+  readonly pending: bigint
+  readonly released: bigint
+  readonly refunded: bigint
+  /** Number and chained hash of the newest entry of the whole book. Two signed heads with one number and different hashes prove a fork. */
+  readonly entry: number
+  readonly entryHash: Bytes32
+}
+
+/** Digest of a {@link LocalHead}. @throws invalid-input */
+export function localHeadDigest(domain: LedgerDomain, head: LocalHead): Bytes32 {
+  return typedDigest(
+    domain,
+    hashStruct(
+      'LocalHead(bytes32 job,bytes32 terms,bytes32 setRoot,bytes32 head,uint96 deposited,uint96 locked,uint96 pending,uint96 released,uint96 refunded,uint64 entry,bytes32 entryHash)',
+      ...(['job', 'terms', 'setRoot', 'head'] as const).map((name) => word.bytes32(head[name], `head.${name}`)),
+      ...(['deposited', 'locked', 'pending', 'released', 'refunded'] as const).map((name) =>
+        word.uint(head[name], 96, `head.${name}`),
+      ),
+      word.uint(head.entry, 64, 'head.entry'),
+      word.bytes32(head.entryHash, 'head.entryHash'),
+    ),
+  )
+}
+
+/** What a local ledger signs for each entry of its book; the hash covers all entries before it. @throws invalid-input */
+export function entryDigest(domain: LedgerDomain, entry: number, entryHash: Bytes32): Bytes32 {
+  return typedDigest(
+    domain,
+    hashStruct(
+      'LedgerEntry(uint64 entry,bytes32 entryHash)',
+      word.uint(entry, 64, 'entry'),
+      word.bytes32(entryHash, 'entryHash'),
+    ),
+  )
+}

@@ -2,7 +2,6 @@ import type { Address, Bytes32 } from '../contract/messages.ts'
 import { concat, toHex } from './bytes.ts'
 import { word } from './eip712.ts'
 import { keccakBytes } from './hash.ts'
-import { PAYMENT_ROLES, type Payment } from './pay.ts'
 
 /** What a job's head folds, with its wire code. */
 export const HEAD_KINDS = { attest: 1, resolve: 2, release: 3, final: 4, refund: 5, claim: 6 } as const
@@ -12,13 +11,18 @@ export type HeadKind = keyof typeof HEAD_KINDS
 export const SILENT_ARBITER = 65_535
 
 /**
- * The next head of a job: keccak256(abi.encode(head, uint8 kind, itemHash)). The first fold starts from the job's id; the item of an attestation is its batchHash.
+ * The next head of a job: keccak256(abi.encode(head, uint8 kind, itemHash)). The first fold starts from the job's id.
  * @throws invalid-input
  */
 export function foldHead(head: Bytes32, kind: HeadKind, itemHash: Bytes32): Bytes32 {
   return toHex(
     keccakBytes(concat(word.bytes32(head, 'head'), word.uint(HEAD_KINDS[kind], 8, 'kind'), word.bytes32(itemHash, 'itemHash'))),
   )
+}
+
+/** Item of an attestation: keccak256(abi.encode(uint32 batch, bytes32 batchHash)); batches and claims of a job share one number sequence from 1. */
+export function attestItem(batch: number, batchHash: Bytes32): Bytes32 {
+  return toHex(keccakBytes(concat(word.uint(batch, 32, 'batch'), word.bytes32(batchHash, 'batchHash'))))
 }
 
 /** Item of a resolution: keccak256(abi.encode(uint32 batch, address farm, uint16 acceptedPerMille)). */
@@ -30,16 +34,11 @@ export function resolveItem(batch: number, farm: Address, acceptedPerMille: numb
   )
 }
 
-/** Item of a release: keccak256(abi.encode(uint32 batch, Payment[] paid, uint96 refunded)), Payment(address account, uint8 role, uint96 amount). */
-export function releaseItem(batch: number, paid: readonly Payment[], refunded: bigint): Bytes32 {
-  const lines = paid.flatMap(({ account, role, amount }, i) => [
-    word.address(account, `paid[${i}].account`),
-    word.uint(PAYMENT_ROLES.indexOf(role), 8, `paid[${i}].role`),
-    word.uint(amount, 96, `paid[${i}].amount`),
-  ])
-  // The dynamic list stands behind three words of head: batch, its offset (96 bytes), refunded.
-  const head = [word.uint(batch, 32, 'batch'), word.uint(96, 256, 'offset'), word.uint(refunded, 96, 'refunded')]
-  return toHex(keccakBytes(concat(...head, word.uint(paid.length, 256, 'paid.length'), ...lines)))
+/** Item of a release: keccak256(abi.encode(uint32 batch, uint96 paid, uint96 refunded)); `paid` to farms, platform and checkers together. */
+export function releaseItem(batch: number, paid: bigint, refunded: bigint): Bytes32 {
+  return toHex(
+    keccakBytes(concat(word.uint(batch, 32, 'batch'), word.uint(paid, 96, 'paid'), word.uint(refunded, 96, 'refunded'))),
+  )
 }
 
 /** Item of a Final: keccak256(abi.encode(uint96 keep, uint96 refunded)). */

@@ -3,7 +3,7 @@ import { CHECK_CLASSES, type Bytes32, type Lease } from '../contract/messages.ts
 import { address20, concat, int32, toHex, uint } from './bytes.ts'
 import { word } from './eip712.ts'
 import { keccakBytes } from './hash.ts'
-import { merkleProof, merkleRoot } from './merkle.ts'
+import { merkleTree } from './merkle.ts'
 
 /** The most frames a lease may name. */
 export const MAX_LEASE_FRAMES = 1000
@@ -76,15 +76,26 @@ export function leasesInOrder(leases: readonly Lease[]): Lease[] {
   return ordered
 }
 
-/** Root of a lease set: the tree over its leases' leaves in order of id. @throws invalid-input */
-export function leaseSetRoot(leases: readonly Lease[]): Bytes32 {
-  return merkleRoot(leasesInOrder(leases).map(leaseLeaf))
+/** The tree of a lease set, hashed once: its root and the path of each lease by id. @throws invalid-input */
+export function leaseTree(leases: readonly Lease[]): { readonly root: Bytes32; proof(id: number): Bytes32[] } {
+  const ordered = leasesInOrder(leases)
+  const tree = merkleTree(ordered.map(leaseLeaf))
+  return {
+    root: tree.root,
+    proof(id) {
+      const index = ordered.findIndex((lease) => lease.id === id)
+      if (index < 0) throw invalid('id', `one of the set's ${leases.length} leases`, id)
+      return tree.proof(index)
+    },
+  }
 }
 
-/** Path of lease `id` to the set's root. @throws invalid-input when the set has no such lease */
+/** Root of a lease set: the tree over its leases' leaves in order of id. @throws invalid-input */
+export function leaseSetRoot(leases: readonly Lease[]): Bytes32 {
+  return leaseTree(leases).root
+}
+
+/** Path of lease `id` to the set's root; use {@link leaseTree} for many. @throws invalid-input when the set has no such lease */
 export function leaseProof(leases: readonly Lease[], id: number): Bytes32[] {
-  const ordered = leasesInOrder(leases)
-  const index = ordered.findIndex((lease) => lease.id === id)
-  if (index < 0) throw invalid('id', `one of the set's ${leases.length} leases`, id)
-  return merkleProof(ordered.map(leaseLeaf), index)
+  return leaseTree(leases).proof(id)
 }

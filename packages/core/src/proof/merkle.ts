@@ -31,18 +31,35 @@ function treeIndex(leaves: readonly Bytes32[], index: number): number {
   return 2 * leaves.length - 2 - index
 }
 
-/** Root of the tree over `leaves` in their order; 32 zero bytes for none. */
-export function merkleRoot(leaves: readonly Bytes32[]): Bytes32 {
-  return leaves.length === 0 ? ZERO_HASH : toHex(buildTree(leaves)[0]!)
+/** A tree that is hashed once, for many proofs. */
+export interface MerkleTree {
+  /** 32 zero bytes for no leaves. */
+  readonly root: Bytes32
+  /** Siblings from the leaf at `index` up to the root. @throws invalid-input when there is no such leaf */
+  proof(index: number): Bytes32[]
 }
 
-/** Siblings from the leaf at `index` up to the root. @throws invalid-input when there is no such leaf */
+/** The tree over `leaves` in their order. */
+export function merkleTree(leaves: readonly Bytes32[]): MerkleTree {
+  const tree = leaves.length === 0 ? [] : buildTree(leaves)
+  return {
+    root: tree[0] ? toHex(tree[0]) : ZERO_HASH,
+    proof(index) {
+      const proof: Bytes32[] = []
+      for (let at = treeIndex(leaves, index); at > 0; at = (at - 1) >> 1) proof.push(toHex(tree[at % 2 === 1 ? at + 1 : at - 1]!))
+      return proof
+    },
+  }
+}
+
+/** Root of the tree over `leaves` in their order; 32 zero bytes for none. */
+export function merkleRoot(leaves: readonly Bytes32[]): Bytes32 {
+  return merkleTree(leaves).root
+}
+
+/** Siblings from the leaf at `index` up to the root; use {@link merkleTree} for many. @throws invalid-input when there is no such leaf */
 export function merkleProof(leaves: readonly Bytes32[], index: number): Bytes32[] {
-  let at = treeIndex(leaves, index)
-  const tree = buildTree(leaves)
-  const proof: Bytes32[] = []
-  for (; at > 0; at = (at - 1) >> 1) proof.push(toHex(tree[at % 2 === 1 ? at + 1 : at - 1]!))
-  return proof
+  return merkleTree(leaves).proof(index)
 }
 
 /** Whether `leaf` lies under `root` by `proof`. */

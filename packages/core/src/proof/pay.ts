@@ -21,13 +21,12 @@ export function payOf(result: LeaseResult, terms: Pick<Terms, 'checkFee' | 'plat
   return settleBatch([result], terms)
 }
 
-/** The payments of a release: farms in order of address to their payees, checkers in order of the committee, then the platform; nothing of amount 0. */
+/** The payments of a release, as the escrow lists them: farms in order of address to their payees, checkers in order of the committee, then the platform if it earns. */
 export function paymentsOf(settlement: Pick<Settlement, 'farms' | 'checkers'>, platform: Address): Payment[] {
   const fee = settlement.farms.reduce((sum, farm) => sum + farm.platform, 0n)
-  const lines: Payment[] = [
+  return [
     ...settlement.farms.map(({ payTo, net }) => ({ account: payTo, role: 'farm' as const, amount: net })),
     ...settlement.checkers.map(({ checker, amount }) => ({ account: checker, role: 'checker' as const, amount })),
-    { account: platform, role: 'platform', amount: fee },
+    ...(fee > 0n ? [{ account: platform, role: 'platform' as const, amount: fee }] : []),
   ]
-  return lines.filter((line) => line.amount > 0n)
 }

@@ -1,0 +1,1 @@
+export { localLedger, type LocalLedgerOptions } from './local.ts'
