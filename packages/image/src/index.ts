@@ -1,6 +1,7 @@
 export { decodeImage, readImageInfo } from './decode.ts'
 export { ImageError, isImageError, type ImageErrorCode, type ImageErrorWhere } from './error.ts'
 export { pixelHash } from './hash.ts'
+export { encodeExr, type EncodeExrOptions, type ExrPlane } from './exr/encode.ts'
 export { encodePng, type EncodePngOptions } from './png/encode.ts'
 export { scanImage } from './scan.ts'
 export { sniffFormat } from './sniff.ts'

@@ -28,7 +28,8 @@ export function inflateAtMost(input: Uint8Array, max: number, where: ImageErrorW
     // One output buffer with room to spare: zlib.inflateSync would allocate a second one when the first is just full.
     const options = { maxOutputLength: Math.max(1, max), chunkSize: Math.max(64, max + 64), info: true } as const
     const { buffer, engine } = inflateSync(input, options) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } }
-    return { bytes: buffer, consumed: engine.bytesWritten }
+    // A plain array: the slice of a Buffer would share its memory.
+    return { bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length), consumed: engine.bytesWritten }
   } catch (error) {
     const code = (error as { code?: string }).code ?? ''
     if (code === 'ERR_BUFFER_TOO_LARGE') {

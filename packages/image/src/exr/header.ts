@@ -79,14 +79,19 @@ export function parseExrHeaders(bytes: Uint8Array, limits: Limits): ExrHeaders {
   const maxName = version & FLAG_LONG_NAMES ? 255 : 31
   const parts: ExrHeader[] = []
   let channels = 0
-  do {
+  for (;;) {
     if (parts.length >= MAX_PARTS) throw new ImageError('limit', `more than ${MAX_PARTS} parts`)
     const attributes = readAttributes(cursor, parts.length, limits.maxChannels - channels, maxName)
     const part = buildHeader(attributes, parts.length, version, limits)
     parts.push(part)
     channels += part.channels.length
-  } while (multiPart && bytes[cursor.offset] !== 0)
-  if (multiPart) cursor.u8()
+    if (!multiPart) break
+    // An empty header ends the list.
+    if (bytes[cursor.offset] === 0) {
+      cursor.offset++
+      break
+    }
+  }
   const { displayWindow } = parts[0]!
   checkExpected(displayWindow.xMax - displayWindow.xMin + 1, displayWindow.yMax - displayWindow.yMin + 1, limits)
   if (new Set(parts.map((part) => part.name)).size !== parts.length) {

@@ -13,9 +13,10 @@ export function unfilter(data: Uint8Array, start: number, rows: number, rowBytes
     const end = at + rowBytes
     // The row above the first is all zero: Up does nothing, Paeth is Sub, Average halves the left pixel only.
     if (filter === 0) continue
-    else if (filter === 1 || (filter === 4 && row === 0)) undoSub(data, at, end, pixelBytes)
-    else if (filter === 2) row > 0 && undoUp(data, at, end, stride)
-    else if (filter === 3) row > 0 ? undoAverage(data, at, end, pixelBytes, stride) : undoAverageFirst(data, at, end, pixelBytes)
+    if (filter === 1 || (filter === 4 && row === 0)) undoSub(data, at, end, pixelBytes)
+    else if (filter === 2) undoUp(data, at, row > 0 ? end : at, stride)
+    else if (filter === 3 && row === 0) undoAverageFirst(data, at, end, pixelBytes)
+    else if (filter === 3) undoAverage(data, at, end, pixelBytes, stride)
     else if (filter === 4) undoPaeth(data, at, end, pixelBytes, stride)
     else throw new ImageError('bad-data', `row filter is ${filter}, expected 0 to 4`, { chunk: 'IDAT', row })
   }

@@ -1,6 +1,7 @@
 import { ImageError, type ImageErrorWhere } from '../../error.ts'
 import { inflateExact } from '../../inflate.ts'
 import { decodeB44 } from './b44.ts'
+import { decodeDwa } from './dwa.ts'
 import { decodePiz } from './piz.ts'
 import { reconstruct } from './predictor.ts'
 import { decodePxr24 } from './pxr24.ts'
@@ -37,6 +38,9 @@ export function decodeChunk(
     case 'b44':
     case 'b44a':
       return decodeB44(input, block, out, where)
+    case 'dwaa':
+    case 'dwab':
+      return decodeDwa(input, block, out, where)
     case 'none':
       throw new ImageError('bad-length', `an uncompressed chunk has ${input.length} bytes, its pixels take ${block.bytes}`, where)
     default:

@@ -49,7 +49,7 @@ function wordsOf(bytes: Uint8Array, from: number, to: number): Uint32Array {
   const count = (to - from) >> 2
   const start = bytes.byteOffset + from
   if ((start & 3) === 0) return new Uint32Array(bytes.buffer, start, count)
-  return new Uint32Array(bytes.slice(from, from + count * 4).buffer)
+  return new Uint32Array(new Uint8Array(bytes.subarray(from, from + count * 4)).buffer)
 }
 
 /** The last byte of the first half after its predictor is undone, less the start of its chain, modulo 256. */
