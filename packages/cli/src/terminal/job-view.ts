@@ -10,10 +10,14 @@ export interface JobView {
   readonly currency: string
   /** Amounts in the smallest unit of the currency, for people. */
   money(amount: bigint): string
+  /** Who is behind an account; the short address where nobody knows. */
+  name(account: string): string
 }
 
-export function jobView(screen: Screen, style: Style, currency: string): JobView {
-  return { screen, style, currency, money: (amount) => formatMoney({ amount, currency }) }
+/** `names` maps lower-case addresses to names. */
+export function jobView(screen: Screen, style: Style, currency: string, names?: ReadonlyMap<string, string>): JobView {
+  const name = (account: string) => names?.get(account.toLowerCase()) ?? `${account.slice(0, 8)}…`
+  return { screen, style, currency, money: (amount) => formatMoney({ amount, currency }), name }
 }
 
 /** Follows a run to its end. Ends early, without touching the run, when the signal aborts. */
@@ -56,7 +60,7 @@ export function liveBlock(state: JobState, view: JobView): string[] {
 }
 
 /** The line an event leaves behind; nothing for events that the bars show. */
-export function eventLine(event: JobEvent, { style, money }: JobView): string | undefined {
+export function eventLine(event: JobEvent, { style, money, name }: JobView): string | undefined {
   switch (event.type) {
     case 'money-locked':
       return `${style.bold('locked')}    ${money(event.amount)} for job ${event.job.slice(0, 10)}…`
@@ -75,7 +79,7 @@ export function eventLine(event: JobEvent, { style, money }: JobView): string | 
     case 'batch-attested':
       return `${style.bold('attested')}  batch ${event.batch}: leases ${formatFrames(event.leases)}${event.gas === undefined ? '' : style.dim(` (${event.gas} gas)`)}`
     case 'payment-end':
-      return `${style.bold('paid')}      ${event.paid.map((entry) => `${money(entry.amount)} to ${entry.account}`).join(', ') || 'nobody'}${event.refunded > 0n ? `; ${money(event.refunded)} back to the creator` : ''}`
+      return `${style.bold('paid')}      ${event.paid.map((entry) => `${money(entry.amount)} to ${name(entry.account)}`).join(', ') || 'nobody'}${event.refunded > 0n ? `; ${money(event.refunded)} back to the creator` : ''}`
     case 'refund-end':
       return `${style.bold('refunded')}  ${money(event.amount)} to the creator`
     case 'ticket-open':
