@@ -1,1 +1,24 @@
-export {}
+export { compareWithReferences, type ReferenceStatistics } from './compare/references.ts'
+export { judgeReferences, judgeSeedLocked, referenceLimits, type ReferenceLimits } from './compare/judge.ts'
+export {
+  compareSeedLocked,
+  seedLockedTolerance,
+  withinTolerance,
+  type SeedLockedStatistics,
+  type SeedLockedTolerance,
+} from './compare/seed-locked.ts'
+export { cut, encodeHdr, toPicture, type Area, type Picture } from './compare/picture.ts'
+export { checkFile, type CheckedFile } from './node/file-check.ts'
+export { createChecker, type CheckerOptions } from './node/create-checker.ts'
+export type { CropSize } from './node/examine.ts'
+export {
+  DEFAULT_SAMPLING,
+  deterrenceFloor,
+  escapeBound,
+  jobBound,
+  samplingPerMille,
+  type SamplingOptions,
+} from './sampling/rate.ts'
+export { checkCoverage, findDuplicates, type Coverage, type HashedFrame } from './sequence/duplicates.ts'
+export { differencePicture } from './verdict/difference-picture.ts'
+export { finding, published, scoreOf, verdictOf, type WeighedFinding, type Weight } from './verdict/finding.ts'

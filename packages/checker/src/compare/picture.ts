@@ -1,0 +1,97 @@
+import type { ImageFile, ImagePart } from '@pictor/image'
+
+/** Pixels from the top left corner. */
+export interface Area {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/** A decoded picture as the statistics see it: colour planes in a bounded domain, all of one size, row by row. */
+export interface Picture {
+  readonly width: number
+  readonly height: number
+  /** R, G and B, or one plane for grey. PNG values 0..1 as they are; HDR values through {@link encodeHdr}. */
+  readonly colour: readonly Float32Array[]
+  /** Alpha, 0..1, where the file has one. */
+  readonly alpha?: Float32Array
+  /** Linear scene values before {@link encodeHdr}; the same arrays as `colour` for display-referred files. */
+  readonly raw: readonly Float32Array[]
+  readonly hdr: boolean
+}
+
+/**
+ * y = sRGB(v / (1 + v)), v = max(v, 0): Reinhard's curve and the sRGB transfer function (IEC 61966-2-1), which keeps fireflies bounded and
+ * shadows visible. NaN becomes 0, infinity 1.
+ */
+export function encodeHdr(v: number): number {
+  if (!(v > 0)) return 0
+  const t = v === Infinity ? 1 : v / (1 + v)
+  return t <= 0.0031308 ? 12.92 * t : 1.055 * t ** (1 / 2.4) - 0.055
+}
+
+/**
+ * The planes of a beauty: `R`, `G`, `B`, else those ending in `Combined.R` and so on, else the first layer that has all three, else `Y`.
+ * Returns undefined where a part holds no colour.
+ */
+export function beautyPlanes(part: ImagePart): { colour: readonly Float32Array[]; alpha?: Float32Array } | undefined {
+  const full = part.planes.filter((plane) => plane.data.length === part.width * part.height)
+  const byName = new Map(full.map((plane) => [plane.name, plane.data]))
+  const prefixes = ['', ...full.filter((plane) => plane.name.endsWith('.R')).map((plane) => plane.name.slice(0, -1))]
+  prefixes.sort((p, q) => rank(p) - rank(q))
+  for (const prefix of prefixes) {
+    const colour = ['R', 'G', 'B'].map((name) => byName.get(prefix + name)).filter((data) => data !== undefined)
+    const alpha = byName.get(`${prefix}A`)
+    if (colour.length === 3) return { colour, ...(alpha ? { alpha } : {}) }
+  }
+  const grey = byName.get('Y') ?? full.find((plane) => plane.name.endsWith('.Y'))?.data
+  const alpha = byName.get('A')
+  return grey ? { colour: [grey], ...(alpha ? { alpha } : {}) } : undefined
+}
+
+const rank = (prefix: string): number => (prefix === '' ? 0 : prefix.endsWith('Combined.') ? 1 : 2)
+
+/** The beauty of a decoded file in the domain of the statistics, or undefined where there is none. Only the first part that has colour is read. */
+export function toPicture(image: ImageFile): Picture | undefined {
+  for (const part of image.parts) {
+    const planes = beautyPlanes(part)
+    if (!planes) continue
+    const hdr = image.format === 'exr'
+    const colour = hdr ? planes.colour.map((plane) => plane.map(encodeHdr)) : planes.colour
+    return {
+      width: part.width,
+      height: part.height,
+      colour,
+      raw: planes.colour,
+      hdr,
+      ...(planes.alpha ? { alpha: planes.alpha } : {}),
+    }
+  }
+  return undefined
+}
+
+/** Cuts `area` out of a picture. Parts of `area` outside the picture are left out. */
+export function cut(picture: Picture, area: Area): Picture {
+  const x0 = Math.max(0, area.x)
+  const y0 = Math.max(0, area.y)
+  const width = Math.max(0, Math.min(picture.width, area.x + area.width) - x0)
+  const height = Math.max(0, Math.min(picture.height, area.y + area.height) - y0)
+  const take = (plane: Float32Array): Float32Array => {
+    const out = new Float32Array(width * height)
+    for (let y = 0; y < height; y++) {
+      const from = (y0 + y) * picture.width + x0
+      out.set(plane.subarray(from, from + width), y * width)
+    }
+    return out
+  }
+  const colour = picture.colour.map(take)
+  return {
+    width,
+    height,
+    colour,
+    raw: picture.hdr ? picture.raw.map(take) : colour,
+    hdr: picture.hdr,
+    ...(picture.alpha ? { alpha: take(picture.alpha) } : {}),
+  }
+}

@@ -1,0 +1,199 @@
+import { blockArea, blockGrid, forBlockRuns, smoothBlocks, type BlockGrid } from './blocks.ts'
+import type { Area, Picture } from './picture.ts'
+
+/** Side of a block in pixels (frame-validation study, "12 x 12"). */
+export const BLOCK = 12
+/** Noise floor: a quarter of an 8-bit step, so that flat regions, whose noise is only rounding, do not divide by zero. */
+export const FLOOR = 1 / 1020
+
+/** What a candidate looks like against two independent renders at the ordered settings. All values are 0 or small for an honest frame. */
+export interface ReferenceStatistics {
+  /** ln of the candidate's noise variance over the references', over active blocks. A share f of the samples gives ln((1/f + 1) / 2). */
+  readonly noiseRatio: number
+  /** Standard error of `noiseRatio` from its spread over blocks. */
+  readonly noiseRatioError: number
+  /** ln of the mean squared block bias: exposure, colour, wrong scene. */
+  readonly bias: number
+  /** Second largest |z| of the blocks: a tile, a watermark. */
+  readonly biasMax: number
+  readonly biasArea: Area
+  /** Excess lag-1 correlation of the residual over that between the references: path-traced noise is white, denoised or upscaled noise is not. */
+  readonly correlation: number
+  readonly activeBlocks: number
+  readonly blocks: number
+}
+
+interface ChannelBlocks {
+  /** Per block: mean (x-a)^2, mean (a-b)^2, mean x - (a+b)/2, pixels. */
+  readonly error: Float64Array
+  readonly noise: Float64Array
+  readonly shift: Float64Array
+  readonly count: Float64Array
+}
+
+function channelBlocks(grid: BlockGrid, width: number, x: Float32Array, a: Float32Array, b: Float32Array): ChannelBlocks {
+  const size = grid.columns * grid.rows
+  const error = new Float64Array(size)
+  const noise = new Float64Array(size)
+  const shift = new Float64Array(size)
+  const count = new Float64Array(size)
+  forBlockRuns(grid, width, (from, to, block) => {
+    let e = 0
+    let n = 0
+    let s = 0
+    for (let i = from; i < to; i++) {
+      const xa = x[i]! - a[i]!
+      const xb = x[i]! - b[i]!
+      const ab = a[i]! - b[i]!
+      // Both references serve alike, which halves the variance that the choice of one of them would add.
+      e += (xa * xa + xb * xb) / 2
+      n += ab * ab
+      s += (xa + xb) / 2
+    }
+    error[block] = error[block]! + e
+    noise[block] = noise[block]! + n
+    shift[block] = shift[block]! + s
+    count[block] = count[block]! + to - from
+  })
+  for (let block = 0; block < size; block++) {
+    error[block] = error[block]! / count[block]!
+    noise[block] = noise[block]! / count[block]!
+    shift[block] = shift[block]! / count[block]!
+  }
+  return { error, noise, shift, count }
+}
+
+/**
+ * Compares `x` with two renders `a` and `b` of the same frame, made with independent seeds at the ordered settings.
+ *
+ * Formulas (frame-validation study; the references calibrate each scene by themselves, so no threshold depends on picture content):
+ * E = mean (x-a)^2 and (x-b)^2 of a block, N = mean (a-b)^2, S its 3 x 3 block mean, q = {@link FLOOR}.
+ * - noiseRatio = mean over active blocks of ln((E + q^2) / (N + q^2)), E and N averaged over channels; active: N > 4 q^2, or all when fewer than 8 are.
+ * - z = block mean of d / sqrt((1.5 max(N, S) / 2 + q^2) / n), d = x - (a+b)/2: the variance of d is 1.5 that of one render, and var = N / 2.
+ * - correlation = rho(x - a) - rho(a - b), rho the lag-1 autocorrelation of u / sqrt(S + q^2) clipped to +-4, horizontal and vertical.
+ *
+ * @throws RangeError when the three differ in size or channels
+ */
+export function compareWithReferences(x: Picture, a: Picture, b: Picture, blockSize: number = BLOCK): ReferenceStatistics {
+  requireSameShape(x, a)
+  requireSameShape(x, b)
+  const grid = blockGrid(x.width, x.height, blockSize)
+  const channels = x.colour.map((plane, c) => channelBlocks(grid, x.width, plane, a.colour[c]!, b.colour[c]!))
+  const blocks = grid.columns * grid.rows
+  const mean = (pick: (channel: ChannelBlocks) => Float64Array): Float64Array => {
+    const out = new Float64Array(blocks)
+    for (const channel of channels) for (let i = 0; i < blocks; i++) out[i] = out[i]! + pick(channel)[i]! / channels.length
+    return out
+  }
+  const noise = mean((channel) => channel.noise)
+  const ratio = noiseRatio(
+    mean((channel) => channel.error),
+    noise,
+  )
+  const zs = channels.map((channel) => blockBias(channel, smoothBlocks(grid, channel.noise)))
+  const local = worstBlocks(zs)
+  const scale = smoothBlocks(grid, noise).map((s) => 1 / Math.sqrt(s + FLOOR * FLOOR))
+  return {
+    ...ratio,
+    bias: Math.log(meanSquare(zs) + 1e-12),
+    biasMax: local.value,
+    biasArea: blockArea(grid, local.block),
+    correlation: lagOne(grid, x, a, scale) - lagOne(grid, a, b, scale),
+    blocks,
+  }
+}
+
+function noiseRatio(
+  error: Float64Array,
+  noise: Float64Array,
+): Pick<ReferenceStatistics, 'noiseRatio' | 'noiseRatioError' | 'activeBlocks'> {
+  const q2 = FLOOR * FLOOR
+  const activeBlocks = noise.reduce((count, n) => count + (n > 4 * q2 ? 1 : 0), 0)
+  const useAll = activeBlocks < 8
+  let sum = 0
+  let squares = 0
+  let count = 0
+  for (let i = 0; i < noise.length; i++) {
+    if (!useAll && !(noise[i]! > 4 * q2)) continue
+    const value = Math.log((error[i]! + q2) / (noise[i]! + q2))
+    sum += value
+    squares += value * value
+    count++
+  }
+  const mean = sum / count
+  return {
+    noiseRatio: mean,
+    noiseRatioError: Math.sqrt(Math.max(0, squares / count - mean * mean) / Math.max(1, count - 1)),
+    activeBlocks,
+  }
+}
+
+function blockBias(channel: ChannelBlocks, smooth: Float64Array): Float64Array {
+  return channel.shift.map((shift, i) => {
+    const variance = (1.5 * Math.max(channel.noise[i]!, smooth[i]!)) / 2 + FLOOR * FLOOR
+    return shift / Math.sqrt(variance / channel.count[i]!)
+  })
+}
+
+function meanSquare(zs: readonly Float64Array[]): number {
+  let sum = 0
+  let count = 0
+  for (const z of zs) {
+    for (const value of z) sum += value * value
+    count += z.length
+  }
+  return sum / count
+}
+
+/** Second largest of the blocks' greatest |z| over channels: one stray firefly block is honest, two are not. */
+function worstBlocks(zs: readonly Float64Array[]): { value: number; block: number } {
+  let first = 0
+  let second = 0
+  let block = 0
+  for (let i = 0; i < zs[0]!.length; i++) {
+    let worst = 0
+    for (const z of zs) worst = Math.max(worst, Math.abs(z[i]!))
+    if (worst > first) {
+      second = first
+      first = worst
+      block = i
+    } else if (worst > second) second = worst
+  }
+  return { value: second, block }
+}
+
+/** Lag-1 autocorrelation of the whitened difference of two pictures, mean of both directions, pairs within one block only. */
+function lagOne(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): number {
+  const { width } = x
+  let products = 0
+  let pairs = 0
+  let squares = 0
+  let count = 0
+  const whitened = new Float32Array(width * x.height)
+  for (let c = 0; c < x.colour.length; c++) {
+    const p = x.colour[c]!
+    const q = y.colour[c]!
+    forBlockRuns(grid, width, (from, to, block) => {
+      const s = scale[block]!
+      for (let i = from; i < to; i++) whitened[i] = Math.max(-4, Math.min(4, (p[i]! - q[i]!) * s))
+    })
+    for (let i = 0; i < whitened.length; i++) {
+      const w = whitened[i]!
+      squares += w * w
+      if ((i + 1) % width !== 0) products += w * whitened[i + 1]!
+      if (i + width < whitened.length) products += w * whitened[i + width]!
+    }
+    count += whitened.length
+    pairs += 2 * whitened.length - width - x.height
+  }
+  return squares === 0 ? 0 : products / pairs / (squares / count)
+}
+
+/** @throws RangeError when two pictures cannot be compared pixel by pixel */
+export function requireSameShape(x: Picture, y: Picture): void {
+  if (x.width !== y.width || x.height !== y.height || x.colour.length !== y.colour.length) {
+    throw new RangeError(
+      `pictures differ: ${x.width} x ${x.height} with ${x.colour.length} colour planes, ${y.width} x ${y.height} with ${y.colour.length}`,
+    )
+  }
+}

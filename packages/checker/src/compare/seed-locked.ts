@@ -1,0 +1,118 @@
+import { requireSameShape } from './references.ts'
+import type { Area, Picture } from './picture.ts'
+
+/** How far a render lies from one made with the same seed. */
+export interface SeedLockedStatistics {
+  /** Root mean square of the difference in the encoded domain, over all channels; fireflies bounded by the encoding. */
+  readonly rms: number
+  /** Share of pixels with a channel off by more than the tolerance's `offBy`. */
+  readonly offShare: number
+  /** |mean signed difference| over mean level, largest over channels: an exposure shift too small for any single pixel. */
+  readonly gain: number
+  /** Correlation of the two pictures' pixel noise (difference from their 3 x 3 mean): near 1 with one seed, near 0 with two. */
+  readonly noiseCorrelation: number
+  /** Smallest box around the pixels that are off. */
+  readonly offArea?: Area
+  readonly pixels: number
+}
+
+/** Limits of {@link SeedLockedStatistics} for an honest frame. */
+export interface SeedLockedTolerance {
+  readonly rms: number
+  readonly offShare: number
+  readonly gain: number
+  /** From which difference on a pixel counts as off. */
+  readonly offBy: number
+}
+
+/**
+ * Honest reruns measured on Cycles CPU lie at RMS <= 2e-5 with at most 1.1 % of pixels touched, a wrong seed at 1e-2 to 1e-1 with 29 to 99 % of pixels off; the
+ * limits lie between, nearer to the honest side. 8-bit files are dithered, and the dither of a crop starts at its own corner: honest crops differ by
+ * RMS 2.4e-3 to 2.6e-3 (0.64 steps of 1/255, as two independent roundings with dither do) and by at most 2 steps (docs/checker.md).
+ */
+export function seedLockedTolerance(bitDepth: number): SeedLockedTolerance {
+  return bitDepth <= 8
+    ? { rms: 3.6e-3, offShare: 0.01, gain: 4e-3, offBy: 2.5 / 255 }
+    : { rms: 1e-3, offShare: 0.01, gain: 2e-3, offBy: 1.5 / 255 }
+}
+
+/**
+ * Compares a farm's pixels with a render at the job's own seed; `trim` pixels along the border are left out, where pixel filters see other neighbours.
+ * @throws RangeError when the pictures differ in shape
+ */
+export function compareSeedLocked(x: Picture, own: Picture, { offBy }: SeedLockedTolerance, trim = 1): SeedLockedStatistics {
+  requireSameShape(x, own)
+  const { width, height } = x
+  const inner = { x0: trim, y0: trim, x1: width - trim, y1: height - trim }
+  let squares = 0
+  let off = 0
+  let gain = 0
+  let pixels = 0
+  const box = { x0: width, y0: height, x1: -1, y1: -1 }
+  const worst = new Float32Array(width * height)
+  for (let c = 0; c < x.colour.length; c++) {
+    const p = x.colour[c]!
+    const q = own.colour[c]!
+    let signed = 0
+    let level = 0
+    for (let y = inner.y0; y < inner.y1; y++) {
+      for (let i = y * width + inner.x0; i < y * width + inner.x1; i++) {
+        const d = p[i]! - q[i]!
+        squares += d * d
+        signed += d
+        level += q[i]!
+        if (Math.abs(d) > worst[i]!) worst[i] = Math.abs(d)
+      }
+    }
+    gain = Math.max(gain, Math.abs(signed) / Math.max(level, 1e-3 * (inner.x1 - inner.x0) * (inner.y1 - inner.y0)))
+  }
+  for (let y = inner.y0; y < inner.y1; y++) {
+    for (let i = inner.x0; i < inner.x1; i++) {
+      pixels++
+      if (!(worst[y * width + i]! > offBy)) continue
+      off++
+      box.x0 = Math.min(box.x0, i)
+      box.x1 = Math.max(box.x1, i)
+      box.y0 = Math.min(box.y0, y)
+      box.y1 = Math.max(box.y1, y)
+    }
+  }
+  return {
+    rms: Math.sqrt(squares / Math.max(1, pixels * x.colour.length)),
+    offShare: off / Math.max(1, pixels),
+    gain,
+    noiseCorrelation: noiseCorrelation(x, own),
+    pixels,
+    ...(off > 0 ? { offArea: { x: box.x0, y: box.y0, width: box.x1 - box.x0 + 1, height: box.y1 - box.y0 + 1 } } : {}),
+  }
+}
+
+/** Whether every limit holds. A comparison that touched no pixel is no proof. */
+export function withinTolerance(found: SeedLockedStatistics, limit: SeedLockedTolerance): boolean {
+  return found.pixels > 0 && found.rms <= limit.rms && found.offShare <= limit.offShare && found.gain <= limit.gain
+}
+
+/** Correlation of high-pass residuals: what remains of a pixel after its four neighbours' mean, the part of a picture that is mostly noise. */
+export function noiseCorrelation(x: Picture, y: Picture): number {
+  const { width, height } = x
+  let xx = 0
+  let yy = 0
+  let xy = 0
+  for (let c = 0; c < x.colour.length; c++) {
+    const p = x.colour[c]!
+    const q = y.colour[c]!
+    for (let row = 1; row < height - 1; row++) {
+      for (let i = row * width + 1; i < row * width + width - 1; i++) {
+        const a = clip(p[i]! - (p[i - 1]! + p[i + 1]! + p[i - width]! + p[i + width]!) / 4)
+        const b = clip(q[i]! - (q[i - 1]! + q[i + 1]! + q[i - width]! + q[i + width]!) / 4)
+        xx += a * a
+        yy += b * b
+        xy += a * b
+      }
+    }
+  }
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0
+}
+
+/** Edges of objects are shared by all seeds; clipping keeps them from outweighing the noise. */
+const clip = (v: number): number => Math.max(-0.05, Math.min(0.05, v))

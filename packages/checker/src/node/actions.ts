@@ -1,0 +1,196 @@
+import type {
+  Artifacts,
+  CallContext,
+  CheckerAction,
+  CheckerEvent,
+  CheckerJob,
+  Commit,
+  DigestSigner,
+  Farm,
+  Lease,
+  SeedReveal,
+} from '@pictor/core/contract'
+import { seedOf, seedProof, seedRootOf, seedsOf, signBatch, signFinal, signHeld, signReady, signVote } from '@pictor/core/proof'
+import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
+import type { SamplingOptions } from '../sampling/rate.ts'
+import { examineLease, type CropSize } from './examine.ts'
+import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
+import { inspectBundle, inspectSet } from './ready.ts'
+import { refuse } from './refusal.ts'
+import { inspectBatch } from './sign.ts'
+import type { CheckerStore, JobState } from './state.ts'
+
+/** What the actions work with. */
+export interface ActionTools {
+  readonly signer: DigestSigner
+  readonly renderer: Farm
+  readonly keep: Artifacts | undefined
+  readonly sampling: SamplingOptions
+  readonly crop: CropSize
+  readonly renderTimeoutMs: number
+  readonly now: () => number
+  readonly store: CheckerStore
+}
+
+type Perform = (
+  state: JobState,
+  action: CheckerAction,
+  ctx: CallContext & { readonly signal: AbortSignal },
+) => Promise<readonly CheckerEvent[]>
+type Of<K extends CheckerAction['kind']> = Extract<CheckerAction, { readonly kind: K }>
+
+/**
+ * One function that performs every action: it changes the state without waiting in between and returns the events to save with it. A throw changes nothing.
+ */
+export function createActions(tools: ActionTools): Perform {
+  const { signer, now, store } = tools
+  const inspected = new Set<string>()
+  const renderers = new Map<string, OwnRenderer>()
+
+  const rendererOf = (job: CheckerJob): OwnRenderer => {
+    const known = renderers.get(job.job)
+    if (known) return known
+    const made = ownRenderer({
+      farm: tools.renderer,
+      run: job.run,
+      bundle: job.bundle,
+      files: job.files,
+      spec: job.spec,
+      timeoutMs: tools.renderTimeoutMs,
+    })
+    renderers.set(job.job, made)
+    return made
+  }
+
+  async function ready(state: JobState, { job, set, leases }: Of<'ready'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+    const added = inspectSet(state, { job, set, leases }, signer.address, now())
+    if (!inspected.has(job.job)) await inspectBundle(job, signal)
+    inspected.add(job.job)
+    const ids = leases.map((lease) => lease.id)
+    const seedRoot = seedRootOf(seedsOf(store.secret(), job.job, ids))
+    const message = { job: job.job, seq: set.seq, setRoot: set.setRoot, bundleRoot: job.terms.bundleRoot, seedRoot }
+    const signed = await signReady(signer, job.domain, message)
+    state.sets[set.seq] = { set, leases: ids }
+    for (const one of added) state.leases[one.lease.id] ??= one
+    return [{ type: 'ready', ready: signed, atMs: now() }]
+  }
+
+  async function hold(state: JobState, { job, lease, commit, farm }: Of<'hold'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+    const before = state.held[commit.outputRoot]
+    if (before && before.lease === lease.id) return [{ type: 'held', held: before, atMs: now() }]
+    if (state.cast[lease.id])
+      throw refuse('after-check', `lease ${lease.id} has been checked already; its draws are no longer secret`)
+    inspectCommit(state, job, lease, commit, farm, now())
+    await holdOutputs(job, commit, tools.keep, signal)
+    const held = await signHeld(signer, job.domain, { job: job.job, lease: lease.id, outputRoot: commit.outputRoot })
+    state.held[commit.outputRoot] = held
+    const commits = [...(state.commits[lease.id] ?? []), commit]
+    state.commits[lease.id] = commits.sort((a, b) => a.index - b.index)
+    return [{ type: 'held', held, atMs: now() }]
+  }
+
+  const reveal = (state: JobState, lease: number): SeedReveal => {
+    const seq = state.leases[lease]!.seq
+    const seeds = seedsOf(store.secret(), state.job, state.sets[seq]!.leases)
+    return { lease, seed: seedOf(store.secret(), state.job, lease), proof: seedProof(seeds, lease), checker: signer.address }
+  }
+
+  async function check(state: JobState, action: Of<'check'>, ctx: CallContext): Promise<CheckerEvent[]> {
+    const { job, lease } = action
+    requireKnownLease(state, lease)
+    const before = state.cast[lease.id]
+    if (before) return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs: before.cpuMs, atMs: now() }]
+    const commits = heldCommits(state, lease, action.commits)
+    const startedAt = process.cpuUsage()
+    const seed = reveal(state, lease.id)
+    const examined = await examineLease(
+      {
+        job,
+        lease,
+        commits,
+        neighbours: action.neighbours ?? [],
+        seed: seed.seed,
+        jobFrames: framesOf(state),
+        standing: store.standing(lease.farm),
+        sampling: tools.sampling,
+        crop: tools.crop,
+        renderer: rendererOf(job),
+      },
+      ctx,
+    )
+    const votes = await Promise.all(examined.votes.map((vote) => signVote(signer, job.domain, vote)))
+    const used = process.cpuUsage(startedAt)
+    const cpuMs = Math.round((used.user + used.system) / 1000 + examined.renderMs)
+    store.setStanding(lease.farm, examined.standing)
+    state.cast[lease.id] = { votes, seed, reports: examined.reports, cpuMs }
+    return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs, atMs: now() }]
+  }
+
+  async function signResults(state: JobState, action: Of<'sign-batch'>): Promise<CheckerEvent[]> {
+    const { job, batch } = action
+    inspectBatch(state, action, signer.address, now())
+    const signature = await signBatch(signer, job.domain, batch)
+    for (const { lease, acceptedWeight } of batch.results) {
+      const sum = lease.weights.reduce((total, weight) => total + weight, 0)
+      const charge = (lease.price * BigInt(acceptedWeight)) / BigInt(sum)
+      state.leases[lease.id] = { ...state.leases[lease.id]!, charge, attested: true }
+    }
+    return [{ type: 'batch-signature', batchHash: batch.batchHash, signature, atMs: now() }]
+  }
+
+  async function signEnd(state: JobState, { job, keep }: Of<'sign-final'>): Promise<CheckerEvent[]> {
+    const needed = neededAtFinal(state, job, now())
+    if (keep < needed)
+      throw refuse('keep-too-small', `leases that are attested or may still be need ${needed}, Final would keep ${keep}`)
+    const signature = await signFinal(signer, job.domain, job.job, keep)
+    state.final = keep
+    return [{ type: 'final-signature', keep, signature, atMs: now() }]
+  }
+
+  return (state, action, ctx) => {
+    switch (action.kind) {
+      case 'ready':
+        return ready(state, action, ctx.signal)
+      case 'hold':
+        return hold(state, action, ctx.signal)
+      case 'check':
+        return check(state, action, ctx)
+      case 'reveal': {
+        const cast = state.cast[action.lease]
+        if (!cast) return Promise.reject(refuse('not-checked', `lease ${action.lease} has not been checked`))
+        const { votes, seed, reports } = cast
+        return Promise.resolve([{ type: 'votes', lease: action.lease, votes, seed, reports, atMs: now() }])
+      }
+      case 'sign-batch':
+        return signResults(state, action)
+      case 'sign-final':
+        return signEnd(state, action)
+    }
+  }
+}
+
+/** The commitments of a lease that this checker holds; those it is asked about must be the same. */
+function heldCommits(state: JobState, lease: Lease, asked: readonly Commit[]): readonly Commit[] {
+  const held = state.commits[lease.id] ?? []
+  const roots = new Set(held.map((commit) => commit.outputRoot))
+  const odd = asked.find((commit) => !roots.has(commit.outputRoot))
+  if (odd) throw refuse('not-held', `part ${odd.index} of lease ${lease.id} (${odd.outputRoot}) is not held here`)
+  if (asked.length !== held.length)
+    throw refuse('commits-differ', `lease ${lease.id} has ${held.length} commitments held here, asked was about ${asked.length}`)
+  return held
+}
+
+/** Distinct frames in all lease sets seen: the N of the sampling bound. */
+function framesOf(state: JobState): number {
+  return new Set(Object.values(state.leases).flatMap(({ lease }) => lease.frames)).size
+}
+
+/** Full prices and check fees of all leases that are attested, committed, or may still be committed. */
+function neededAtFinal(state: JobState, job: CheckerJob, nowMs: number): bigint {
+  let sum = 0n
+  for (const { lease, attested } of Object.values(state.leases)) {
+    const open = attested || state.commits[lease.id] !== undefined || lease.commitByS * 1000 >= nowMs
+    if (open) sum += lease.price + job.terms.checkFee * BigInt(lease.frames.length)
+  }
+  return sum
+}

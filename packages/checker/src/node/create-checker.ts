@@ -1,0 +1,135 @@
+import { fromHex } from '@pictor/core/proof'
+import type {
+  Artifacts,
+  Bytes32,
+  CallContext,
+  Checker,
+  CheckerAction,
+  CheckerEvent,
+  DigestSigner,
+  Farm,
+} from '@pictor/core/contract'
+import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
+import { createActions } from './actions.ts'
+import type { CropSize } from './examine.ts'
+import { createLane } from './lanes.ts'
+import { refuse, reasonOf } from './refusal.ts'
+import { emptyState, type JobState } from './state.ts'
+import { openStore } from './store.ts'
+
+/** What a checker is made of. */
+export interface CheckerOptions {
+  /** Shown in logs and events; by default the signer's address. */
+  readonly id?: string
+  /** Signs Ready, Held, votes, batches and Final. May live in another process. */
+  readonly signer: DigestSigner
+  /** At least 32 bytes that all draws derive from. Left out: made once and kept in the store. Whoever knows it can predict what is checked. */
+  readonly secret?: Uint8Array | `0x${string}`
+  /** The trusted renderer: any farm, usually one's own Blender. */
+  readonly renderer: Farm
+  /** Where this checker keeps what it swore to hold; left out, it relies on the job's own files staying there. */
+  readonly artifacts?: Artifacts
+  /** File of the checker's memory; left out, it is lost with the process. */
+  readonly store?: string
+  readonly sampling?: Partial<SamplingOptions>
+  /** Size of the re-rendered crop, at least 64 x 48 pixels; 128 x 128 when left out. */
+  readonly crop?: CropSize
+  /** The longest a batch of own renders may take; 15 minutes when left out. */
+  readonly renderTimeoutMs?: number
+  /** Milliseconds since 1970; the machine's clock when left out. */
+  readonly now?: () => number
+}
+
+/**
+ * Makes a checker: the port of PROTOCOL.md steps 2 and 4 to 7. Actions are queued and answered by `poll`; the same key has the same effect once; what was signed or voted
+ * survives a restart when `store` names a file. Checks run in a lane of their own, so that a long render never delays a Held beyond its time.
+ *
+ * @example
+ * const checker = createChecker({ signer: privateKeySigner(key), renderer: studio, store: 'checker.db' })
+ * await checker.send({ kind: 'ready', job, set, leases }, { key: '1' })
+ * const { events } = await checker.poll({ job: job.job }, { key: '2' })
+ * @throws invalid-input when the secret is too short, store-failed when the file cannot be opened
+ */
+export function createChecker(options: CheckerOptions): Checker {
+  const secret = typeof options.secret === 'string' ? fromHex(options.secret, 'secret') : options.secret
+  if (secret && secret.length < 32) throw refuse('secret-short', `the secret has ${secret.length} bytes, at least 32 are needed`)
+  const store = openStore(options.store ?? ':memory:', secret)
+  const now = options.now ?? Date.now
+  const closing = new AbortController()
+  const lanes = { quick: createLane(), check: createLane() }
+  const states = new Map<Bytes32, JobState>()
+  const underWay = new Set<string>()
+  const stateOf = (job: Bytes32): JobState => {
+    const state = states.get(job) ?? store.job(job) ?? emptyState(job)
+    states.set(job, state)
+    return state
+  }
+  const actions = createActions({
+    signer: options.signer,
+    renderer: options.renderer,
+    keep: options.artifacts,
+    sampling: { ...DEFAULT_SAMPLING, ...options.sampling },
+    crop: options.crop ?? { width: 128, height: 128 },
+    renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
+    now,
+    store,
+  })
+
+  async function perform(action: CheckerAction, ctx: CallContext): Promise<void> {
+    if (store.done(ctx.key)) return
+    const state = stateOf(action.job.job)
+    const save = (events: readonly CheckerEvent[], done = true): void => store.commit(state, done ? ctx.key : undefined, events)
+    try {
+      save(await actions(state, action, { ...ctx, signal: closing.signal }))
+    } catch (error) {
+      if (closing.signal.aborted) return
+      ctx.log?.(`checker ${action.kind}: ${(error as Error).message}`)
+      const lease = 'lease' in action ? { lease: typeof action.lease === 'number' ? action.lease : action.lease.id } : {}
+      // Not marked as done: the cause may pass (bytes on their way, a renderer that restarts), and the same key may try again.
+      save(
+        [
+          {
+            type: 'alarm',
+            action: action.kind,
+            ...lease,
+            reason: reasonOf(error),
+            message: (error as Error).message,
+            atMs: now(),
+          },
+        ],
+        false,
+      )
+    }
+  }
+
+  return {
+    contract: 0,
+    id: options.id ?? options.signer.address,
+    address: options.signer.address,
+    async send(action, ctx) {
+      ctx.signal?.throwIfAborted()
+      if (closing.signal.aborted) throw refuse('closed', 'this checker was closed')
+      if (underWay.has(ctx.key) || store.done(ctx.key)) return
+      underWay.add(ctx.key)
+      const lane = action.kind === 'check' ? lanes.check : lanes.quick
+      void lane
+        .run(() => perform(action, ctx))
+        .finally(() => underWay.delete(ctx.key))
+        .catch(() => undefined)
+    },
+    async poll({ job, cursor }, ctx) {
+      ctx.signal?.throwIfAborted()
+      const from = cursor === undefined ? 0 : Number(cursor)
+      if (!Number.isSafeInteger(from) || from < 0) throw refuse('cursor', `expected a cursor of this checker, found ${cursor}`)
+      const events = store.events(job, from, 500)
+      const busy = lanes.quick.busy || lanes.check.busy
+      return { events, cursor: String(from + events.length), waitMs: events.length === 500 ? 0 : busy ? 50 : 500 }
+    },
+    async close() {
+      if (closing.signal.aborted) return
+      closing.abort(refuse('closed', 'this checker was closed'))
+      await Promise.all([lanes.quick.idle(), lanes.check.idle()])
+      store.close()
+    },
+  }
+}

@@ -1,0 +1,207 @@
+import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
+import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
+import { checkFile, type CheckedFile } from './file-check.ts'
+import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
+import type { OwnRenderer } from '../render/own-renders.ts'
+import { escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
+import { findDuplicates } from '../sequence/duplicates.ts'
+import { differencePicture } from '../verdict/difference-picture.ts'
+import { finding, needsReference, published, scoreOf, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
+import { sha256 } from './ready.ts'
+
+/** Crops are 128 x 128 pixels, or the picture where it is smaller; never below 64 x 48 (a quarter-sample frame escaped 7.4 % of 32 px crops and none of 48 or 64). */
+export interface CropSize {
+  readonly width: number
+  readonly height: number
+}
+
+/** A lease to examine, all commitments in. */
+export interface ExamineRequest {
+  readonly job: CheckerJob
+  readonly lease: Lease
+  readonly commits: readonly Commit[]
+  readonly neighbours: readonly { readonly frame: number; readonly hash: Bytes32 }[]
+  readonly seed: Bytes32
+  /** Frames of the whole job, as far as its lease sets are known. */
+  readonly jobFrames: number
+  /** The farm's consecutive valid frames before this lease. */
+  readonly standing: number
+  readonly sampling: SamplingOptions
+  readonly crop: CropSize
+  readonly renderer: OwnRenderer
+}
+
+/** What a checker found out about a lease; unsigned. */
+export interface Examination {
+  readonly votes: readonly Omit<Vote, 'checker' | 'signature'>[]
+  readonly reports: readonly FrameReport[]
+  /** The farm's consecutive valid frames after this lease. */
+  readonly standing: number
+  readonly renderMs: number
+}
+
+interface Examined {
+  readonly output: FrameOutput
+  readonly outputRoot: Bytes32
+  readonly bytes: () => Promise<Uint8Array>
+  readonly ms: number
+  findings: WeighedFinding[]
+  reference?: ReferenceResult
+  picture?: Bytes32
+}
+
+/** Checks every frame as a file and in its sequence, the drawn and the suspicious ones against own renders, and words the votes. */
+export async function examineLease(request: ExamineRequest, ctx: CallContext): Promise<Examination> {
+  const { job, lease } = request
+  const frames = await checkFiles(request, ctx)
+  const perMille = samplingPerMille(request.jobFrames, request.standing, request.sampling)
+  const drawn = new Map(frames.map((one) => [one, drawFor(request, one, perMille)]))
+  const compare = frames.filter((one) => one.picture === undefined && wantsReference(request, one, drawn.get(one)!))
+  for (let i = 0; i < compare.length; i += DECODED_AT_ONCE) {
+    await compareBatch(request, compare.slice(i, i + DECODED_AT_ONCE), drawn, ctx)
+  }
+  for (const one of frames) {
+    if (!one.reference) one.findings.push(notDrawn(request, perMille))
+  }
+  let { standing } = request
+  for (const one of frames) standing = verdictOf(one.findings) === 'refuse' ? 0 : standing + (one.reference?.checked ? 1 : 0)
+  return {
+    votes: frames.map((one) => voteOn(job.job, lease, one)),
+    reports: frames.map((one) => reportOn(lease, one)),
+    standing,
+    renderMs: frames.reduce((sum, one) => sum + (one.reference?.renderMs ?? 0), 0),
+  }
+}
+
+/** Decoded pictures held at once while their crops are rendered: a UHD frame takes some 200 MB as floats. */
+const DECODED_AT_ONCE = 8
+
+async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Examined[]> {
+  const { job, lease, commits } = request
+  const frames: Examined[] = []
+  const hashes: { frame: number; pixelHash: string }[] = []
+  for (const commit of commits) {
+    for (const output of commit.outputs) {
+      ctx.signal?.throwIfAborted()
+      const startedAt = performance.now()
+      const bytes = (): Promise<Uint8Array> => job.files.read(output.outputHash)
+      const data = await bytes()
+      const checked: CheckedFile =
+        sha256(data) === output.outputHash
+          ? checkFile(data, job.spec, output.frame, lease.part)
+          : { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
+      if (checked.pixelHash) hashes.push({ frame: output.frame, pixelHash: checked.pixelHash })
+      frames.push({
+        output,
+        outputRoot: commit.outputRoot,
+        bytes,
+        ms: performance.now() - startedAt,
+        findings: [...checked.findings],
+      })
+    }
+  }
+  frames.sort((a, b) => a.output.frame - b.output.frame)
+  for (const neighbour of request.neighbours) {
+    const known = frames.some((one) => one.output.frame === neighbour.frame)
+    if (known || !(await job.files.has(neighbour.hash))) continue
+    const checked = checkFile(await job.files.read(neighbour.hash), job.spec, neighbour.frame)
+    if (checked.pixelHash) hashes.push({ frame: neighbour.frame, pixelHash: checked.pixelHash })
+  }
+  const duplicates = findDuplicates(hashes, job.spec.legitStatic ?? false)
+  for (const one of frames) {
+    const duplicate = duplicates.get(one.output.frame)
+    if (duplicate) one.findings.push(duplicate)
+  }
+  return frames
+}
+
+function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw {
+  const { output } = request.job.spec
+  return draw(request.seed, one.outputRoot, one.output.frame, {
+    width: output.width,
+    height: output.height,
+    cropWidth: Math.min(output.width, Math.max(64, request.crop.width)),
+    cropHeight: Math.min(output.height, Math.max(48, request.crop.height)),
+    samplingPerMille: perMille,
+  })
+}
+
+/** A broken file needs no render; a doubtful one always does; the rest as drawn. Parts of split frames and file-only leases cannot be rendered alike. */
+function wantsReference({ lease }: ExamineRequest, one: Examined, drawn: Draw): boolean {
+  if (lease.checkClass === 'file-only' || lease.part !== 0) return false
+  if (one.findings.some((found) => found.weight === 'refuse')) return false
+  return drawn.sampled || needsReference(one.findings)
+}
+
+async function compareBatch(
+  request: ExamineRequest,
+  batch: readonly Examined[],
+  drawn: ReadonlyMap<Examined, Draw>,
+  ctx: CallContext,
+): Promise<void> {
+  const { job, lease, renderer } = request
+  const wanted: { one: Examined; request: ReferenceRequest }[] = []
+  for (const one of batch) {
+    const { picture } = checkFile(await one.bytes(), job.spec, one.output.frame)
+    if (!picture) continue
+    const { region, renderSeed } = drawn.get(one)!
+    const crop = lease.checkClass === 'crop' && !needsReference(one.findings) ? { crop: region } : {}
+    wanted.push({ one, request: { frame: one.output.frame, picture, findings: one.findings, renderSeed, ...crop } })
+  }
+  const results = await compareFrames(
+    renderer,
+    job.spec,
+    wanted.map((entry) => entry.request),
+    ctx,
+  )
+  for (const [i, { one, request: asked }] of wanted.entries()) {
+    const result = results[i]!
+    one.findings = [...result.findings]
+    one.reference = result
+    if (result.own && verdictOf(result.findings) !== 'accept') {
+      const region = result.findings.find((found) => found.region)?.region
+      one.picture = (await job.files.put(differencePicture(asked.picture, result.own, region))).hash
+    }
+  }
+}
+
+function notDrawn(request: ExamineRequest, perMille: number): WeighedFinding {
+  const { lease, jobFrames, sampling } = request
+  if (lease.checkClass === 'file-only') {
+    return finding('note', 'file-only', 'this scene cannot be rendered again alike: only file and sequence were checked')
+  }
+  const escape = escapeBound(perMille / 1000, jobFrames, sampling)
+  const share = Math.round(sampling.cheatShare * 100)
+  const message = `not rendered again (${perMille / 10} % of frames are); a farm that cheats on ${share} % of the job stays unseen with at most ${escape.toPrecision(2)}`
+  return finding('note', 'sampling', message, { value: perMille / 1000 })
+}
+
+function voteOn(job: Bytes32, lease: Lease, one: Examined): Omit<Vote, 'checker' | 'signature'> {
+  const { frame, part, outputHash } = one.output
+  const renders = one.reference?.renders ?? []
+  return {
+    job,
+    lease: lease.id,
+    frame,
+    part,
+    outputHash,
+    checked: one.reference?.checked ?? false,
+    verdict: verdictOf(one.findings),
+    score: scoreOf(one.findings),
+    cropsHash: renders.length === 0 ? ZERO_HASH : sha256Hex(renders.join('\n')),
+  }
+}
+
+function reportOn(lease: Lease, one: Examined): FrameReport {
+  return {
+    lease: lease.id,
+    frame: one.output.frame,
+    part: one.output.part,
+    verdict: verdictOf(one.findings),
+    checked: one.reference?.checked ?? false,
+    findings: published(one.findings),
+    ...(one.picture ? { picture: one.picture } : {}),
+    ms: Math.round(one.ms),
+    ...(one.reference?.replica ? { replica: one.reference.replica } : {}),
+  }
+}

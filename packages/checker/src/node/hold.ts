@@ -1,0 +1,74 @@
+import type { Address, Artifacts, CheckerJob, Commit, Lease } from '@pictor/core/contract'
+import { leaseLeaf, verifyCommit } from '@pictor/core/proof'
+import { sha256 } from './ready.ts'
+import { refuse } from './refusal.ts'
+import type { JobState } from './state.ts'
+
+/** How far a farm's clock may run ahead of the checker's. */
+const CLOCK_SKEW_MS = 120_000
+
+/** The lease as this checker knows it. @throws checker-refused when it was in no set that it is ready for */
+export function requireKnownLease(state: JobState, lease: Lease): void {
+  const known = state.leases[lease.id]
+  if (!known) throw refuse('lease-unknown', `lease ${lease.id} is in no set that this checker is ready for`)
+  if (leaseLeaf(known.lease) !== leaseLeaf(lease))
+    throw refuse('lease-again', `lease ${lease.id} was seen before with other content`)
+}
+
+/**
+ * Whether a commitment counts: signed by the lease's farm over the root of its outputs, in time, only frames of the lease and each once.
+ * @throws checker-refused or signature-invalid
+ */
+export function inspectCommit(
+  state: JobState,
+  job: CheckerJob,
+  lease: Lease,
+  commit: Commit,
+  farm: Address,
+  nowMs: number,
+): void {
+  requireKnownLease(state, lease)
+  if (farm !== lease.farm) throw refuse('other-farm', `lease ${lease.id} belongs to ${lease.farm}, not ${farm}`)
+  if (commit.job !== job.job || commit.lease !== lease.id)
+    throw refuse('other-lease', `the commitment is for lease ${commit.lease} of ${commit.job}`)
+  verifyCommit(job.domain, commit, lease.farm)
+  const others = (state.commits[lease.id] ?? []).filter((one) => one.outputRoot !== commit.outputRoot)
+  if (others.some((one) => one.index === commit.index))
+    throw refuse('commit-again', `part ${commit.index} of lease ${lease.id} was committed before with other content`)
+  if (nowMs > lease.commitByS * 1000)
+    throw refuse(
+      'late-commit',
+      `lease ${lease.id} had to be committed and held by ${new Date(lease.commitByS * 1000).toISOString()}`,
+    )
+  const before = new Set(others.flatMap((one) => one.outputs.map((output) => output.frame)))
+  if (commit.outputs.length === 0) throw refuse('empty-commit', 'the commitment holds no frame')
+  for (const output of commit.outputs) {
+    if (!lease.frames.includes(output.frame) || output.part !== lease.part)
+      throw refuse('frame-of-other-lease', `frame ${output.frame} part ${output.part} is not in lease ${lease.id}`)
+    if (before.has(output.frame)) throw refuse('frame-again', `frame ${output.frame} was committed before`)
+    if (output.completedAtMs > nowMs + CLOCK_SKEW_MS)
+      throw refuse('time-ahead', `frame ${output.frame} is said to be done in the future`)
+  }
+}
+
+/**
+ * Reads the bytes of every output, compares their sha256, and copies them to where this checker keeps what it swore to hold.
+ * @throws checker-refused naming the first frame whose bytes are missing or differ
+ */
+export async function holdOutputs(
+  job: CheckerJob,
+  commit: Commit,
+  keep: Artifacts | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { frame, outputHash } of commit.outputs) {
+    signal.throwIfAborted()
+    if (!(await job.files.has(outputHash)))
+      throw refuse('bytes-missing', `the bytes of frame ${frame} (${outputHash}) are not there`)
+    const bytes = await job.files.read(outputHash)
+    const found = sha256(bytes)
+    if (found !== outputHash)
+      throw refuse('bytes-differ', `frame ${frame}: the farm committed to ${outputHash}, the bytes hash to ${found}`)
+    if (keep && keep !== job.files) await keep.put(bytes)
+  }
+}

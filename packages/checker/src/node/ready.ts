@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import type { Address, Bytes32, CheckerJob, Lease, LeaseSet } from '@pictor/core/contract'
+import {
+  bundleRoot,
+  checkLease,
+  jobIdOf,
+  leaseLeaf,
+  leaseSetDigest,
+  leaseSetRoot,
+  requireSigner,
+  specHashOf,
+} from '@pictor/core/proof'
+import { refuse } from './refusal.ts'
+import type { JobState, KnownLease } from './state.ts'
+
+/** A lease set to be ready for. */
+export interface ReadyRequest {
+  readonly job: CheckerJob
+  readonly set: LeaseSet
+  readonly leases: readonly Lease[]
+}
+
+/**
+ * Whether a checker may say that it is ready: the job is what its id says, spec and bundle are those of the terms, the checker is one of the job's, the set
+ * is the next one and signed, no lease breaks the terms, and everything live fits the budgets. Returns the leases to remember.
+ * @throws checker-refused naming the rule that does not hold
+ */
+export function inspectSet(state: JobState, request: ReadyRequest, self: Address, nowMs: number): readonly KnownLease[] {
+  const { job, set, leases } = request
+  inspectTerms(job, self, nowMs)
+  if (set.job !== job.job) throw refuse('set-of-other-job', `the lease set belongs to ${set.job}, the job is ${job.job}`)
+  if (state.final !== undefined) throw refuse('after-final', 'no lease set is accepted after Final was signed')
+  const known = state.sets[set.seq]
+  if (known && known.set.setRoot !== set.setRoot) {
+    throw refuse(
+      'second-set',
+      `set ${set.seq} was seen before with another root ${known.set.setRoot}: its signer contradicts itself`,
+    )
+  }
+  for (let seq = 0; seq < set.seq; seq++) {
+    if (!state.sets[seq])
+      throw refuse('set-missing', `set ${seq} was never shown; a checker signs only when it has seen every set`)
+  }
+  const root = leaseSetRoot(leases)
+  if (root !== set.setRoot) throw refuse('set-root', `the leases hash to ${root}, the set says ${set.setRoot}`)
+  if (set.seq > 0) requireSigner(leaseSetDigest(job.domain, set), set.signature ?? '0x', job.terms.leaseKey, 'set.signature')
+  for (const lease of leases) inspectLease(state, job, set, lease, nowMs)
+  const added = leases.map(
+    (lease): KnownLease => state.leases[lease.id] ?? { lease, seq: set.seq, charge: lease.price, attested: false },
+  )
+  inspectBudgets(
+    { ...state, leases: { ...state.leases, ...Object.fromEntries(added.map((one) => [one.lease.id, one])) } },
+    job,
+    nowMs,
+  )
+  return added
+}
+
+function inspectTerms(job: CheckerJob, self: Address, nowMs: number): void {
+  const { terms, domain } = job
+  const id = jobIdOf(domain, terms.creator, terms.runId)
+  if (id !== job.job) throw refuse('job-id', `domain and terms give the job ${id}, not ${job.job}`)
+  if (specHashOf(job.spec) !== terms.specHash) throw refuse('spec-hash', 'the render spec is not the one of the terms')
+  if (terms.registryDraw === 0 && !terms.checkers.includes(self))
+    throw refuse('not-a-checker', `${self} is no checker of this job`)
+  const m = terms.registryDraw || terms.checkers.length
+  if (!(terms.quorum >= 1 && 2 * terms.quorum > m && terms.quorum <= m)) {
+    throw refuse('quorum', `a quorum of ${terms.quorum} of ${m} is not more than half`)
+  }
+  if (terms.deadlineAtS * 1000 <= nowMs) throw refuse('deadline', 'the deadline has passed')
+}
+
+function inspectLease(state: JobState, job: CheckerJob, set: LeaseSet, lease: Lease, nowMs: number): void {
+  const { terms } = job
+  const at = `lease ${lease.id}`
+  checkLease(lease, at)
+  const known = state.leases[lease.id]
+  if (known && (known.seq !== set.seq || leaseLeaf(known.lease) !== leaseLeaf(lease)))
+    throw refuse('lease-again', `${at} was seen before with other content`)
+  if (known) return
+  if (lease.price > terms.frameCap * BigInt(lease.frames.length))
+    throw refuse('frame-cap', `${at} pays more than ${terms.frameCap} a frame`)
+  if (lease.commitByS > terms.deadlineAtS) throw refuse('commit-by', `${at} may commit after the deadline`)
+  if (lease.commitByS * 1000 <= nowMs) throw refuse('commit-by', `${at} should have committed already`)
+  if (lease.hedgeOf !== 0 && !state.leases[lease.hedgeOf] && lease.hedgeOf >= lease.id)
+    throw refuse('hedge-of', `${at} hedges lease ${lease.hedgeOf}, which is unknown`)
+  // A lease must not be checked more loosely than inspection of the scene allows.
+  if (lease.checkClass === 'file-only' && job.spec.checkClass !== 'file-only') {
+    throw refuse('check-class', `${at} asks for file checks only, the scene can be checked as ${job.spec.checkClass}`)
+  }
+}
+
+/**
+ * A lease is live until its commitBy has passed without a commitment this checker holds; after a batch it costs what the batch accepts. The rest of the
+ * farm budget must cover all live prices, the check budget all frames' fees.
+ */
+function inspectBudgets(state: JobState, job: CheckerJob, nowMs: number): void {
+  let farm = 0n
+  let frames = 0
+  for (const { lease, charge, attested } of Object.values(state.leases)) {
+    const lapsed = !attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs
+    if (lapsed) continue
+    farm += charge
+    frames += lease.frames.length
+  }
+  const { farmBudget, checkBudget, checkFee } = job.terms
+  if (farm > farmBudget) throw refuse('farm-budget', `live leases cost ${farm}, the farm budget is ${farmBudget}`)
+  const fees = checkFee * BigInt(frames)
+  if (fees > checkBudget) throw refuse('check-budget', `check fees come to ${fees}, the check budget is ${checkBudget}`)
+}
+
+/**
+ * Re-hashes every file of the bundle, so that Ready proves possession of the scene.
+ * @throws checker-refused when the root differs from the terms or a file from its hash
+ */
+export async function inspectBundle(job: CheckerJob, signal: AbortSignal): Promise<void> {
+  const { bundle, terms } = job
+  const root = bundleRoot(bundle.files)
+  if (root !== bundle.root || root !== terms.bundleRoot) {
+    throw refuse('bundle-root', `the bundle's files hash to ${root}, the terms say ${terms.bundleRoot}`)
+  }
+  if (!bundle.files.some((file) => file.path === bundle.entry))
+    throw refuse('bundle-entry', `the bundle has no file ${bundle.entry}`)
+  for (const file of bundle.files) {
+    signal.throwIfAborted()
+    const bytes = await job.files.read(file.hash)
+    if (bytes.length !== file.bytes || sha256(bytes) !== file.hash)
+      throw refuse('bundle-file', `${file.path} is not the file that the bundle names`)
+  }
+}
+
+/** sha256 as `0x` hex, by node:crypto: 1.8 GB/s, where pure JavaScript reaches a tenth. */
+export function sha256(bytes: Uint8Array): Bytes32 {
+  return `0x${createHash('sha256').update(bytes).digest('hex')}`
+}

@@ -1,0 +1,124 @@
+import type { Address, Batch, CheckerJob, LeaseResult, SeedReveal, Vote } from '@pictor/core/contract'
+import { batchHash, leaseLeaf, leaseResultOf, verifySeed, verifyVote, type CheckerReport } from '@pictor/core/proof'
+import { refuse } from './refusal.ts'
+import type { JobState } from './state.ts'
+
+/** A batch to sign, with all votes and seeds it rests on. */
+export interface BatchRequest {
+  readonly job: CheckerJob
+  readonly batch: Batch
+  readonly votes: readonly Vote[]
+  readonly seeds: readonly SeedReveal[]
+  readonly reports?: readonly CheckerReport[]
+}
+
+/**
+ * Whether a batch follows from votes that this checker can verify: every vote signed by a checker of the job, its own votes unchanged, every lease known and whole,
+ * every record what the fixed rule makes of the votes, the hash over all of it.
+ * @throws checker-refused or signature-invalid
+ */
+export function inspectBatch(state: JobState, request: BatchRequest, self: Address, nowMs: number): void {
+  const { job, batch, votes } = request
+  if (batch.job !== job.job) throw refuse('batch-of-other-job', `the batch belongs to ${batch.job}`)
+  if (batch.validUntilS * 1000 <= nowMs) throw refuse('batch-expired', 'the time in which the batch may be posted has passed')
+  if (batch.results.length === 0) throw refuse('empty-batch', 'the batch holds no lease')
+  for (const [i, vote] of votes.entries()) {
+    if (vote.job !== job.job) throw refuse('vote-of-other-job', `vote ${i} belongs to another job`)
+    if (job.terms.registryDraw === 0 && !job.terms.checkers.includes(vote.checker))
+      throw refuse('not-a-checker', `vote ${i} is by ${vote.checker}, who is no checker of this job`)
+    verifyVote(job.domain, vote, `votes[${i}]`)
+  }
+  const seen = new Set<number>()
+  for (const result of batch.results) {
+    if (seen.has(result.lease.id)) throw refuse('lease-again', `lease ${result.lease.id} appears twice in the batch`)
+    seen.add(result.lease.id)
+    inspectResult(state, request, result, self)
+  }
+  const hash = batchHash(batch, job.terms)
+  if (hash !== batch.batchHash) throw refuse('batch-hash', `the results hash to ${hash}, the batch says ${batch.batchHash}`)
+}
+
+function inspectResult(state: JobState, request: BatchRequest, result: LeaseResult, self: Address): void {
+  const { job, votes, seeds, reports } = request
+  const { lease } = result
+  const known = state.leases[lease.id]
+  if (!known || leaseLeaf(known.lease) !== leaseLeaf(lease) || known.seq !== result.seq)
+    throw refuse('lease-unknown', `lease ${lease.id} is in no set that this checker is ready for`)
+  const ours = votes.filter((vote) => vote.lease === lease.id)
+  requireOwnVotes(state, ours, lease.id, self)
+  for (const seed of seeds.filter((one) => one.lease === lease.id && one.checker === self)) {
+    if (state.cast[lease.id]?.seed.seed !== seed.seed)
+      throw refuse('seed-differs', `the seed of lease ${lease.id} is not this checker's`)
+  }
+  const merged = leaseResultOf({
+    lease,
+    seq: known.seq,
+    commits: state.commits[lease.id] ?? [],
+    votes: ours,
+    quorum: job.terms.quorum,
+    ...(reports ? { reports } : {}),
+  })
+  for (const [i, record] of merged.records.entries()) {
+    const given = result.records[i]
+    if (!given || !sameRecord(record, given, reports === undefined)) {
+      throw refuse(
+        'record-differs',
+        `frame ${record.frame} of lease ${lease.id}: the votes make it ${record.verdict}, the batch says ${given?.verdict ?? 'nothing'}`,
+      )
+    }
+  }
+  if (result.records.length !== merged.records.length)
+    throw refuse('record-differs', `lease ${lease.id} has ${merged.records.length} frames, the batch ${result.records.length}`)
+  const accepted = lease.frames.reduce(
+    (sum, _frame, i) => sum + (result.records[i]!.verdict === 'refuse' ? 0 : lease.weights[i]!),
+    0,
+  )
+  if (accepted !== result.acceptedWeight)
+    throw refuse('weight-differs', `lease ${lease.id}: weight ${accepted} is accepted, the batch says ${result.acceptedWeight}`)
+  const counts = (rows: LeaseResult['votes']): string =>
+    rows
+      .map((row) => `${row.checker}:${row.count}`)
+      .sort()
+      .join()
+  if (counts(result.votes) !== counts(merged.votes))
+    throw refuse('votes-differ', `lease ${lease.id}: the batch counts other votes than were given`)
+}
+
+/** A batch that leaves out or changes this checker's own votes is not one to sign. */
+function requireOwnVotes(state: JobState, votes: readonly Vote[], lease: number, self: Address): void {
+  const own = state.cast[lease]?.votes ?? []
+  const given = votes.filter((vote) => vote.checker === self)
+  const text = (vote: Vote): string =>
+    [vote.frame, vote.part, vote.outputHash, vote.verdict, vote.checked, vote.score, vote.cropsHash].join()
+  const mine = new Set(own.map(text))
+  if (given.length !== own.length || given.some((vote) => !mine.has(text(vote)))) {
+    throw refuse('own-votes', `the votes on lease ${lease} are not those that this checker gave`)
+  }
+}
+
+type Record = LeaseResult['records'][number]
+
+/**
+ * Equal in every field. Where the reports of other checkers were not shown, a refusal may have been weakened to unsure because their renders disagreed; never the
+ * other way round.
+ */
+function sameRecord(merged: Record, given: Record, mayWeaken: boolean): boolean {
+  const verdict = merged.verdict === given.verdict || (mayWeaken && merged.verdict === 'refuse' && given.verdict === 'unsure')
+  return (
+    verdict &&
+    merged.frame === given.frame &&
+    merged.part === given.part &&
+    merged.outputHash === given.outputHash &&
+    merged.completedAtMs === given.completedAtMs &&
+    merged.checked === given.checked &&
+    merged.score === given.score
+  )
+}
+
+/**
+ * Whether a reveal leads to the seedRoot of a Ready.
+ * @throws checker-refused
+ */
+export function requireSeed(seedRoot: `0x${string}`, reveal: SeedReveal): void {
+  if (!verifySeed(seedRoot, reveal)) throw refuse('seed-differs', `the seed of lease ${reveal.lease} is not the one committed to`)
+}

@@ -1,0 +1,60 @@
+import type {
+  Address,
+  Bytes32,
+  CheckerEvent,
+  Commit,
+  Held,
+  Lease,
+  LeaseSet,
+  SeedReveal,
+  FrameReport,
+  Vote,
+} from '@pictor/core/contract'
+
+/** A lease that this checker saw in a set it was ready for. */
+export interface KnownLease {
+  readonly lease: Lease
+  readonly seq: number
+  /** What the lease still costs the budget: its price, or after a batch was signed the accepted share of it. */
+  readonly charge: bigint
+  readonly attested: boolean
+}
+
+/** The votes on a lease, made once and never again: a second set of votes would be an equivocation. */
+export interface CastVotes {
+  readonly votes: readonly Vote[]
+  readonly seed: SeedReveal
+  readonly reports: readonly FrameReport[]
+  readonly cpuMs: number
+}
+
+/** Everything a checker remembers of one job. Plain data; grows with leases and frames, not with actions. */
+export interface JobState {
+  readonly job: Bytes32
+  readonly sets: Record<number, { readonly set: LeaseSet; readonly leases: readonly number[] }>
+  readonly leases: Record<number, KnownLease>
+  /** By lease, in order of the commitments' index. */
+  readonly commits: Record<number, readonly Commit[]>
+  readonly held: Record<string, Held>
+  readonly cast: Record<number, CastVotes>
+  final?: bigint
+}
+
+/** A job that nothing is known of. */
+export function emptyState(job: Bytes32): JobState {
+  return { job, sets: {}, leases: {}, commits: {}, held: {}, cast: {} }
+}
+
+/** Remembers jobs, events, done actions and farms' standing. Every write is durable when it returns. */
+export interface CheckerStore {
+  secret(): Uint8Array
+  job(job: Bytes32): JobState | undefined
+  /** Saves the state, appends the events and marks the action as done, all or nothing. */
+  commit(state: JobState, key: string | undefined, events: readonly CheckerEvent[]): void
+  done(key: string): boolean
+  events(job: Bytes32, from: number, limit: number): readonly CheckerEvent[]
+  /** Consecutive frames of this farm that passed a render comparison. */
+  standing(farm: Address): number
+  setStanding(farm: Address, consecutive: number): void
+  close(): void
+}

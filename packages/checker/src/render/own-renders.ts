@@ -1,0 +1,186 @@
+import {
+  PictorError,
+  type BundleManifest,
+  type CallContext,
+  type Artifacts,
+  type Bytes32,
+  type Farm,
+  type FarmEvent,
+  type Output,
+  type RenderSpec,
+  type StageRef,
+  type Task,
+  type TaskRef,
+  type TaskState,
+  type Window,
+} from '@pictor/core/contract'
+import { sha256Hex } from '@pictor/core/proof'
+
+/** A picture that the checker wants rendered: a whole frame, or a window of it. */
+export interface OwnRender {
+  readonly frame: number
+  readonly window?: Window
+}
+
+/** What came back. `renderMs` is the renderer's host time. */
+export interface OwnRenderResult {
+  readonly bytes?: Uint8Array
+  readonly hash?: Bytes32
+  readonly renderMs: number
+  /** Why there are no bytes. */
+  readonly failure?: string
+}
+
+/** The job's scene on the trusted renderer. */
+export interface OwnRenderer {
+  /** Renders all requests, in their order; a failure is a result, not a throw. Submitted together, so that a warm renderer loads the scene once. */
+  render(requests: readonly OwnRender[], ctx: CallContext): Promise<readonly OwnRenderResult[]>
+}
+
+/** The scene to stage and the limits of a render. */
+export interface OwnRendererOptions {
+  readonly farm: Farm
+  readonly run: string
+  readonly bundle: BundleManifest
+  readonly files: Artifacts
+  readonly spec: RenderSpec
+  /** Gives up on renders that take longer. */
+  readonly timeoutMs: number
+}
+
+const ENDED: ReadonlySet<TaskState> = new Set(['succeeded', 'failed', 'canceled', 'incompatible', 'lost'])
+/** Tasks under way at once; more would only wait in the renderer's queue. */
+const BATCH = 32
+/** A checker's own tasks are numbered from here, away from the tasks of the job. */
+const FIRST_TASK = 1_000_000_000
+
+/** Renders through any farm by windowed tasks of purpose `check`: submit, poll, open. */
+export function ownRenderer(options: OwnRendererOptions): OwnRenderer {
+  let staged: Promise<StageRef> | undefined
+  const stage = (ctx: CallContext): Promise<StageRef> => {
+    staged ??= options.farm
+      .stage(options.bundle, options.files, { ...ctx, key: sha256Hex(`stage ${options.bundle.root}`) })
+      .catch((error: unknown) => {
+        staged = undefined
+        throw error
+      })
+    return staged
+  }
+  return {
+    async render(requests, ctx) {
+      const stageRef = await stage(ctx)
+      const results: OwnRenderResult[] = []
+      for (let i = 0; i < requests.length; i += BATCH) {
+        results.push(...(await renderBatch(options, stageRef, requests.slice(i, i + BATCH), ctx)))
+      }
+      return results
+    },
+  }
+}
+
+/** What is known of one task of a batch. */
+interface Pending {
+  readonly ref?: TaskRef
+  output?: Output
+  state?: TaskState
+  failure?: string
+}
+
+async function renderBatch(
+  options: OwnRendererOptions,
+  stage: StageRef,
+  requests: readonly OwnRender[],
+  ctx: CallContext,
+): Promise<OwnRenderResult[]> {
+  const pending = await Promise.all(requests.map((request) => submit(options, stage, request, ctx)))
+  const byRef = new Map(pending.flatMap((one) => (one.ref ? [[one.ref.ref, one] as const] : [])))
+  const scope = pending.flatMap((one) => (one.ref ? [one.ref] : []))
+  const giveUpAt = Date.now() + options.timeoutMs
+  let cursor: string | undefined
+  while ([...byRef.values()].some((one) => !one.state || !ENDED.has(one.state))) {
+    ctx.signal?.throwIfAborted()
+    if (Date.now() > giveUpAt) break
+    const poll = await options.farm.poll({ scope, ...(cursor === undefined ? {} : { cursor }) }, ctx)
+    cursor = poll.cursor
+    for (const event of poll.events) note(byRef, event)
+    if ([...byRef.values()].every((one) => one.state && ENDED.has(one.state))) break
+    await sleep(Math.min(Math.max(poll.waitMs, 10), 1000), ctx.signal)
+  }
+  return Promise.all(pending.map((one) => collect(options.farm, one, ctx)))
+}
+
+async function submit(options: OwnRendererOptions, stage: StageRef, request: OwnRender, ctx: CallContext): Promise<Pending> {
+  const key = sha256Hex(`${ctx.key} ${request.frame} ${JSON.stringify(request.window ?? {})}`)
+  const task: Task = {
+    contract: 0,
+    run: options.run,
+    id: FIRST_TASK + (Number.parseInt(key.slice(2, 9), 16) % FIRST_TASK),
+    attempt: 1,
+    purpose: 'check',
+    bundle: options.bundle,
+    stage,
+    spec: options.spec,
+    work: { kind: 'frames', frames: [request.frame] },
+    ...(request.window ? { window: request.window } : {}),
+  }
+  try {
+    return { ref: await options.farm.submit(task, { ...ctx, key }) }
+  } catch (error) {
+    ctx.signal?.throwIfAborted()
+    return { failure: (error as Error).message }
+  }
+}
+
+function note(byRef: ReadonlyMap<string, Pending>, event: FarmEvent): void {
+  if (event.type === 'output') {
+    const one = byRef.get(event.output.task.ref)
+    if (one) one.output ??= event.output
+    return
+  }
+  if (event.type !== 'state' && event.type !== 'frame-failed') return
+  const one = byRef.get(event.task.ref)
+  if (!one) return
+  if (event.type === 'state') one.state = event.state
+  if (event.failure) one.failure = event.failure.message
+}
+
+async function collect(farm: Farm, one: Pending, ctx: CallContext): Promise<OwnRenderResult> {
+  const { output, ref } = one
+  if (!output) {
+    if (ref && (!one.state || !ENDED.has(one.state))) {
+      await farm.set(ref, { desired: 'cancel' }, ctx).catch(() => undefined)
+      return { renderMs: 0, failure: 'the renderer did not finish in time' }
+    }
+    return { renderMs: 0, failure: one.failure ?? `the renderer ended as ${one.state ?? 'unknown'} without a picture` }
+  }
+  try {
+    const bytes = await readOutput(farm, output, ctx)
+    return { bytes, hash: sha256Hex(bytes), renderMs: output.renderMs ?? 0 }
+  } catch (error) {
+    ctx.signal?.throwIfAborted()
+    return { renderMs: output.renderMs ?? 0, failure: (error as Error).message }
+  }
+}
+
+async function readOutput(farm: Farm, output: Output, ctx: CallContext): Promise<Uint8Array> {
+  const body = await farm.open(output, { offset: 0 }, ctx)
+  if ('unavailable' in body) throw new PictorError('farm-refused', `the render ${output.name} is ${body.unavailable}`)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body.stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal!.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  })
+}

@@ -1,0 +1,275 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { memoryArtifacts } from './artifacts.ts'
+import {
+  draw,
+  privateKeySigner,
+  randomPrivateKey,
+  requireSigner,
+  batchDigest,
+  finalDigest,
+  verifyHeld,
+  verifyReady,
+  verifySeed,
+  verifyVote,
+} from '@pictor/core/proof'
+import type { Checker } from '@pictor/core/contract'
+import { createChecker, type CheckerOptions } from '../src/index.ts'
+import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
+import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
+
+const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
+const open: Checker[] = []
+afterEach(async () => {
+  for (const checker of open.splice(0)) await checker.close?.()
+})
+
+async function start(
+  options: Partial<CheckerOptions> = {},
+): Promise<{ checker: Checker; test: TestJob; farm: ReturnType<typeof noiseFarm> }> {
+  const signer = options.signer ?? privateKeySigner(randomPrivateKey())
+  const farm = noiseFarm(SCENE)
+  const checker = createChecker({ signer, renderer: farm, ...options })
+  open.push(checker)
+  return { checker, test: await makeJob([signer]), farm }
+}
+
+const honest = (frames: readonly number[]) => new Map(frames.map((frame) => [frame, renderNoise(frame, SCENE)]))
+
+test('an honest lease is held, checked against own crops, accepted and settled', async () => {
+  const { checker, test, farm } = await start()
+  const lease = test.lease(1, [1, 2, 3])
+  const { job } = test
+  const ready = only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready').ready
+  verifyReady(job.domain, ready)
+  const commit = await test.commit(lease, honest(lease.frames))
+  verifyHeld(job.domain, only(await act(checker, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'held').held)
+  expect(only(await act(checker, { kind: 'check', job, lease, commits: [commit] }), 'checked').cpuMs).toBeGreaterThanOrEqual(30)
+  const { votes, seed, reports } = only(await act(checker, { kind: 'reveal', job, lease: 1 }), 'votes')
+  for (const vote of votes) verifyVote(job.domain, vote)
+  expect(votes.map((vote) => [vote.frame, vote.verdict, vote.checked])).toEqual([
+    [1, 'accept', true],
+    [2, 'accept', true],
+    [3, 'accept', true],
+  ])
+  expect(verifySeed(ready.seedRoot, seed)).toBe(true)
+  expect(reports.every((report) => report.findings.some((found) => found.code === 'crop-agrees'))).toBe(true)
+  const drawn = draw(seed.seed, commit.outputRoot, 2, {
+    width: 160,
+    height: 96,
+    cropWidth: 128,
+    cropHeight: 96,
+    samplingPerMille: 1000,
+  })
+  expect(farm.rendered.map((task) => task.window?.region)).toContainEqual(drawn.region)
+  expect(farm.rendered.every((task) => task.purpose === 'check' && !task.lease)).toBe(true)
+  const batch = batchOf(test, lease, [commit], votes)
+  const signed = only(await act(checker, { kind: 'sign-batch', job, batch, votes, seeds: [seed] }), 'batch-signature')
+  requireSigner(batchDigest(job.domain, batch), signed.signature.signature, checker.address, 'signature')
+  const keep = lease.price + 300n
+  expect(only(await act(checker, { kind: 'sign-final', job, keep: keep - 1n }), 'alarm').reason).toBe('keep-too-small')
+  const final = only(await act(checker, { kind: 'sign-final', job, keep }), 'final-signature')
+  requireSigner(finalDigest(job.domain, job.job, keep), final.signature.signature, checker.address, 'signature')
+})
+
+test.each([
+  ['a quarter of the samples', { samples: 2, seed: 1 }, 'render-differs'],
+  ['two percent less light', { gain: 0.97 }, 'render-differs'],
+  ['a watermark outside of most crops', { mark: { x: 8, y: 4, width: 40, height: 24 } }, 'pixels-differ'],
+])('%s is refused after a full render, with a picture', async (_name, cheat, code) => {
+  const { checker, test } = await start()
+  const lease = test.lease(1, [1, 2])
+  const frames = new Map([...honest([1]), [2, renderNoise(2, { ...SCENE, ...cheat })]])
+  const { votes, reports } = await checkLease(checker, test, lease, frames)
+  expect(votes.map((vote) => vote.verdict)).toEqual(['accept', 'refuse'])
+  expect(reports[1]!.findings.map((found) => found.code)).toContain(code)
+  expect(reports[1]!.replica).toMatch(/^0x[0-9a-f]{64}$/)
+  expect(await test.files.has(reports[1]!.picture!)).toBe(true)
+})
+
+test('a frame of another seed is an alarm, and accepted after a full comparison', async () => {
+  const { checker, test } = await start()
+  const { votes, reports } = await checkLease(
+    checker,
+    test,
+    test.lease(1, [5]),
+    new Map([[5, renderNoise(5, { ...SCENE, seed: 77 })]]),
+  )
+  expect(votes[0]!.verdict).toBe('accept')
+  expect(reports[0]!.findings.map((found) => found.code)).toContain('other-seed')
+})
+
+test('half the samples at another seed are refused by their noise', async () => {
+  const { checker, test } = await start()
+  const { votes, reports } = await checkLease(
+    checker,
+    test,
+    test.lease(1, [5]),
+    new Map([[5, renderNoise(5, { ...SCENE, seed: 77, samples: 4 })]]),
+  )
+  expect(votes[0]!.verdict).toBe('refuse')
+  expect(reports[0]!.findings[0]!.code).toBe('noise-ratio')
+})
+
+test('a truncated frame is refused without any render', async () => {
+  const { checker, test, farm } = await start()
+  const { votes } = await checkLease(checker, test, test.lease(1, [1]), new Map([[1, renderNoise(1, SCENE).slice(0, -500)]]))
+  expect(votes[0]!.verdict).toBe('refuse')
+  expect(farm.rendered).toEqual([])
+})
+
+test('a copied frame is refused, an honest still is cleared by the own render', async () => {
+  const { checker, test } = await start()
+  const copied = await checkLease(
+    checker,
+    test,
+    test.lease(1, [1, 2]),
+    new Map([
+      [1, renderNoise(1, SCENE)],
+      [2, renderNoise(1, SCENE)],
+    ]),
+  )
+  expect(copied.votes.map((vote) => vote.verdict)).toEqual(['accept', 'refuse'])
+})
+
+test('without a working renderer a frame is unsure, never refused', async () => {
+  const { checker, test } = await start({ renderer: noiseFarm(SCENE, { failing: true }) })
+  const { votes, reports } = await checkLease(checker, test, test.lease(1, [1]), honest([1]))
+  expect(votes[0]).toMatchObject({ verdict: 'unsure', checked: false })
+  expect(reports[0]!.findings[0]!.message).toContain('no GPU is free')
+})
+
+test('votes survive a restart and are never made twice', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'checker-'))
+  try {
+    const signer = privateKeySigner(randomPrivateKey())
+    const store = join(folder, 'checker.db')
+    const first = await start({ signer, store })
+    const lease = first.test.lease(1, [1, 2])
+    const before = await checkLease(first.checker, first.test, lease, honest([1, 2]))
+    await first.checker.close?.()
+    const farm = noiseFarm(SCENE)
+    const second = createChecker({ signer, store, renderer: farm })
+    open.push(second)
+    const { job } = first.test
+    only(await act(second, { kind: 'check', job, lease, commits: [before.commit] }), 'checked')
+    const after = only(await act(second, { kind: 'reveal', job, lease: 1 }), 'votes')
+    expect(after.votes).toEqual(before.votes)
+    expect(after.seed).toEqual(before.seed)
+    expect(farm.rendered).toEqual([])
+    const all = await second.poll({ job: job.job }, { key: 'poll' })
+    expect(all.events.map((event) => event.type)).toEqual(['ready', 'held', 'checked', 'votes', 'checked', 'votes'])
+  } finally {
+    await Promise.all(open.splice(0).map((checker) => checker.close?.()))
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('the same key has its effect once', async () => {
+  const { checker, test } = await start()
+  const lease = test.lease(1, [1])
+  const action = { kind: 'ready' as const, job: test.job, set: await test.set(0, [lease]), leases: [lease] }
+  await act(checker, action, 'same')
+  await checker.send(action, { key: 'same' })
+  await checker.send(action, { key: 'same' })
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  expect((await checker.poll({ job: test.job.job }, { key: 'poll' })).events).toHaveLength(1)
+})
+
+test.each([
+  ['a price above the frame cap', { price: 20_001n }, 'frame-cap'],
+  [
+    'prices above the farm budget',
+    { price: 1_000_001n, frames: Array.from({ length: 200 }, (_, i) => i), weights: Array.from({ length: 200 }, () => 1) },
+    'farm-budget',
+  ],
+  ['a commit time in the past', { commitByS: 1000 }, 'commit-by'],
+  ['a commit time after the deadline', { commitByS: 4_000_000_000 }, 'commit-by'],
+  ['a looser check class than the scene allows', { checkClass: 'file-only' as const }, 'check-class'],
+])('ready refuses %s', async (_name, fields, reason) => {
+  const { checker, test } = await start()
+  const lease = test.lease(1, [1, 2], fields)
+  const events = await act(checker, { kind: 'ready', job: test.job, set: await test.set(0, [lease]), leases: [lease] })
+  expect(only(events, 'alarm').reason).toBe(reason)
+})
+
+test('check fees may reach the check budget, not pass it', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const full = test.lease(
+    1,
+    Array.from({ length: 1000 }, (_, i) => i),
+    { price: 1n },
+  )
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [full]), leases: [full] }), 'ready')
+  const more = test.lease(2, [2000])
+  const events = await act(checker, { kind: 'ready', job, set: await test.set(1, [more]), leases: [more] })
+  expect(only(events, 'alarm').reason).toBe('check-budget')
+})
+
+test('ready refuses a damaged bundle, another spec, a second set and a skipped set', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const lease = test.lease(1, [1])
+  const set = await test.set(0, [lease])
+  const ready = (fields: Partial<typeof job>, other = set, leases = [lease]) =>
+    act(checker, { kind: 'ready', job: { ...job, ...fields }, set: other, leases })
+  expect(only(await ready({ spec: { ...SPEC, samples: 4 } }), 'alarm').reason).toBe('spec-hash')
+  expect(only(await ready({ bundle: { ...job.bundle, files: [{ ...job.bundle.files[0]!, bytes: 8 }] } }), 'alarm').reason).toBe(
+    'bundle-root',
+  )
+  expect(only(await ready({ files: memoryArtifacts() }), 'alarm').reason).toBe('not-found')
+  only(await ready({}), 'ready')
+  const other = test.lease(2, [2])
+  expect(only(await ready({}, await test.set(0, [other]), [other]), 'alarm').reason).toBe('second-set')
+  expect(only(await ready({}, await test.set(2, [other]), [other]), 'alarm').reason).toBe('set-missing')
+  expect(
+    only(await ready({}, { ...(await test.set(1, [other])), signature: `0x${'00'.repeat(65)}` }, [other]), 'alarm').reason,
+  ).toBe('signature-invalid')
+  only(await ready({}, await test.set(1, [other]), [other]), 'ready')
+})
+
+test('hold refuses foreign frames, repetitions, missing bytes, and commitments of others', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const lease = test.lease(1, [1, 2])
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const hold = async (commit: Awaited<ReturnType<typeof test.commit>>, fields = {}) =>
+    act(checker, { kind: 'hold', job: { ...job, ...fields }, lease, commit, farm: lease.farm })
+  const good = await test.commit(lease, honest([1]))
+  expect(only(await hold({ ...good, signature: `0x${'11'.repeat(65)}` }), 'alarm').reason).toBe('signature-invalid')
+  expect(only(await hold(await test.commit(lease, honest([3]))), 'alarm').reason).toBe('frame-of-other-lease')
+  expect(only(await hold(good, { files: memoryArtifacts() }), 'alarm').reason).toBe('bytes-missing')
+  only(await hold(good), 'held')
+  expect(only(await hold(await test.commit(lease, honest([1, 2]), 1)), 'alarm').reason).toBe('frame-again')
+  const foreign = test.lease(9, [1])
+  expect(only(await act(checker, { kind: 'hold', job, lease: foreign, commit: good, farm: lease.farm }), 'alarm').reason).toBe(
+    'lease-unknown',
+  )
+})
+
+test('a batch is signed only when it follows from the votes', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const lease = test.lease(1, [1, 2])
+  const frames = new Map([...honest([1]), [2, new Uint8Array(0)]])
+  const { commit, votes, seed } = await checkLease(checker, test, lease, frames)
+  const batch = batchOf(test, lease, [commit], votes)
+  expect(batch.results[0]!.records.map((record) => record.verdict)).toEqual(['accept', 'refuse'])
+  const sign = (changed: typeof batch, given = votes) =>
+    act(checker, { kind: 'sign-batch', job, batch: changed, votes: given, seeds: [seed] })
+  const [result] = batch.results
+  const generous = {
+    ...result!,
+    acceptedWeight: 2,
+    records: result!.records.map((record) => ({ ...record, verdict: 'accept' as const })),
+  }
+  expect(only(await sign({ ...batch, results: [generous] }), 'alarm').reason).toBe('record-differs')
+  expect(only(await sign({ ...batch, results: [{ ...result!, acceptedWeight: 2 }] }), 'alarm').reason).toBe('weight-differs')
+  expect(only(await sign({ ...batch, batchHash: `0x${'22'.repeat(32)}` }), 'alarm').reason).toBe('batch-hash')
+  expect(only(await sign(batch, votes.slice(1)), 'alarm').reason).toBe('own-votes')
+  expect(only(await sign({ ...batch, validUntilS: 1000 }), 'alarm').reason).toBe('batch-expired')
+  only(await sign(batch), 'batch-signature')
+})

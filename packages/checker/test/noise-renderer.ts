@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { encodePng } from '@pictor/image'
+import type { Farm, FarmEvent, Output, Region, Task, TaskRef } from '@pictor/core/contract'
+
+/** What is rendered, beside the frame number. Values other than the defaults are cheats. */
+export interface NoiseScene {
+  readonly width: number
+  readonly height: number
+  readonly samples: number
+  readonly seed: number
+  /** Brightness factor. */
+  readonly gain?: number
+  /** A bright square painted over the picture. */
+  readonly mark?: Region
+}
+
+/** A hash of integers to 0..1 with the quality of a noise generator, so that "samples" behave like a path tracer's. */
+function random(...keys: readonly number[]): number {
+  let h = 0x9e3779b9
+  for (const key of keys) {
+    h = Math.imul(h ^ key, 0x85ebca6b)
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+    h ^= h >>> 16
+  }
+  return (h >>> 0) / 2 ** 32
+}
+
+/** Level of the noiseless picture: a moving disc on a gradient. */
+function level(frame: number, x: number, y: number, channel: number, scene: NoiseScene): number {
+  const cx = scene.width * (0.3 + 0.05 * frame)
+  const disc = Math.hypot(x - cx, y - scene.height / 2) < scene.height / 4 ? 0.25 : 0
+  return 0.2 + 0.3 * (x / scene.width) + disc * (1 - 0.2 * channel)
+}
+
+/** Renders one frame (or a window of it) as a Monte Carlo picture: the mean of `samples` random values around the level, white noise between pixels. */
+export function renderNoise(frame: number, scene: NoiseScene, region?: Region): Uint8Array {
+  const { x: x0, y: y0, width, height } = region ?? { x: 0, y: 0, width: scene.width, height: scene.height }
+  const out = new Uint8Array(width * height * 3)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) {
+        let sum = 0
+        for (let s = 0; s < scene.samples; s++) sum += random(scene.seed, x0 + x, y0 + y, c, s, frame)
+        const noise = (sum / scene.samples - 0.5) * 0.5
+        const { mark } = scene
+        const marked =
+          mark && x0 + x >= mark.x && x0 + x < mark.x + mark.width && y0 + y >= mark.y && y0 + y < mark.y + mark.height
+        const value = marked ? 0.95 : (level(frame, x0 + x, y0 + y, c, scene) + noise) * (scene.gain ?? 1)
+        out[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, Math.round(value * 255)))
+      }
+    }
+  }
+  return encodePng(width, height, 3, out)
+}
+
+/** A renderer in memory behind the Farm port. `seedOfDevice` is added to the seed, as another device class would render other noise. */
+export function noiseFarm(scene: NoiseScene, options: { readonly failing?: boolean } = {}): Farm & { readonly rendered: Task[] } {
+  const tasks = new Map<string, { ref: TaskRef; bytes: Uint8Array }>()
+  const log: FarmEvent[] = []
+  const rendered: Task[] = []
+  const refuse = (): never => {
+    throw new Error('not part of this farm')
+  }
+  return {
+    contract: 0,
+    id: 'noise',
+    rendered,
+    describe: refuse,
+    quote: refuse,
+    stage: async () => ({ farm: 'noise', ref: 'stage' }),
+    async submit(task, ctx) {
+      const known = tasks.get(ctx.key)
+      if (known) return known.ref
+      const ref: TaskRef = { farm: 'noise', ref: ctx.key }
+      if (options.failing) {
+        log.push({
+          type: 'state',
+          task: ref,
+          state: 'failed',
+          raw: 'failed',
+          atMs: 0,
+          failure: { class: 'capacity', message: 'no GPU is free' },
+        })
+        return ref
+      }
+      rendered.push(task)
+      const frame = task.work.kind === 'frames' ? task.work.frames[0]! : 0
+      const bytes = renderNoise(frame, { ...scene, seed: task.window?.seed ?? scene.seed }, task.window?.region)
+      tasks.set(ctx.key, { ref, bytes })
+      const hash = `0x${createHash('sha256').update(bytes).digest('hex')}` as const
+      const output: Output = {
+        task: ref,
+        frame,
+        part: 0,
+        layer: '',
+        name: ctx.key,
+        bytes: bytes.length,
+        hash,
+        completedAtMs: 0,
+        renderMs: 10,
+      }
+      log.push({ type: 'output', output, atMs: 0 }, { type: 'state', task: ref, state: 'succeeded', raw: 'done', atMs: 0 })
+      return ref
+    },
+    poll: async ({ cursor }) => ({ events: log.slice(Number(cursor ?? 0)), cursor: String(log.length), waitMs: 0 }),
+    set: async () => 'done',
+    async open(output) {
+      const { bytes } = tasks.get(output.name)!
+      return {
+        bytes: bytes.length,
+        stream: (async function* () {
+          yield bytes
+        })(),
+      }
+    },
+  }
+}
