@@ -67,20 +67,27 @@ def linked_files():
                 yield 'modifiers', modifier
 
 
+def link_key(kind, block):
+    """sha256 of the library's name and the path as stored, so that the bundle does not repeat the author's folders."""
+    library = block.parent if kind == 'libraries' else block.id_data.library if kind == 'modifiers' else block.library
+    return hashlib.sha256(f'{library.name if library else ""}\0{block.filepath}'.encode('utf-8', 'surrogateescape')).hexdigest()
+
+
 def relink(folder, links):
-    """Points blocks at the files of the bundle. Keys are sha256 of the stored path, so that the bundle does not repeat the author's folders."""
-    changed_libraries = False
-    for kind, block in list(linked_files()):
-        target = links.get(hashlib.sha256(block.filepath.encode('utf-8', 'surrogateescape')).hexdigest()) if block.filepath else None
-        if target is None or getattr(block, 'packed_file', None):
-            continue
-        block.filepath = os.path.join(folder, target)
-        if kind == 'libraries':
-            block.reload()
-            changed_libraries = True
-        elif kind == 'images':
-            block.reload()
-    return changed_libraries
+    """Points blocks at the files of the bundle; whether a library was among them, since reading it brings more blocks."""
+    found = [(kind, block, links.get(link_key(kind, block))) for kind, block in linked_files() if block.filepath]
+    found = [(kind, block, target) for kind, block, target in found if target and not getattr(block, 'packed_file', None)]
+    for kind, block, target in found:
+        if kind != 'libraries':
+            block.filepath = os.path.join(folder, target)
+            if kind == 'images':
+                block.reload()
+    for name, target in [(block.name, target) for kind, block, target in found if kind == 'libraries']:
+        library = bpy.data.libraries.get(name)  # reading one library may replace the others
+        if library:
+            library.filepath = os.path.join(folder, target)
+            library.reload()
+    return any(kind == 'libraries' for kind, _, _ in found)
 
 
 def file_output_nodes(tree, seen):
@@ -100,8 +107,9 @@ def load(request):
     except RuntimeError as error:
         raise Refused('unreadable', f'Blender cannot open the scene: {error}') from error
     links = request.get('links') or {}
-    if links and relink(os.path.dirname(request['file']), links):
-        relink(os.path.dirname(request['file']), links)  # paths inside the libraries just read
+    folder, depth = os.path.dirname(request['file']), 0
+    while links and relink(folder, links) and depth < 8:  # libraries may link libraries
+        depth += 1
     for scene in bpy.data.scenes:
         # Files written beside the ordered picture would land outside the task's folder.
         for node in file_output_nodes(scene.node_tree, set()):
@@ -240,7 +248,14 @@ def use_device(request):
     return {}
 
 
-OPERATIONS = {'load': load, 'render': render, 'devices': devices, 'use-device': use_device}
+def report(request):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    from scene_report import report as run
+
+    return run(request)
+
+
+OPERATIONS = {'load': load, 'report': report, 'render': render, 'devices': devices, 'use-device': use_device}
 
 
 def usage():

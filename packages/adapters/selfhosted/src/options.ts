@@ -16,8 +16,8 @@ export interface SelfHostedOptions {
   readonly blender?: string | readonly string[]
   /** Whose scenes are rendered. `foreign` ones only in a sandbox. Default `own`. */
   readonly trust?: 'own' | 'foreign'
-  /** Price of one slot for an hour, in the smallest unit of `currency`. Default: free. */
-  readonly price?: { readonly perHostHour: bigint; readonly currency: string; readonly source?: string; readonly asOf?: string }
+  /** Price of one slot for an hour, in the smallest unit of `currency` (default USD, so micro-dollars). Default: free, in any currency. */
+  readonly price?: { readonly perHostHour: bigint; readonly currency?: string; readonly source?: string; readonly asOf?: string }
   /** Host milliseconds a unit of work (1 = a second of the reference machine), when it was measured; see `msPerWork` of an offer. Default 1000. */
   readonly msPerWork?: number
   /** The farm's key: accepts leases and signs commitments. Without it the farm takes no leases. */
@@ -51,9 +51,7 @@ export interface SelfHostedOptions {
 type Optional = 'price' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers'
 
 /** Options with every default filled in. */
-export type Settings = Required<
-  Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>
-> &
+export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &
   Pick<SelfHostedOptions, Optional> & {
     readonly blender: readonly string[]
     readonly recycle: { readonly frames: number; readonly scenes: number; readonly rssMiB: number }

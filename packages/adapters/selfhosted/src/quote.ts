@@ -17,11 +17,22 @@ const START_MS = 1500
 const USABLE_MEMORY = 0.85
 
 /** Prices any share of a job on this farm, or says why it cannot be rendered here. */
-export function quoteFor(settings: Settings, blenders: readonly InstalledBlender[], { spec, estimate, atMs }: QuoteRequest): Quote | Decline {
+export function quoteFor(
+  settings: Settings,
+  blenders: readonly InstalledBlender[],
+  { spec, estimate, atMs }: QuoteRequest,
+): Quote | Decline {
   const { id, price, slots } = settings
-  const decline = (reason: Decline['reason'], message: string): Decline => ({ contract: 0, kind: 'decline', farm: id, reason, message })
-  const currency = price?.currency ?? spec.budget.currency
-  if (currency !== spec.budget.currency) return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)
+  const decline = (reason: Decline['reason'], message: string): Decline => ({
+    contract: 0,
+    kind: 'decline',
+    farm: id,
+    reason,
+    message,
+  })
+  const currency = price ? (price.currency ?? 'USD') : spec.budget.currency
+  if (currency !== spec.budget.currency)
+    return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)
   if (spec.render.software !== 'blender') return decline('software', `this farm has no ${spec.render.software}`)
   try {
     chooseBlender(blenders, codeOfVersion(spec.render.softwareVersion) ?? 0)
@@ -49,7 +60,10 @@ export function quoteFor(settings: Settings, blenders: readonly InstalledBlender
   return {
     contract: 0,
     kind: 'quote',
-    id: createHash('sha256').update(canonicalJson({ id, offer, currency, job: spec, atMs })).digest('hex').slice(0, 24),
+    id: createHash('sha256')
+      .update(canonicalJson({ id, offer, currency, job: spec, atMs }))
+      .digest('hex')
+      .slice(0, 24),
     farm: id,
     currency,
     validUntilAtMs: atMs + VALID_MS,

@@ -61,7 +61,7 @@ function positive(path: string, value: number): number {
  */
 export function selfHosted(options: SelfHostedOptions): Farm {
   const settings = settingsOf(options)
-  const { id, signer, now } = settings
+  const { id, now } = settings
   let installed: ReturnType<typeof installedBlenders> | undefined
   const blenders = () => (installed ??= installedBlenders(settings.blender))
   let opened: Promise<{ store: TaskStore; runner: TaskRunner }> | undefined
@@ -84,7 +84,9 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     const known = store.find(ctx.key)
     if (known) {
       if (known.digest !== digest)
-        throw new PictorError('conflict', 'this key was used for another task', { details: { path: 'ctx.key', ref: known.ref.ref } })
+        throw new PictorError('conflict', 'this key was used for another task', {
+          details: { path: 'ctx.key', ref: known.ref.ref },
+        })
       return known.ref
     }
     await checkTask(task)
@@ -203,7 +205,8 @@ async function bodyOf(settings: Settings, output: Output, offset: number): Retur
   const path = join(outputFolder(settings.workDir, output.task.ref), output.name)
   const info = await stat(path).catch(() => undefined)
   if (!info || info.size !== output.bytes) return { unavailable: 'gone' }
-  if (!Number.isSafeInteger(offset) || offset < 0 || offset > info.size) throw invalid('range.offset', `0 to ${info.size}`, offset)
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset > info.size)
+    throw invalid('range.offset', `0 to ${info.size}`, offset)
   return { bytes: info.size - offset, stream: createReadStream(path, { start: offset }) }
 }
 

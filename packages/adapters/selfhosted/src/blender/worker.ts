@@ -77,11 +77,8 @@ const SAMPLES = /^Fra:.* \| [^|]*, [^|]* \| Sample (\d+)\/(\d+)\s*$/
 /** Starts a warm Blender. */
 export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>> {
   const parent = options.wrap ? 0 : process.pid
-  const argv = [
-    options.blender,
-    ...['-b', '--factory-startup', '-Y', '-t', String(options.threads), '--python-exit-code', '42'],
-    ...['-P', pythonProgram('worker'), '--', '3', String(parent)],
-  ]
+  const flags = `-b --factory-startup -Y -t ${options.threads} --python-exit-code 42`.split(' ')
+  const argv = [options.blender, ...flags, '-P', pythonProgram('worker'), '--', '3', String(parent)]
   const [command, ...rest] = options.wrap ? options.wrap(argv) : argv
   const child = spawn(command!, rest, {
     cwd: options.cwd,
@@ -90,9 +87,11 @@ export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
   })
   const state = new WorkerState(child)
-  const spawned = await Promise.race([once(child, 'spawn').then(() => true), once(child, 'error').catch((error: unknown) => error)])
-  if (spawned !== true)
-    return { ok: false, fault: { kind: 'crash', message: `cannot start ${command}: ${messageOf(spawned)}` } }
+  const spawned = await Promise.race([
+    once(child, 'spawn').then(() => true),
+    once(child, 'error').catch((error: unknown) => error),
+  ])
+  if (spawned !== true) return { ok: false, fault: { kind: 'crash', message: `cannot start ${command}: ${messageOf(spawned)}` } }
   const identity = identityOf(child.pid!) ?? { pid: child.pid!, start: '', boot: '' }
   options.onStart?.(identity)
   const hello = await state.reply(0, options.startTimeoutMs ?? 120_000)

@@ -37,7 +37,8 @@ function whatIsWrong(data: Buffer, order: RenderOrder): string | undefined {
   const width = order.region?.width ?? Math.floor((order.width * order.pct) / 100)
   const height = order.region?.height ?? Math.floor((order.height * order.pct) / 100)
   if (order.format === 'PNG') {
-    if (data.toString('latin1', 0, 8) !== '\x89PNG\r\n\x1a\n' || data.toString('latin1', 12, 16) !== 'IHDR') return 'it is no PNG file'
+    if (data.toString('latin1', 0, 8) !== '\x89PNG\r\n\x1a\n' || data.toString('latin1', 12, 16) !== 'IHDR')
+      return 'it is no PNG file'
     if (data.toString('latin1', data.length - 8, data.length - 4) !== 'IEND') return 'the PNG file is cut off'
     const found = [data.readUInt32BE(16), data.readUInt32BE(20), data[24], data[25]]
     const wanted = [width, height, order.bitDepth, COLOR_TYPES[order.colorMode]]

@@ -19,7 +19,10 @@ export interface TaskWatch {
   readonly onProgress: (done: number, frame: number, fraction: number) => void
 }
 
-export type TaskEnd = { readonly end: 'done' } | { readonly end: 'stopped' } | { readonly end: 'failed'; readonly failure: Failure }
+export type TaskEnd =
+  | { readonly end: 'done' }
+  | { readonly end: 'stopped' }
+  | { readonly end: 'failed'; readonly failure: Failure }
 
 interface Rendering {
   readonly row: TaskRow
@@ -125,7 +128,12 @@ async function renderOnce(
 }
 
 /** Moves a checked file to the task's folder and records it: from here on it is never rendered again. */
-async function keep({ row, attemptFolder, settings, store }: Rendering, picture: Picture, file: CheckedPicture, ms: number): Promise<void> {
+async function keep(
+  { row, attemptFolder, settings, store }: Rendering,
+  picture: Picture,
+  file: CheckedPicture,
+  ms: number,
+): Promise<void> {
   await rename(join(attemptFolder, picture.name), join(outputFolder(settings.workDir, row.ref.ref), picture.name))
   const atMs = settings.now()
   const { frame, part, name } = picture

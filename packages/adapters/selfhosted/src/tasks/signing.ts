@@ -14,18 +14,23 @@ function refused(message: string): PictorError {
  * Accepts a lease: verifies its ticket and countersigns it. A `render` task without a lease is accepted as it is (one's own farm without a ledger).
  * @throws farm-refused or signature-invalid when the ticket does not hold or names other frames
  */
-export async function acceptLease(task: Task, { signer, ledgers, drawnCheckers, now }: LeaseSettings): Promise<Signature | undefined> {
+export async function acceptLease(
+  task: Task,
+  { signer, ledgers, drawnCheckers, now }: LeaseSettings,
+): Promise<Signature | undefined> {
   const ticket = task.lease
   if (!ticket || task.purpose !== 'render') return undefined
   if (!signer) throw refused('this farm has no key and takes no leases')
   const { domain, lease, terms } = ticket
-  const known = ledgers?.some((one) => one.chainId === domain.chainId && one.verifyingContract === domain.verifyingContract) ?? true
+  const known =
+    ledgers?.some((one) => one.chainId === domain.chainId && one.verifyingContract === domain.verifyingContract) ?? true
   if (!known) throw refused(`this farm takes no leases of ledger ${domain.verifyingContract} on chain ${domain.chainId}`)
   if (terms.registryDraw > 0 && !drawnCheckers) throw refused('this farm cannot ask the registry which checkers it drew')
   verifyLeaseTicket(ticket, signer.address, now(), terms.registryDraw > 0 ? await drawnCheckers!(ticket) : terms.checkers)
   const ordered = task.work.kind === 'frames' || task.work.kind === 'command' ? task.work.frames : [task.work.frame]
   const same = lease.frames.length === ordered.length && lease.frames.every((frame, i) => frame === ordered[i])
-  if (!same || task.bundle.root !== terms.bundleRoot) throw refused('the lease is for other frames or another scene than the task')
+  if (!same || task.bundle.root !== terms.bundleRoot)
+    throw refused('the lease is for other frames or another scene than the task')
   return await signLeaseAccept(signer, domain, ticket.job, ticket.set.seq, lease)
 }
 
@@ -34,7 +39,12 @@ function committed(outputs: readonly Output[]): FrameOutput[] {
 }
 
 /** Signs and journals a commitment to all outputs that have none yet. Does nothing without a lease. */
-export async function commitOutputs(store: TaskStore, row: TaskRow, signer: DigestSigner | undefined, now: () => number): Promise<void> {
+export async function commitOutputs(
+  store: TaskStore,
+  row: TaskRow,
+  signer: DigestSigner | undefined,
+  now: () => number,
+): Promise<void> {
   const ticket = row.task.lease
   if (!ticket || !signer || row.task.purpose !== 'render') return
   const outputs = store.outputs(row.ref.ref, 'uncommitted')

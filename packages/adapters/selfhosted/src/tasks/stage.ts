@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { PictorError, invalid } from '@pictor/core/contract'
 import type { Artifacts, BundleManifest } from '@pictor/core/contract'
 import { bundleRoot } from '@pictor/core/proof'
+import { isPlainPath } from '../paths.ts'
 import type { SceneFile } from '../blender/worker.ts'
 
 /** Name of the file in a bundle that says where the scene's odd paths lie; see `bundleScene`. */
@@ -18,16 +19,16 @@ export function checkManifest(manifest: BundleManifest, maxBytes: number): void 
   let total = 0
   for (const [i, file] of manifest.files.entries()) {
     const path = `bundle.files[${i}].path`
-    // bundleLeaf refuses `..`, empty parts and backslashes; drive letters and reserved characters are for hosts on Windows.
-    if (/[:*?"<>|\u0000-\u001f]/.test(file.path) || file.path.startsWith('/') || file.path.length > 1000)
-      throw invalid(path, 'a plain relative path', file.path)
-    if (!Number.isSafeInteger(file.bytes) || file.bytes < 0) throw invalid(`bundle.files[${i}].bytes`, 'a size in bytes', file.bytes)
+    if (!isPlainPath(file.path) || file.path.length > 1000) throw invalid(path, 'a plain relative path without ..', file.path)
+    if (!Number.isSafeInteger(file.bytes) || file.bytes < 0)
+      throw invalid(`bundle.files[${i}].bytes`, 'a size in bytes', file.bytes)
     total += file.bytes
   }
   if (total > maxBytes) throw invalid('bundle.files', `at most ${maxBytes} bytes in all`, total)
   const root = bundleRoot(manifest.files)
   if (root !== manifest.root) throw invalid('bundle.root', `${root}, the root of its files`, manifest.root)
-  if (!manifest.files.some((file) => file.path === manifest.entry)) throw invalid('bundle.entry', 'one of its files', manifest.entry)
+  if (!manifest.files.some((file) => file.path === manifest.entry))
+    throw invalid('bundle.entry', 'one of its files', manifest.entry)
 }
 
 /** Folder of a staged bundle. */

@@ -45,7 +45,9 @@ export class TaskStore {
       mkdirSync(workDir, { recursive: true })
       this.db = new DatabaseSync(join(workDir, 'farm.db'))
       // The lock is held until the process ends, however it ends: two farms in one folder would render everything twice.
-      this.db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT')
+      this.db.exec(
+        'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT',
+      )
       this.db.exec(SCHEMA)
     } catch (cause) {
       const busy = /locked|busy/i.test((cause as Error).message)
@@ -88,16 +90,9 @@ export class TaskStore {
   }
 
   create(key: string, digest: string, ref: TaskRef, task: Task, atMs: number): void {
-    this.sql('INSERT INTO task (ref, key, digest, body, state, priority, created, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(
-      ref.ref,
-      key,
-      digest,
-      encodeJournal(task),
-      'queued',
-      task.priority ?? 0,
-      atMs,
-      ref.leaseSignature ?? null,
-    )
+    this.sql(
+      'INSERT INTO task (ref, key, digest, body, state, priority, created, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ).run(ref.ref, key, digest, encodeJournal(task), 'queued', task.priority ?? 0, atMs, ref.leaseSignature ?? null)
     this.emit(ref, { type: 'state', task: ref, state: 'queued', raw: 'queued', atMs })
   }
 
@@ -107,7 +102,9 @@ export class TaskStore {
   }
 
   tasks(): TaskRow[] {
-    return this.sql('SELECT * FROM task ORDER BY created, rowid').all().map((row) => this.rowOf(row))
+    return this.sql('SELECT * FROM task ORDER BY created, rowid')
+      .all()
+      .map((row) => this.rowOf(row))
   }
 
   /** Tasks that are not at an end, oldest first. */
@@ -147,7 +144,11 @@ export class TaskStore {
   }
 
   addFrameFailure(ref: TaskRef, frame: number, failure: Failure, atMs: number): void {
-    this.sql('INSERT OR REPLACE INTO frame_failure (ref, frame, body) VALUES (?, ?, ?)').run(ref.ref, frame, encodeJournal(failure))
+    this.sql('INSERT OR REPLACE INTO frame_failure (ref, frame, body) VALUES (?, ?, ?)').run(
+      ref.ref,
+      frame,
+      encodeJournal(failure),
+    )
     this.emit(ref, { type: 'frame-failed', task: ref, frame, failure, atMs })
   }
 

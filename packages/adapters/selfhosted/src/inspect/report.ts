@@ -1,0 +1,76 @@
+/** What Blender says of an open file (python/scene_report.py). */
+export interface SceneReport {
+  readonly savedWith: string
+  readonly active: string
+  readonly scenes: readonly SceneFacts[]
+  readonly external: readonly ExternalEntry[]
+  readonly simulations: readonly { readonly object: string; readonly type: string; readonly baked: boolean }[]
+  readonly autorunTexts: readonly string[]
+  readonly pythonDrivers: number
+  readonly complexity: {
+    readonly instances: number
+    readonly triangles: number
+    readonly uniqueTriangles: number
+    readonly textureBytes: number
+    readonly objects: number
+  }
+  readonly denoiserBuilt: boolean
+}
+
+/** One scene of a file. */
+export interface SceneFacts {
+  readonly name: string
+  readonly engine: string
+  readonly frameStart: number
+  readonly frameEnd: number
+  readonly frameStep: number
+  readonly fps: number
+  readonly width: number
+  readonly height: number
+  readonly percentage: number
+  readonly border: boolean
+  readonly format: string
+  readonly colorMode: string
+  readonly colorDepth: string
+  readonly movie: boolean
+  readonly output: string
+  readonly motionBlur: boolean
+  readonly simplify: boolean
+  readonly multiview: boolean
+  readonly camera: string | null
+  readonly cameras: readonly string[]
+  /** Timeline markers that switch the camera. */
+  readonly markers: readonly { readonly frame: number; readonly camera: string }[]
+  readonly layers: readonly {
+    readonly name: string
+    readonly use: boolean
+    readonly passes: readonly string[]
+    readonly aovs: readonly string[]
+  }[]
+  readonly compositor: { readonly used: boolean; readonly wide: readonly string[]; readonly fileOutputs: number }
+  readonly sequencer: boolean
+  readonly eeveeSamples: number
+  readonly viewTransform: string
+  readonly cycles?: {
+    readonly samples: number
+    readonly use_adaptive_sampling: boolean
+    readonly time_limit: number
+    readonly seed: number
+    readonly use_animated_seed: boolean
+    readonly use_denoising: boolean
+    readonly denoiser: string
+    readonly shading_system: boolean
+    readonly sample_offset: number
+  }
+}
+
+/** A path that the file stores, with the files that it stands for (none: missing). */
+export interface ExternalEntry {
+  readonly kind: string
+  readonly owner: string
+  readonly stored: string
+  /** Name of the library whose data holds the path; empty for the file itself. */
+  readonly library: string
+  readonly absolute: string
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+}

@@ -1,0 +1,93 @@
+import { PictorError, invalid } from '@pictor/core/contract'
+import type { CheckClass, InspectOptions, OutputSpec, RenderSpec } from '@pictor/core/contract'
+import { versionOfCode } from '../blender/installed.ts'
+import type { SceneFacts, SceneReport } from './report.ts'
+
+const FORMATS: readonly string[] = ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP']
+
+/** The scene that is rendered: the one asked for, else the one that was open when the file was saved. @throws invalid-input listing the scenes */
+export function chooseScene(report: SceneReport, options: InspectOptions): SceneFacts {
+  const name = options.scene ?? report.active
+  const scene = report.scenes.find((one) => one.name === name)
+  if (!scene) throw invalid('options.scene', `one of ${report.scenes.map((one) => one.name).join(', ')}`, name)
+  return scene
+}
+
+/** The order that a scene's settings make, with the changes of `options`. @throws scene-invalid without a camera, invalid-input on a bad option */
+export function renderSpecOf(scene: SceneFacts, versionCode: number, options: InspectOptions = {}): RenderSpec {
+  const { cycles } = scene
+  return {
+    software: 'blender',
+    softwareVersion: versionOfCode(versionCode),
+    engine: scene.engine,
+    scene: scene.name,
+    viewLayers: scene.layers.filter((layer) => layer.use).map((layer) => layer.name),
+    camera: cameraOf(scene, options),
+    samples: samplesOf(scene, options),
+    adaptive: cycles?.use_adaptive_sampling ?? false,
+    denoise: cycles?.use_denoising ?? false,
+    seed: cycles?.seed ?? 0,
+    animatedSeed: cycles?.use_animated_seed ?? false,
+    output: outputOf(scene, options),
+    checkClass: checkClassOf(scene),
+  }
+}
+
+/** Empty when timeline markers switch cameras: then the file decides, frame by frame. */
+function cameraOf(scene: SceneFacts, options: InspectOptions): string {
+  if (options.camera !== undefined) {
+    if (!scene.cameras.includes(options.camera))
+      throw invalid('options.camera', `one of ${scene.cameras.join(', ')}`, options.camera)
+    return options.camera
+  }
+  if (scene.markers.length > 0) return ''
+  if (scene.camera === null || !scene.cameras.includes(scene.camera))
+    throw new PictorError('scene-invalid', `scene ${JSON.stringify(scene.name)} has no camera`, {
+      details: {
+        path: 'scene',
+        cameras: scene.cameras,
+        hint:
+          scene.cameras.length > 0
+            ? `choose one of its cameras (${scene.cameras.join(', ')}) with the option camera, or make it the active camera in Blender`
+            : 'add a camera in Blender and make it the active one',
+      },
+    })
+  return scene.camera
+}
+
+function samplesOf(scene: SceneFacts, options: InspectOptions): number {
+  const samples = options.samples ?? scene.cycles?.samples ?? scene.eeveeSamples
+  if (!Number.isInteger(samples) || samples < 1 || samples > 1 << 24)
+    throw invalid('options.samples', 'a whole number of at least 1', samples)
+  return samples
+}
+
+function outputOf(scene: SceneFacts, options: InspectOptions): OutputSpec {
+  const size = {
+    width: Math.floor((scene.width * scene.percentage) / 100),
+    height: Math.floor((scene.height * scene.percentage) / 100),
+  }
+  if (options.format !== undefined && !FORMATS.includes(options.format))
+    throw invalid('options.format', `one of ${FORMATS.join(', ')}`, options.format)
+  const own = FORMATS.includes(scene.format)
+  const format = (options.format ?? (own ? scene.format : 'PNG')) as OutputSpec['format']
+  const mode = scene.colorMode === 'BW' || scene.colorMode === 'RGB' ? scene.colorMode : 'RGBA'
+  const colorMode = format === 'JPEG' && mode === 'RGBA' ? 'RGB' : mode
+  const passes = format === 'OPEN_EXR_MULTILAYER' ? { passes: passesOf(scene) } : {}
+  if (format === scene.format) return { format, ...size, colorMode, bitDepth: Number(scene.colorDepth) as 8 | 16 | 32, ...passes }
+  return { format, ...size, colorMode, bitDepth: format.startsWith('OPEN_EXR') ? 16 : 8, ...passes }
+}
+
+function passesOf(scene: SceneFacts): string[] {
+  return [...new Set(scene.layers.filter((layer) => layer.use).flatMap((layer) => layer.passes))].sort()
+}
+
+/**
+ * How frames can be checked (PROTOCOL.md, step 5). `crop` needs that a region of the picture is the same as the region rendered alone: Cycles without denoising,
+ * sequencer, or compositor nodes that reach over pixels. All else is rendered again whole (`replica`); the `sidecar` class waits for farms that deliver noisy layers.
+ */
+export function checkClassOf(scene: SceneFacts): CheckClass {
+  const local =
+    scene.engine === 'CYCLES' && !scene.cycles?.use_denoising && scene.compositor.wide.length === 0 && !scene.sequencer
+  return local ? 'crop' : 'replica'
+}
