@@ -44,7 +44,14 @@ export type CheckerAction = { readonly job: CheckerJob } & (
     }
   /** Reveal the seed and the votes of a checked lease. */
   | { readonly kind: 'reveal'; readonly lease: number }
-  | { readonly kind: 'sign-batch'; readonly batch: Batch; readonly votes: readonly Vote[]; readonly seeds: readonly SeedReveal[] }
+  | {
+      readonly kind: 'sign-batch'
+      readonly batch: Batch
+      readonly votes: readonly Vote[]
+      readonly seeds: readonly SeedReveal[]
+      /** Revealed reports: refusals of several checkers stand only where their own renders agree. */
+      readonly reports?: readonly (FrameReport & { readonly checker: Address })[]
+    }
   | { readonly kind: 'sign-final'; readonly keep: bigint }
 )
 
