@@ -3,7 +3,7 @@ import type { Estimate, JobSpec } from '../contract/job.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { decimalsOf, formatMoney } from '../contract/money.ts'
 import type { Decline, Quote } from '../contract/quote.ts'
-import { frontier, solveRoute, type RouteAnswer, type RouteGoal, type RoutePlan } from '../route/index.ts'
+import { solveRoute, type RouteAnswer, type RouteGoal, type RoutePlan } from '../route/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { sharePrice } from '../job/split.ts'
 import { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
@@ -59,13 +59,16 @@ export function fastestPlan(basis: PlanBasis): Plan {
 
 /** Cost against time: up to `count` plans between the fastest there is and the cheapest there is, each with its certified bound, ascending by finish. */
 export function planPoints(basis: PlanBasis, count: number): PlanPoint[] {
-  return frontier(routeProblem(basis.estimate, basis.quotes, {}, { kind: 'cheapest', deadlineH: NO_DEADLINE_H }), count).map(
-    (point) => ({
-      finishMs: point.finishH * HOUR_MS,
-      cost: point.cost,
-      boundCost: point.lowerBound,
-    }),
-  )
+  const cheap = solve(basis, { kind: 'cheapest', deadlineH: NO_DEADLINE_H })
+  const fast = solve(basis, { kind: 'weighted', hourValue: 1e9 })
+  if (cheap.kind !== 'plan' || fast.kind !== 'plan') return []
+  const points: PlanPoint[] = []
+  for (let i = 0; i < count; i++) {
+    const deadlineH = fast.finishH + ((cheap.finishH - fast.finishH) * i) / Math.max(1, count - 1)
+    const answer = solve(basis, { kind: 'cheapest', deadlineH: deadlineH * (1 + 1e-9) })
+    if (answer.kind === 'plan') points.push({ finishMs: answer.finishH * HOUR_MS, cost: answer.cost, boundCost: answer.lowerBound })
+  }
+  return points
 }
 
 function solve(basis: PlanBasis, goal: RouteGoal): RouteAnswer {
