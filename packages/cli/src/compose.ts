@@ -61,12 +61,12 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
       selfHosted({
         ...own('this-machine'),
         signer: keys.signer('farm:this-machine'),
-        price: { perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount },
+        price: { perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount, currency: 'USD', source: options.hourPrice ? '--hour-price' : 'default of this command' },
       }),
     ] satisfies Farm[])
-  const renderer = selfHosted({ ...own('checker'), signer: keys.signer('farm:checker'), slots: 1, price: { perHostHour: 0n } })
+  const renderer = selfHosted({ ...own('checker'), signer: keys.signer('farm:checker'), slots: 1, price: { perHostHour: 0n, currency: 'USD' } })
   const checkers: readonly Checker[] = config?.checkers ?? [
-    createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, statePath: join(stateDir, 'checker.db') }),
+    createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, store: join(stateDir, 'checker.db') }),
   ]
   const ledger = await chainLedger(options)
   const pictor = createPictor({

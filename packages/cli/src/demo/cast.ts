@@ -50,7 +50,7 @@ export function castOf(dir: string, keys: KeyFile, blender: string | undefined):
   )
   const renderers = CHECKERS.map((id) => selfHosted({ id: `renderer-of-${id}`, slots: 1, threadsPerSlot: 1, workDir: join(dir, 'checkers', id, 'farm'), ...program }))
   const checkers = CHECKERS.map((id, i) =>
-    createChecker({ id, signer: named(`checker ${id}`, `checker:${id}`), renderer: renderers[i]!, statePath: join(dir, 'checkers', id, 'checker.db') }),
+    createChecker({ id, signer: named(`checker ${id}`, `checker:${id}`), renderer: renderers[i]!, store: join(dir, 'checkers', id, 'checker.db') }),
   )
   return {
     farms,

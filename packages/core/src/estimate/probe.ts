@@ -37,9 +37,9 @@ export async function probeFarm(farm: Farm, info: FarmInfo, request: ProbeReques
   const stage = await farm.stage(request.bundle, request.files, { ...ctx, key: `${ctx.key}/stage` })
   const slots = Math.max(1, info.slots ?? 1)
   const { frames, low, high } = request.plan
-  const warm = await renderAll(farm, stage, request, ctx, 'warm', slots, frames.slice(0, 1), low)
-  const lows = await renderAll(farm, stage, request, ctx, 'low', slots, frames, low)
-  const highs = await renderAll(farm, stage, request, ctx, 'high', slots, frames, high)
+  const warm = await renderAll(farm, stage, request, ctx, 'warm', slots, frames.slice(0, 1), low, 0)
+  const lows = await renderAll(farm, stage, request, ctx, 'low', slots, frames, low, warm.length)
+  const highs = await renderAll(farm, stage, request, ctx, 'high', slots, frames, high, warm.length + lows.length)
   const samples: ProbeSample[] = [
     ...lows.map(({ frame, renderMs }) => ({ frame, renderMs, window: 'low' as const })),
     ...highs.map(({ frame, renderMs }) => ({ frame, renderMs, window: 'high' as const })),
@@ -69,6 +69,8 @@ async function renderAll(
   slots: number,
   frames: readonly number[],
   window: Window,
+  /** Frames that earlier steps rendered, for progress. */
+  done: number,
 ): Promise<Rendered[]> {
   const refs = await Promise.all(
     Array.from({ length: slots }, (_, slot) =>
@@ -98,8 +100,9 @@ async function renderAll(
       { ...ctx, key: `${ctx.key}/${step}/poll` },
     )
     cursor = poll.cursor
+    const before = rendered.length
     for (const event of poll.events) note(event, refs, open, rendered, farm.id)
-    request.onProgress?.(farm.id, rendered.length, slots * frames.length)
+    if (rendered.length > before) request.onProgress?.(farm.id, done + rendered.length, slots * (1 + 2 * request.plan.frames.length))
     if (open.size === 0) break
     if (ctx.deadlineAtMs !== undefined && request.clock.now() > ctx.deadlineAtMs)
       throw new PictorError('timeout', `farm ${farm.id} did not finish its probe renders in time`, { details: { farm: farm.id } })

@@ -1,9 +1,13 @@
+/** Spoilt share, allowed escape and detection of the sampling rule; the deterrence floor for one frame at a loss of 20 frame prices (docs/checker.md). */
+const RULE = { cheatShare: 0.1, escape: 0.01, detection: 0.9, floor: 0.053 } as const
+
 /**
- * How many frames of a job are drawn for a render comparison, in thousandths. So that a farm that spoils a tenth of the frames escapes in at most 1 % of jobs when
- * a comparison finds 90 % of spoilt frames: ln(1/0.01) / (0.9 * 0.1 * frames), at least the deterrence floor of 53 per mille (docs/checker.md), at most all.
+ * How many frames of a job are drawn for a render comparison, in thousandths: the least p with (1 - p detection)^(cheatShare frames) <= escape, so that a farm
+ * which spoils a tenth of the frames goes unseen in at most 1 % of jobs. The checkers' default rule, before a farm's standing raises it.
  */
 export function samplingPerMille(frames: number): number {
-  return Math.min(1000, Math.max(53, Math.ceil((1000 * Math.log(100)) / (0.9 * 0.1 * frames))))
+  const bound = (1 - RULE.escape ** (1 / Math.max(1, RULE.cheatShare * frames))) / RULE.detection
+  return Math.ceil(1000 * Math.min(1, Math.max(RULE.floor, bound)))
 }
 
 /**
@@ -24,6 +28,6 @@ export function checkFeePerFrame(planCost: bigint, frames: number, checkers: num
 }
 
 /** The bound on undetected loss that is printed with a quote: the chance that a farm which spoils `share` of the frames is not noticed. */
-export function escapeProbability(frames: number, share: number, detection = 0.9): number {
+export function escapeProbability(frames: number, share: number, detection: number = RULE.detection): number {
   return (1 - (detection * samplingPerMille(frames)) / 1000) ** Math.ceil(frames * share)
 }
