@@ -1,1 +1,18 @@
-export {}
+export { farmProtocolDocument, OPERATIONS, PROTOCOL, SCOPES, type Operation, type Scope } from './document.ts'
+export {
+  farmHttp,
+  pathOf,
+  retryAfter,
+  type FarmAnswer,
+  type FarmHttp,
+  type FarmHttpOptions,
+  type FarmRequest,
+  type FetchLike,
+} from './farm-http.ts'
+export { outputCap, remoteFarm, type RemoteFarmOptions } from './remote-farm.ts'
+export { serveFarm, type FarmServer, type ServeFarmOptions } from './serve-farm.ts'
+export type { FarmToken, RateLimit } from './server/access.ts'
+export type { HintTarget } from './server/hints.ts'
+export type { Owners } from './server/owners.ts'
+export { signedFarm, type LeaseBook, type SignedFarmOptions } from './signed-farm.ts'
+export { readHint, signHint, SIGNATURE_HEADER } from './webhook.ts'
