@@ -67,6 +67,8 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     mapping(bytes32 job => mapping(uint256 batch => mapping(address farm => bytes32))) public objectionOf;
     mapping(bytes32 job => mapping(uint256 word => uint256)) internal _settled;
     mapping(bytes32 job => TopUps) internal _topUps;
+    /// keccak256(abi.encode(job, payer, key)) of top-ups that were made.
+    mapping(bytes32 once => bool) public toppedUp;
     mapping(bytes32 job => address) internal _leaseKeyOf;
     /// Registry jobs before their draw: block whose hash decides << 64 | seats at open.
     mapping(bytes32 job => uint256) internal _drawOf;

@@ -11,7 +11,9 @@ abstract contract EscrowBooks is EscrowBase {
     bytes32 internal constant LEASE_SET_TYPEHASH = keccak256("LeaseSet(bytes32 job,uint32 seq,bytes32 setRoot)");
 
     error AlreadySettled(uint32 lease);
-    error OverBudget();
+    error OverFrameCap(uint32 lease);
+    error OverFarmBudget(uint256 left);
+    error OverCheckBudget(uint256 left);
     error NotALeaseSet(uint32 seq);
     error NotPinned();
 
@@ -39,7 +41,8 @@ abstract contract EscrowBooks is EscrowBase {
     function _reserve(Job storage job, uint256 farm, uint256 check, uint256 settled) internal returns (uint32 batch) {
         (uint256 farmLocked, uint256 checkLocked) = (job.farmLocked, job.checkLocked);
         if (job.status & FINAL != 0) (farm, check) = (farm + check, 0);
-        if (farm > farmLocked || check > checkLocked) revert OverBudget();
+        if (farm > farmLocked) revert OverFarmBudget(farmLocked);
+        if (check > checkLocked) revert OverCheckBudget(checkLocked);
         batch = uint32(job.batches) + 1;
         job.farmLocked = uint96(farmLocked - farm);
         job.checkLocked = uint96(checkLocked - check);

@@ -15,6 +15,7 @@ contract EscrowCourt is EscrowDisputes {
     bytes32 private constant LEASE_KEY_TYPEHASH = keccak256("LeaseKey(bytes32 job,address leaseKey)");
 
     error KeepTooSmall(uint256 attested);
+    error KeepTooLarge(uint256 deposited);
     error AlreadyDone();
 
     event Finalized(bytes32 indexed job, uint96 keep, uint96 refunded);
@@ -55,7 +56,7 @@ contract EscrowCourt is EscrowDisputes {
         if (status & TOPPED != 0) deposited += uint256(_topUps[id].farm) + _topUps[id].check;
         uint256 attested = deposited - locked;
         if (keep < attested) revert KeepTooSmall(attested);
-        if (keep > deposited) revert OverBudget();
+        if (keep > deposited) revert KeepTooLarge(deposited);
         uint96 refunded = uint96(deposited - keep);
         job.status = status | FINAL;
         job.farmLocked = uint96(locked - refunded);

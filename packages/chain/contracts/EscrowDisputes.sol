@@ -71,7 +71,7 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
         if (msg.sender != lease.farm && msg.sender != lease.payTo) revert NotAllowed();
         if (block.timestamp <= lease.commitBy) revert TooEarly();
         if (block.timestamp > uint256(ref.terms.attestBy) + ref.terms.claimTime) revert TooLate();
-        if (lease.price > uint256(ref.terms.frameCap) * lease.frames) revert OverBudget();
+        if (lease.price > uint256(ref.terms.frameCap) * lease.frames) revert OverFrameCap(lease.id);
         if (seq == 0) {
             if (setRoot != ref.setRoot) revert NotALeaseSet(seq);
         } else {

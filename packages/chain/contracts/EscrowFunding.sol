@@ -28,6 +28,7 @@ abstract contract EscrowFunding is EscrowBooks {
     IPermit2 public immutable permit2;
 
     error AlreadyOpen();
+    error AlreadyToppedUp();
     error BadTerms(string field);
 
     /// `terms` is the tuple's own ABI encoding (JobTerms.encode).
@@ -66,9 +67,12 @@ abstract contract EscrowFunding is EscrowBooks {
         _fund(terms, openHash, funding, data);
     }
 
-    /// Adds to the budgets of a running job, from the caller's allowance.
-    function topUp(JobRef calldata ref, uint96 farmBudget, uint96 checkBudget) external nonReentrant {
+    /// Adds to the budgets of a running job, from the caller's allowance. The same `key` of the same caller pays once, however often it is sent.
+    function topUp(JobRef calldata ref, uint96 farmBudget, uint96 checkBudget, bytes32 key) external nonReentrant {
         (bytes32 id, Job storage job) = _job(ref);
+        bytes32 once = keccak256(abi.encode(id, msg.sender, key));
+        if (toppedUp[once]) revert AlreadyToppedUp();
+        toppedUp[once] = true;
         if (job.status & (CANCELED | FINAL | CLOSED) != 0) revert JobStopped();
         if (block.timestamp > ref.terms.deadline) revert TooLate();
         TopUps storage sums = _topUps[id];

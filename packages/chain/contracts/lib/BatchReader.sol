@@ -24,6 +24,7 @@ struct Tally {
 library BatchReader {
     error MalformedBatch(uint256 pos);
     error BadLease(uint32 lease);
+    error OverFrameCap(uint32 lease);
 
     uint256 private constant SLOW = 1;
     uint256 private constant FULL = 2;
@@ -121,9 +122,8 @@ library BatchReader {
         uint256 weightSum = word >> 88 & 0xffffffff;
         uint256 accepted = word >> 56 & 0xffffffff;
         uint256 frames = word >> 40 & 0xffff;
-        if (farm >= tally.farms.length || accepted > weightSum || weightSum == 0 || price > tally.frameCap * frames) {
-            revert BadLease(uint32(id));
-        }
+        if (farm >= tally.farms.length || accepted > weightSum || weightSum == 0) revert BadLease(uint32(id));
+        if (price > tally.frameCap * frames) revert OverFrameCap(uint32(id));
         FarmShare memory share = tally.farms[farm];
         tally.frames += frames;
         tally.farmReserve += price;
