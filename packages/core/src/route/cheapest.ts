@@ -1,7 +1,7 @@
 import { baseline, type Baseline } from './baselines.ts'
 import { chooseOffers, type ChoiceLimits } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
-import { Fluid } from './fluid.ts'
+import { fluidAt } from './fluid.ts'
 import { realise } from './realise.ts'
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
@@ -52,7 +52,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     } else if (best === undefined || draft.cost < best.cost) best = draft
   }
   if (baselines) for (const draft of rivals(prepared, deadlineH)) offer(draft)
-  const fluid = new Fluid(prepared.tables, prepared.grid, deadlineH)
+  const fluid = fluidAt(prepared, deadlineH)
   if (fluid.usable.length === 0)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
@@ -64,7 +64,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       offer(draft)
     }
     for (const margin of found || choice.lower === Infinity ? [] : MARGINS) {
-      const tight = new Fluid(prepared.tables, prepared.grid, deadlineH, false, margin)
+      const tight = fluidAt(prepared, deadlineH, { margin })
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth)
       for (const plan of again.plans.slice(0, 3)) offer(realise(prepared, tight, plan, deadlineH))
       if (best !== undefined) break

@@ -1,4 +1,4 @@
-import type { Fluid } from './fluid.ts'
+import type { Fluid, Pattern } from './fluid.ts'
 import { PatternLp } from './pattern-lp.ts'
 
 /** A fluid plan: one offer a farm, the share of each item on each offer. */
@@ -35,8 +35,15 @@ export interface Choice {
   readonly work: number
 }
 
+/** Weight of the best worths so far where patterns are priced. */
+const PULL = 0.7
+/** Rounds of pattern generation at one node; each solves the program once. */
+const MOST_ROUNDS = 100
+
 interface Node {
   bound: number
+  /** Best worths of the parent. */
+  worth?: Float64Array
   /** 1 = the offer may be used. */
   readonly allowed: Uint8Array
   /** 1 = the farm must be used. */
@@ -123,7 +130,10 @@ class Search {
       high: Float64Array.from(fluid.capacityH),
     }
     for (const o of fluid.usable) root.allowed[o] = 1
-    if (warmWorth?.length === fluid.items) this.pricePatterns(root, warmWorth, new Float64Array(offers))
+    if (warmWorth?.length === fluid.items) {
+      root.worth = warmWorth
+      this.pricePatterns(root, warmWorth, new Float64Array(offers))
+    }
     const open: Node[] = [root]
     let closed = Infinity
     let nodes = 0
@@ -145,6 +155,7 @@ class Search {
         closed = Math.min(closed, node.bound)
         continue
       }
+      node.worth = relaxed.worth
       const children = this.branch(node, relaxed)
       if (children.length === 0) closed = Math.min(closed, node.bound)
       else {
@@ -167,17 +178,16 @@ class Search {
     return this.upper * (1 - this.limits.gap)
   }
 
-  /** Prices every allowed offer at the given worths, adds improving patterns, and returns the Lagrangian bound. */
+  /** Prices every allowed offer at the given worths, adds patterns that improve on `dual`, and returns the Lagrangian bound. */
   private pricePatterns(
     node: Node,
     worth: Float64Array,
     values: Float64Array,
     dual?: Float64Array,
   ): { bound: number; added: number } {
-    const { fluid, lp, farms } = this
+    const { fluid, farms } = this
     const best = new Float64Array(farms).fill(Infinity)
     let added = 0
-    const count = dual !== undefined && this.maxFarms !== null ? (dual[lp.rows - 1] as number) : 0
     for (const o of fluid.usable) {
       values[o] = Infinity
       if (node.allowed[o] === 0) continue
@@ -186,12 +196,7 @@ class Search {
       values[o] = value
       const farm = this.farmOf[o] as number
       if (value < (best[farm] as number)) best[farm] = value
-      if (value === Infinity) continue
-      const reduced = dual === undefined ? value : value - (dual[fluid.items + farm] as number) - count
-      if (reduced < -1e-7 * fluid.bigCost * 1e-2) {
-        lp.add(fluid.pattern(o))
-        added++
-      }
+      if (value < Infinity && this.addIfBetter(fluid.pattern(o), dual)) added++
     }
     let bound = 0
     for (let i = 0; i < fluid.items; i++) bound += worth[i] as number
@@ -211,6 +216,19 @@ class Search {
     return { bound, added }
   }
 
+  private addIfBetter(pattern: Pattern, dual: Float64Array | undefined): boolean {
+    const { fluid, lp } = this
+    if (dual !== undefined) {
+      let reduced = pattern.cost - (dual[fluid.items + (this.farmOf[pattern.offer] as number)] as number)
+      if (this.maxFarms !== null) reduced -= dual[lp.rows - 1] as number
+      for (let k = 0; k < pattern.items.length; k++)
+        reduced -= (dual[pattern.items[k] as number] as number) * (pattern.share[k] as number)
+      if (reduced >= -1e-9 * fluid.bigCost) return false
+    }
+    lp.add(pattern)
+    return true
+  }
+
   private relax(node: Node): Relaxed {
     const { fluid, lp } = this
     lp.restrict(
@@ -222,23 +240,35 @@ class Search {
     )
     const offers = fluid.tables.offers
     let bound = -Infinity
-    let bestWorth: Float64Array = new Float64Array(fluid.items)
+    let center: Float64Array | undefined = node.worth
     let bestValues: Float64Array = new Float64Array(offers).fill(Infinity)
-    for (let round = 0; round < 60; round++) {
+    let pull = center === undefined ? 0 : PULL
+    for (let round = 0; round < MOST_ROUNDS; round++) {
       const objective = lp.solve()
+      // Pricing between the best worths so far and those of the program keeps the duals from swinging.
       const worth = new Float64Array(fluid.items)
-      for (let i = 0; i < fluid.items; i++) worth[i] = Math.max(0, lp.dual[i] as number)
+      for (let i = 0; i < fluid.items; i++)
+        worth[i] = Math.max(0, pull * (center?.[i] ?? 0) + (1 - pull) * (lp.dual[i] as number))
       const values = new Float64Array(offers)
       const priced = this.pricePatterns(node, worth, values, lp.dual)
       if (priced.bound > bound) {
         bound = priced.bound
-        bestWorth = worth
+        center = worth
         bestValues = values
       }
-      if (bound >= this.cutoff() || priced.added === 0 || objective - bound <= 1e-6 * Math.abs(objective)) break
+      if (bound >= this.cutoff() || objective - bound <= 1e-6 * Math.abs(objective)) break
+      if (priced.added === 0) {
+        if (pull === 0) break
+        pull = pull > 0.3 ? pull / 2 : 0
+      } else pull = PULL
     }
-    const mixes = this.mixes()
-    return { mixes, worth: bestWorth, values: bestValues, bound, uncovered: lp.uncovered() }
+    return {
+      mixes: this.mixes(),
+      worth: center ?? new Float64Array(fluid.items),
+      values: bestValues,
+      bound,
+      uncovered: lp.uncovered(),
+    }
   }
 
   private mixes(): Mix[] {
@@ -272,6 +302,18 @@ class Search {
         mix.frames += part * (fluid.frameCost[o * fluid.items + i] as number)
       })
     })
+    for (const mix of byOffer.values()) {
+      // The perturbed right-hand sides leave amounts such as 1.00000002, which would cross a billing step.
+      if (mix.amount > 1 - 1e-6) {
+        mix.hours /= mix.amount
+        mix.linear /= mix.amount
+        mix.frames /= mix.amount
+        mix.share.forEach((part, i) => (mix.share[i] = part / mix.amount))
+        mix.amount = 1
+      }
+      mix.hours = Math.min(mix.hours, mix.most)
+      if (mix.least === mix.most && mix.amount === 1) mix.hours = mix.most
+    }
     return [...byOffer.values()].sort((a, b) => a.offer - b.offer)
   }
 
@@ -300,7 +342,11 @@ class Search {
     }
     if (worst === undefined || worstError <= 1e-7 * (1 + Math.abs(relaxed.bound))) return []
     const list = byFarm.get(worst.farm) as Mix[]
+    const mustBefore = node.must.slice()
     this.fix(node, relaxed)
+    // What the fixing just decided needs no branch, only a new look.
+    const decided = (worst.amount < 1 - 1e-6 && node.must[worst.farm] === 1) || list.some((mix) => node.allowed[mix.offer] === 0)
+    if (decided && !mustBefore[worst.farm]) return [node]
     if (list.length > 1) return this.splitTiers(node, list)
     if (worst.amount < 1 - 1e-6 && node.must[worst.farm] === 0) return this.splitUse(node, worst)
     return this.splitHours(node, worst)
@@ -351,6 +397,7 @@ class Search {
   private child(node: Node): Node {
     return {
       bound: node.bound,
+      ...(node.worth === undefined ? {} : { worth: node.worth }),
       allowed: node.allowed.slice(),
       must: node.must.slice(),
       low: node.low.slice(),

@@ -3,14 +3,12 @@ import type { RouteProblem } from './problem.ts'
 import { listMakespan } from './schedule.ts'
 import { groupFrames, type Units } from './units.ts'
 import { frameHours, offerTables, type OfferTables } from './tables.ts'
-import { coarseGrid, type Grid } from './grid.ts'
 
 /** A problem with everything that does not depend on the deadline worked out once. */
 export interface Prepared {
   readonly problem: RouteProblem
   readonly tables: OfferTables
   readonly units: Units
-  readonly grid: Grid
   readonly frames: number
   readonly maxFarms: number | null
 }
@@ -22,7 +20,6 @@ export function prepare(problem: RouteProblem): Prepared {
     problem,
     tables: offerTables(problem),
     units,
-    grid: coarseGrid(units),
     frames: problem.work.length,
     maxFarms: problem.goal.maxFarms ?? null,
   }

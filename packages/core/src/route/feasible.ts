@@ -1,6 +1,6 @@
 import { chooseOffers } from './choose.ts'
 import type { Prepared } from './draft.ts'
-import { Fluid } from './fluid.ts'
+import { fluidAt } from './fluid.ts'
 import type { Infeasible } from './plan.ts'
 
 /** Uncovered share of the frames (0 to 1 an item) above which the fluid problem counts as infeasible. */
@@ -8,7 +8,7 @@ const UNCOVERED = 1e-6
 
 /** Least share of the items that any fluid plan leaves out at this deadline; above zero is a proof that no plan exists. */
 function uncoveredAt(prepared: Prepared, deadlineH: number, maxFarms: number | null, nodes: number): number {
-  const fluid = new Fluid(prepared.tables, prepared.grid, deadlineH, true)
+  const fluid = fluidAt(prepared, deadlineH, { free: true })
   if (fluid.usable.length === 0) return 1
   const choice = chooseOffers(fluid, maxFarms, { nodes, work: 20e6, gap: 0, target: UNCOVERED })
   return choice.lower

@@ -1,6 +1,7 @@
 import { billedHours, volumePrice } from './billing.ts'
-import type { Grid } from './grid.ts'
+import { coarseGrid, type Grid } from './grid.ts'
 import type { OfferTables } from './tables.ts'
+import type { Units } from './units.ts'
 
 /** More cost jumps than this on one offer are priced by a continuous lower estimate. */
 const MOST_JUMPS = 96
@@ -302,6 +303,19 @@ export class Fluid {
     }
     return { offer: o, hours: this.bestHours, cost, items: Int32Array.from(items), share: Float64Array.from(share) }
   }
+}
+
+/** Most grid points over all classes; each class gets at least 2 points. */
+const POINTS = 18
+
+/** The fluid problem of prepared tables and units for a deadline; see {@link Fluid}. */
+export function fluidAt(
+  { units, tables }: { readonly units: Units; readonly tables: OfferTables },
+  deadlineH: number,
+  options: { readonly free?: boolean; readonly margin?: number; readonly points?: number } = {},
+): Fluid {
+  const grid = coarseGrid(units, tables, deadlineH, options.points ?? POINTS)
+  return new Fluid(tables, grid, deadlineH, options.free ?? false, options.margin ?? 0)
 }
 
 const EMPTY = new Float64Array(0)

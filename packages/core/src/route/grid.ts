@@ -1,3 +1,4 @@
+import { type OfferTables } from './tables.ts'
 import type { Units } from './units.ts'
 
 /**
@@ -20,23 +21,36 @@ export interface Grid {
 }
 
 interface Span {
-  from: number
-  to: number
-  low: number
-  high: number
-  error: number
+  readonly from: number
+  readonly to: number
+  readonly low: number
+  readonly high: number
+  readonly error: number
 }
 
-/** Most points over all classes; each class gets at least 2 points. */
-const POINTS = 30
+/** Offers differ in the ratio of fixed to proportional hours of a frame by about this much. */
+const SPREAD_WEIGHT = 0.1
+/** Share by which a frame gets dearer when an offer cannot finish it in time. */
+const LIMIT_WEIGHT = 0.3
 
-/** Builds the grid: intervals are split where the stand-in differs most from the frames. */
-export function coarseGrid(units: Units, points: number = POINTS): Grid {
+/** Running sums over the units, and how many offers cannot finish a unit in time. */
+interface Mass {
+  readonly units: Units
+  readonly frames: Float64Array
+  readonly work: Float64Array
+  /** Units (as first unit beyond the limit) where the frames of a class become too long for some offer, rising, with repeats. */
+  readonly limits: readonly number[]
+  readonly offers: number
+}
+
+/** Builds the grid for a deadline: intervals are split where the stand-in differs most from the frames. */
+export function coarseGrid(units: Units, tables: OfferTables, deadlineH: number, points: number): Grid {
+  const mass = massOf(units, tables, deadlineH)
   const spans: Span[][] = []
   for (let u = 0; u < units.size;) {
     let end = u
     while (end < units.size && units.cls[end] === units.cls[u]) end++
-    spans.push([spanOf(units, u, end, units.least[u] as number)])
+    spans.push([spanOf(mass, u, end, units.least[u] as number)])
     u = end
   }
   let used = spans.reduce((sum, list) => sum + 1 + list.length, 0)
@@ -52,46 +66,92 @@ export function coarseGrid(units: Units, points: number = POINTS): Grid {
       }
     }
     if (worst === undefined || home === undefined) break
-    home.splice(home.indexOf(worst), 1, ...splitSpan(units, worst))
+    home.splice(home.indexOf(worst), 1, ...splitSpan(mass, worst))
     used++
   }
   return gridOf(units, spans)
 }
 
-/** Sum over the frames of (work - low)(high - work) / mean work: how far the two end points spread the frames. */
-function spanOf(units: Units, from: number, to: number, low: number): Span {
+function massOf(units: Units, tables: OfferTables, deadlineH: number): Mass {
+  const frames = new Float64Array(units.size + 1)
+  const work = new Float64Array(units.size + 1)
+  for (let u = 0; u < units.size; u++) {
+    frames[u + 1] = (frames[u] as number) + (units.count[u] as number)
+    work[u + 1] = (work[u] as number) + (units.work[u] as number)
+  }
+  const limits: number[] = []
+  for (let start = 0; start < units.size;) {
+    const cls = units.cls[start] as number
+    let end = start
+    while (end < units.size && units.cls[end] === cls) end++
+    for (let o = 0; o < tables.offers; o++) {
+      const rate = tables.hoursPerWork[o * tables.classes + cls] as number
+      const nodeH = deadlineH - (tables.overheadH[o] as number)
+      if (rate === 0 || nodeH <= 0) continue
+      const most = (nodeH - (tables.perFrameH[o] as number)) / rate
+      if (most < (units.least[start] as number) || most >= (units.greatest[end - 1] as number)) continue
+      limits.push(firstAbove(units.least, start, end, most))
+    }
+    start = end
+  }
+  return { units, frames, work, limits: limits.sort((a, b) => a - b), offers: tables.offers }
+}
+
+function firstAbove(least: Float64Array, from: number, to: number, value: number): number {
+  let low = from
+  let high = to
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((least[middle] as number) <= value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** How far the end points misjudge the frames between them: by spreading their work, and by hiding that some are too long. */
+function spanOf(mass: Mass, from: number, to: number, low: number): Span {
+  const { units } = mass
   const high = units.greatest[to - 1] as number
-  let error = 0
-  let total = 0
+  let spread = 0
   for (let u = from; u < to; u++) {
     const n = units.count[u] as number
     const mean = (units.work[u] as number) / n
-    error += n * Math.max(0, (mean - low) * (high - mean))
-    total += units.work[u] as number
+    spread += n * Math.max(0, (mean - low) * (high - mean))
   }
-  let frames = 0
-  for (let u = from; u < to; u++) frames += units.count[u] as number
-  return { from, to, low, high, error: total > 0 ? (error * frames) / total : 0 }
+  const work = (mass.work[to] as number) - (mass.work[from] as number)
+  const frames = (mass.frames[to] as number) - (mass.frames[from] as number)
+  let hidden = 0
+  for (const limit of mass.limits)
+    if (limit > from && limit < to) hidden += (mass.work[to] as number) - (mass.work[limit] as number)
+  return {
+    from,
+    to,
+    low,
+    high,
+    error: (work > 0 ? (SPREAD_WEIGHT * spread * frames) / work : 0) + (LIMIT_WEIGHT * hidden) / mass.offers,
+  }
 }
 
-function splitSpan(units: Units, span: Span): Span[] {
+function splitSpan(mass: Mass, span: Span): Span[] {
+  const { units } = mass
   const middle = (span.low + span.high) / 2
-  let best = span.from + 1
-  let bestError = Infinity
-  // The best cut lies near the middle of the work range or of the mass; trying a few keeps the build cheap.
   let half = span.from + 1
   while (half + 1 < span.to && (units.greatest[half] as number) <= middle) half++
-  const candidates = [half, (span.from + span.to) >> 1, span.from + 1, span.to - 1]
+  const inside = mass.limits.filter((limit) => limit > span.from && limit < span.to)
+  const candidates = new Set([half, (span.from + span.to) >> 1, span.from + 1, span.to - 1])
+  for (let k = 1; k <= 4 && inside.length > 0; k++) candidates.add(inside[Math.floor((inside.length * (k - 0.5)) / 4)] as number)
+  let best: Span[] = []
+  let bestError = Infinity
   for (const cut of candidates) {
     if (cut <= span.from || cut >= span.to) continue
-    const error =
-      spanOf(units, span.from, cut, span.low).error + spanOf(units, cut, span.to, units.greatest[cut - 1] as number).error
+    const parts = [spanOf(mass, span.from, cut, span.low), spanOf(mass, cut, span.to, units.greatest[cut - 1] as number)]
+    const error = (parts[0] as Span).error + (parts[1] as Span).error
     if (error < bestError) {
       bestError = error
-      best = cut
+      best = parts
     }
   }
-  return [spanOf(units, span.from, best, span.low), spanOf(units, best, span.to, units.greatest[best - 1] as number)]
+  return best
 }
 
 function gridOf(units: Units, spans: Span[][]): Grid {
@@ -122,7 +182,7 @@ function gridOf(units: Units, spans: Span[][]): Grid {
   return grid
 }
 
-function spread(units: Units, grid: Grid & { below: Int32Array }, span: Span, point: number): void {
+function spread(units: Units, grid: Grid, span: Span, point: number): void {
   const width = span.high - span.low
   for (let u = span.from; u < span.to; u++) {
     const n = units.count[u] as number

@@ -1,24 +1,23 @@
 import { routeCost } from './billing.ts'
 import type { FluidPlan } from './choose.ts'
-import { draftOf, framesByRoute, hoursOf, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
+import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
 import type { Fluid } from './fluid.ts'
+import { PackState } from './pack-state.ts'
+import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { packNodes } from './schedule.ts'
 import { frameHours } from './tables.ts'
-
-/** Above this many frames a node, longest-first is within a small frame of the ideal and exact packing is not worth its time. */
-const PACK_FRAMES_PER_NODE = 60
 
 /** Turns a fluid plan into whole frames on nodes; undefined when some frames find no room before the deadline. */
 export function realise(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Draft | undefined {
   const assign = roundFrames(prepared, fluid, plan, deadlineH)
   if (assign === undefined) return undefined
-  const packed = packRoutes(prepared, plan.offers, assign, deadlineH)
-  return packed
+  return packRoutes(prepared, plan, assign, deadlineH)
 }
 
 /** Share of each unit on each route: frames lie between two grid points and inherit their shares. */
 function unitShares(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Float64Array | undefined {
-  const { units, grid, tables } = prepared
+  const { units, tables } = prepared
+  const { grid } = fluid
   const routes = plan.offers.length
   const itemOf = new Int32Array(grid.size).fill(-1)
   fluid.point.forEach((p, i) => (itemOf[p] = i))
@@ -96,139 +95,128 @@ function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadline
   return assign
 }
 
-interface Open {
-  readonly offer: number
-  frames: number[]
-  sorted: Float64Array
-}
-
-/** Packs every route on as few nodes as its bill rewards; what finds no room moves to routes that still have some. */
-function packRoutes(prepared: Prepared, offers: readonly number[], assign: Uint16Array, deadlineH: number): Draft | undefined {
+/** Packs every route; what finds no room moves to routes that still have some; then frames trade places while that saves money. */
+function packRoutes(prepared: Prepared, plan: FluidPlan, assign: Uint16Array, deadlineH: number): Draft | undefined {
+  const { offers } = plan
   const lists = framesByRoute(assign, offers.length)
+  const state = new PackState(prepared, offers, deadlineH)
   const homeless: number[] = []
-  const open: Open[] = offers.map((offer, r) => {
-    const frames = lists[r] as Uint32Array
-    return { offer, frames: Array.from(frames), sorted: new Float64Array(0) }
-  })
-  for (const route of open) trim(prepared, route, deadlineH, homeless)
-  if (homeless.length > 0 && !rehouse(prepared, open, homeless, deadlineH)) return undefined
-  const routes: DraftRoute[] = []
-  const used: Open[] = []
-  for (const route of open) {
-    if (route.frames.length === 0) continue
-    const packed = finishRoute(prepared, route, deadlineH)
-    if (packed === undefined) return undefined
-    routes.push(packed)
-    used.push(route)
-  }
-  used.forEach((route, r) => {
-    for (const f of route.frames) assign[f] = r
-  })
-  return draftOf(assign, routes, 'choice')
+  offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
+  if (!rehouse(state, homeless)) return undefined
+  improve(state)
+  return draftOfState(state, deadlineH)
 }
 
-function byHours(prepared: Prepared, offer: number, frames: number[]): { frames: number[]; hours: Float64Array } {
-  const { problem, tables } = prepared
-  const hours = (f: number) => frameHours(tables, offer, problem.work[f] as number, problem.classOf[f] as number)
-  const rows = frames.map((f) => ({ f, h: hours(f) })).sort((a, b) => b.h - a.h || a.f - b.f)
+/** Places the frames of a route on as many nodes as the fluid plan pays for. */
+function placeRoute(state: PackState, r: number, frames: Uint32Array, fluidHours: number, homeless: number[]): void {
+  if (frames.length === 0) return
+  const { tables } = state.prepared
+  const o = state.offers[r] as number
+  const limit = state.limitH[r] as number
+  const most = Math.min((state.load[r] as Float64Array).length, frames.length)
+  const paid = (tables.billedStartH[o] as number) > 0 ? Math.ceil(fluidHours / limit - 1e-6) : most
+  const sorted = byHours(state, r, frames)
+  const packing = packNodes(sorted.hours, Math.max(1, Math.min(most, paid)), limit)
+  sorted.frames.forEach((f, i) => {
+    const n = packing.node[i] as number
+    if (n < 0) homeless.push(f)
+    else state.put(f, r, n)
+  })
+}
+
+function byHours(state: PackState, r: number, list: ArrayLike<number>): { frames: number[]; hours: Float64Array } {
+  const rows = Array.from(list, (f) => ({ f, h: state.time(r, f) })).sort((a, b) => b.h - a.h || a.f - b.f)
   return { frames: rows.map((row) => row.f), hours: Float64Array.from(rows, (row) => row.h) }
 }
 
-/** Removes frames that do not fit on all nodes of the route. */
-function trim(prepared: Prepared, route: Open, deadlineH: number, homeless: number[]): void {
-  const { tables } = prepared
-  const limit = deadlineH - (tables.overheadH[route.offer] as number)
-  const nodes = Math.min(tables.nodes[route.offer] as number, route.frames.length)
-  if (nodes === 0) return
-  const { frames, hours } = byHours(prepared, route.offer, route.frames)
-  if (fitsRoughly(hours, nodes, limit)) return
-  if (frames.length > nodes * PACK_FRAMES_PER_NODE) {
-    let sum = sumOf(hours)
-    const ascending = frames.length - 1
-    let k = ascending
-    // Shortest frames leave first; a frame a node of slack is what longest-first can lose at most.
-    while (k >= 0 && sum / nodes + (hours[k] as number) > limit) sum -= hours[k--] as number
-    homeless.push(...frames.slice(k + 1))
-    route.frames = frames.slice(0, k + 1)
-    return
-  }
-  const packing = packNodes(hours, nodes, limit)
-  if (packing.left === 0) return
-  route.frames = frames.filter((f, i) => {
-    if ((packing.node[i] as number) >= 0) return true
-    homeless.push(f)
-    return false
-  })
-}
-
-/** Longest-first ends no later than (hours before a frame) / nodes + the frame, for every frame. */
-function fitsRoughly(falling: Float64Array, nodes: number, limit: number): boolean {
-  let before = 0
-  for (let i = 0; i < falling.length; i++) {
-    const h = falling[i] as number
-    if (before / nodes + h > limit) return false
-    before += h
-  }
-  return true
-}
-
-function rehouse(prepared: Prepared, open: Open[], homeless: number[], deadlineH: number): boolean {
-  const { tables, problem } = prepared
-  const work = (f: number) => problem.work[f] as number
-  homeless.sort((a, b) => work(b) - work(a) || a - b)
-  const room = open.map((route) => {
-    const hours = hoursOf(prepared, route.offer, Uint32Array.from(route.frames))
-    const limit = deadlineH - (tables.overheadH[route.offer] as number)
-    return { limit, left: (tables.nodes[route.offer] as number) * limit - sumOf(hours) }
-  })
-  const full = new Uint8Array(open.length)
+/** Finds the cheapest place for every frame without one, longest first. */
+function rehouse(state: PackState, homeless: number[]): boolean {
+  const { work } = state.prepared.problem
+  homeless.sort((a, b) => (work[b] as number) - (work[a] as number) || a - b)
   for (const f of homeless) {
-    const options: { r: number; h: number; price: number }[] = []
-    open.forEach((route, r) => {
-      const h = frameHours(tables, route.offer, work(f), problem.classOf[f] as number)
-      const { limit, left } = room[r] as { limit: number; left: number }
-      if (full[r] || h === 0 || h > limit || h > left) return
-      options.push({ r, h, price: h * ((tables.tierPrice[route.offer] as Float64Array)[0] as number) })
-    })
-    options.sort((a, b) => a.price - b.price || a.r - b.r)
-    let placed = false
-    for (const { r, h } of options) {
-      const route = open[r] as Open
-      route.frames.push(f)
-      const nodes = Math.min(tables.nodes[route.offer] as number, route.frames.length)
-      const packed = byHours(prepared, route.offer, route.frames)
-      const { limit } = room[r] as { limit: number }
-      if (fitsRoughly(packed.hours, nodes, limit) || packNodes(packed.hours, nodes, limit).left === 0) {
-        ;(room[r] as { left: number }).left -= h
-        placed = true
-        break
+    let best = Infinity
+    let to = -1
+    let toNode = -1
+    for (let r = 0; r < state.offers.length; r++) {
+      const h = state.time(r, f)
+      if (h > (state.limitH[r] as number)) continue
+      const n = state.bestNode(r, h, true)
+      if (n < 0) continue
+      const delta = state.costOfAdding(r, h, n)
+      if (delta < best) {
+        best = delta
+        to = r
+        toNode = n
       }
-      route.frames.pop()
-      if ((room[r] as { left: number }).left < 4 * h) full[r] = 1
     }
-    if (!placed) return false
+    if (to < 0) return false
+    state.put(f, to, toNode)
   }
   return true
 }
 
-/** Chooses the node count and the dispatch order of a route. */
-function finishRoute(prepared: Prepared, route: Open, deadlineH: number): DraftRoute | undefined {
-  const { tables } = prepared
-  const { offer } = route
-  const limit = deadlineH - (tables.overheadH[offer] as number)
-  const { frames, hours } = byHours(prepared, offer, route.frames)
-  const most = Math.min(tables.nodes[offer] as number, frames.length)
-  const rising = hours.slice().reverse()
-  const total = sumOf(rising)
-  const least = (tables.billedStartH[offer] as number) > 0 ? Math.max(1, Math.ceil(total / limit - 1e-12)) : most
-  for (let nodes = Math.min(least, most); nodes <= most; nodes++) {
-    const lpt = lptRoute(prepared, offer, nodes, rising)
-    if (lpt.finishH <= deadlineH) return lpt
-    if (frames.length > nodes * PACK_FRAMES_PER_NODE) continue
-    const packing = packNodes(hours, nodes, limit)
-    if (packing.left === 0) return listedRoute(prepared, offer, nodes, frames, hours, packing.node)
+/** Up to this many frames all pairs are tried. */
+const ALL_PAIRS = 250
+
+function improve(state: PackState): void {
+  const { problem, frames } = state.prepared
+  const sorted = Uint32Array.from({ length: frames }, (_, f) => f).sort(
+    (a, b) =>
+      (problem.classOf[a] as number) - (problem.classOf[b] as number) ||
+      (problem.work[a] as number) - (problem.work[b] as number) ||
+      a - b,
+  )
+  const position = new Uint32Array(frames)
+  sorted.forEach((f, at) => (position[f] = at))
+  const lists = (r: number) => {
+    const list: number[] = []
+    for (let f = 0; f < frames; f++) if (state.route[f] === r) list.push(f)
+    return list
   }
-  return undefined
+  const passes = frames <= ALL_PAIRS ? 12 : frames <= 4096 ? 3 : 1
+  for (let pass = 0; pass < passes; pass++) {
+    let moved = relocate(state, sorted)
+    if (frames <= ALL_PAIRS) moved = tradeAll(state) || moved
+    else moved = tradeForGaps(state, sorted, position) || moved
+    moved = dropSteps(state, lists) || moved
+    if (!moved) break
+  }
+}
+
+function draftOfState(state: PackState, deadlineH: number): Draft | undefined {
+  const { prepared } = state
+  const assign = new Uint16Array(prepared.frames)
+  const routes: DraftRoute[] = []
+  for (let r = 0; r < state.offers.length; r++) {
+    if ((state.frames[r] as number) === 0) continue
+    const list: number[] = []
+    for (let f = 0; f < prepared.frames; f++) {
+      if (state.route[f] !== r) continue
+      list.push(f)
+      assign[f] = routes.length
+    }
+    routes.push(finishRoute(state, r, list, deadlineH))
+  }
+  return draftOf(assign, routes, 'choice')
+}
+
+/** Chooses node count and dispatch order: longest first when that is in time, else the packed order. */
+function finishRoute(state: PackState, r: number, list: number[], deadlineH: number): DraftRoute {
+  const { prepared } = state
+  const offer = state.offers[r] as number
+  const { frames, hours } = byHours(state, r, list)
+  const packed = state.used[r] as number
+  const free = (prepared.tables.billedStartH[offer] as number) === 0
+  const nodes = free ? Math.min((state.load[r] as Float64Array).length, list.length) : packed
+  const lpt = lptRoute(prepared, offer, nodes, hours.slice().reverse())
+  if (lpt.finishH <= deadlineH) return lpt
+  const renamed = new Map<number, number>()
+  const node = Int32Array.from(frames, (f) => {
+    const n = state.node[f] as number
+    if (!renamed.has(n)) renamed.set(n, renamed.size)
+    return renamed.get(n) as number
+  })
+  return listedRoute(prepared, offer, packed, frames, hours, node)
 }
 
 /** A route whose frames are listed by planned start, which list scheduling then honours or betters. */
