@@ -314,6 +314,7 @@ def settings():
     render.resolution_x, render.resolution_y, render.resolution_percentage = 320, 180, 100
     render.image_settings.file_format, render.image_settings.color_mode, render.image_settings.color_depth = 'PNG', 'RGB', '8'
     render.filepath = '//orrery-'
+    render.dither_intensity = 0  # it would make crops differ from the whole frame by one level
     render.use_persistent_data = False
     render.use_compositing = render.use_sequencer = False
     scene.view_settings.view_transform, scene.view_settings.look = 'Filmic', 'Medium High Contrast'

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
-import { PictorError, canonicalJson, invalid } from '@pictor/core/contract'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
 import type { CallContext, Farm, FarmEvent, FarmInfo, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
 import { chooseBlender, codeOfVersion, installedBlenders } from './blender/installed.ts'
 import { endingOf } from './blender/order.ts'
@@ -19,6 +20,8 @@ import type { TaskRow } from './tasks/store.ts'
 
 /** Events of one poll at most. */
 const POLL_LIMIT = 500
+
+const LOCK_GRACE_MS = 1500
 
 /** Fills in defaults. @throws invalid-input naming the option */
 function settingsOf(options: SelfHostedOptions): Settings {
@@ -70,7 +73,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
   const open = () => {
     if (closed) throw new PictorError('canceled', `farm ${id} was closed`)
     return (opened ??= (async () => {
-      const store = new TaskStore(id, settings.workDir)
+      const store = await openStore(id, settings.workDir)
       const runner = new TaskRunner(settings, store, blenders)
       await runner.resume()
       return { store, runner }
@@ -138,21 +141,38 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     return { events, cursor: `${next}.${version}`, waitMs }
   }
 
+  async function shut(): Promise<void> {
+    closed = true
+    const parts = await opened?.catch(() => undefined)
+    await parts?.runner.close()
+    parts?.store.close()
+  }
+  let closing: Promise<void> | undefined
+
   return {
     contract: 0,
     id,
-    describe: async () => await describe(settings, await blenders()),
-    quote: async (request) => quoteFor(settings, await blenders(), request),
+    async describe(ctx) {
+      ctx.signal?.throwIfAborted()
+      return await describe(settings, await blenders())
+    },
+    async quote(request, ctx) {
+      ctx.signal?.throwIfAborted()
+      return quoteFor(settings, await blenders(), request)
+    },
     async stage(manifest, files, ctx) {
+      ctx.signal?.throwIfAborted()
       await stageBundle(settings.workDir, manifest, files, { maxBytes: settings.maxBundleBytes, signal: ctx.signal })
       return { farm: id, ref: manifest.root }
     },
     submit,
     poll,
-    async set(ref, change) {
+    async set(ref, change, ctx) {
+      ctx.signal?.throwIfAborted()
       const { store, runner } = await open()
       const row = store.task(ref.ref)
-      if (!row) return { refused: true, reason: 'not-found', message: `farm ${id} has no task ${ref.ref}` }
+      if (!row)
+        throw new PictorError('not-found', `farm ${id} has no task ${ref.ref}`, { details: { path: 'task', ref: ref.ref } })
       if (change.priority !== undefined) runner.setPriority(row, change.priority)
       const ended = ENDED.has(row.state)
       if (change.desired === 'erase') {
@@ -167,19 +187,26 @@ export function selfHosted(options: SelfHostedOptions): Farm {
       if (change.desired === 'run') runner.release(row)
       return 'done'
     },
-    async open(output, { offset }) {
+    async open(output, { offset }, ctx) {
+      ctx.signal?.throwIfAborted()
       const { store } = await open()
       const known = store.outputs(output.task.ref).find((one) => one.name === output.name)
       if (!known) return { unavailable: store.task(output.task.ref) ? 'not-yet' : 'gone' }
       return await bodyOf(settings, known, offset)
     },
-    async close() {
-      closed = true
-      const parts = await opened?.catch(() => undefined)
-      await parts?.runner.close()
-      parts?.store.close()
-    },
+    close: () => (closing ??= shut()),
   }
+}
+
+/** A farm that was killed a moment ago may still hold its lock while the system clears it away. */
+async function openStore(id: string, workDir: string): Promise<TaskStore> {
+  for (let waitedMs = 0; ; waitedMs += 100)
+    try {
+      return new TaskStore(id, workDir)
+    } catch (error) {
+      if (!isPictorError(error, 'conflict') || waitedMs >= LOCK_GRACE_MS) throw error
+      await sleep(100)
+    }
 }
 
 function cursorOf(cursor: string): [number, number] {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
 import type { Bytes32 } from '@pictor/core/contract'
+import { decodeImage, isImageError, sniffFormat } from '@pictor/image'
 import type { RenderOrder } from '../blender/order.ts'
 
 /** A finished file as it was found to be. */
@@ -31,19 +32,27 @@ export async function checkPicture(path: string, order: RenderOrder): Promise<Ch
   return bad ? { bad } : { bytes: data.length, hash: `0x${createHash('sha256').update(data).digest('hex')}` }
 }
 
-const COLOR_TYPES: Readonly<Record<string, number>> = { BW: 0, RGB: 2, RGBA: 6 }
+const COLOR_TYPES: Readonly<Record<string, string>> = { BW: 'gray', RGB: 'rgb', RGBA: 'rgba' }
+const SNIFFED: Readonly<Record<string, string>> = { JPEG: 'jpeg', TIFF: 'tiff', WEBP: 'webp' }
 
 function whatIsWrong(data: Buffer, order: RenderOrder): string | undefined {
-  const width = order.region?.width ?? Math.floor((order.width * order.pct) / 100)
-  const height = order.region?.height ?? Math.floor((order.height * order.pct) / 100)
-  if (order.format === 'PNG') {
-    if (data.toString('latin1', 0, 8) !== '\x89PNG\r\n\x1a\n' || data.toString('latin1', 12, 16) !== 'IHDR')
-      return 'it is no PNG file'
-    if (data.toString('latin1', data.length - 8, data.length - 4) !== 'IEND') return 'the PNG file is cut off'
-    const found = [data.readUInt32BE(16), data.readUInt32BE(20), data[24], data[25]]
-    const wanted = [width, height, order.bitDepth, COLOR_TYPES[order.colorMode]]
-    return String(found) === String(wanted) ? undefined : `expected width, height, depth, colour type ${wanted}, found ${found}`
+  const wanted = SNIFFED[order.format]
+  // @pictor/image reads PNG and EXR; of the others only the signature is known.
+  if (wanted) return sniffFormat(data) === wanted ? undefined : `it is no ${order.format} file`
+  try {
+    const expected = {
+      width: order.region?.width ?? Math.floor((order.width * order.pct) / 100),
+      height: order.region?.height ?? Math.floor((order.height * order.pct) / 100),
+    }
+    const image = decodeImage(data, { expected })
+    if (image.format !== (order.format === 'PNG' ? 'png' : 'exr')) return `it is no ${order.format} file but ${image.format}`
+    if (image.bitDepth !== order.bitDepth) return `it has ${image.bitDepth} bits a channel instead of ${order.bitDepth}`
+    const colors = COLOR_TYPES[order.colorMode]
+    if (image.colorType !== undefined && image.colorType !== colors)
+      return `its colours are ${image.colorType} instead of ${colors}`
+    return undefined
+  } catch (error) {
+    if (!isImageError(error)) throw error
+    return error.message
   }
-  if (order.format.startsWith('OPEN_EXR')) return data.readUInt32LE(0) === 20000630 ? undefined : 'it is no OpenEXR file'
-  return undefined
 }

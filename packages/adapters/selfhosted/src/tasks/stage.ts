@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { PictorError, invalid } from '@pictor/core/contract'
-import type { Artifacts, BundleManifest } from '@pictor/core/contract'
+import { PictorError, invalid, isPictorError } from '@pictor/core/contract'
+import type { Artifacts, BundleFile, BundleManifest } from '@pictor/core/contract'
 import { bundleRoot } from '@pictor/core/proof'
 import { isPlainPath } from '../paths.ts'
 import type { SceneFile } from '../blender/worker.ts'
@@ -57,13 +57,7 @@ export async function stageBundle(
     if ((await hashOf(target)) === file.hash) continue
     await mkdir(dirname(target), { recursive: true })
     await rm(target, { force: true })
-    const source = await files.path(file.hash).catch((cause: unknown) => {
-      throw new PictorError('asset-missing', `the bundle's file ${file.path} is not among the artifacts`, {
-        details: { files: [file.path], hash: file.hash },
-        cause,
-      })
-    })
-    await copyFile(source, target, constants.COPYFILE_FICLONE)
+    await fetchFile(files, file, target)
     if ((await hashOf(target)) !== file.hash || (await stat(target)).size !== file.bytes)
       throw new PictorError('asset-missing', `the bundle's file ${file.path} is not the one that its hash names`, {
         details: { files: [file.path], hash: file.hash },
@@ -75,6 +69,24 @@ export async function stageBundle(
     await rm(partial, { recursive: true, force: true })
   })
   return folder
+}
+
+/** Copies one file from the artifacts: from a local path where they have one (a clone where the file system can), else through memory. */
+async function fetchFile(files: Artifacts, file: BundleFile, target: string): Promise<void> {
+  try {
+    const local = await files.path(file.hash).catch((error: unknown) => {
+      if (isPictorError(error, 'not-found')) return undefined // a store without local paths
+      throw error
+    })
+    if (local !== undefined) await copyFile(local, target, constants.COPYFILE_FICLONE)
+    else await writeFile(target, await files.read(file.hash))
+  } catch (cause) {
+    if (!isPictorError(cause, 'not-found')) throw cause
+    throw new PictorError('asset-missing', `the bundle's file ${file.path} is not among the artifacts`, {
+      details: { files: [file.path], hash: file.hash },
+      cause,
+    })
+  }
 }
 
 /** The scene of a staged bundle as a worker loads it. @throws not-found when it was never staged */

@@ -41,15 +41,17 @@ export class TaskStore {
   /** @throws conflict when another process works in this folder, store-failed when it cannot be written */
   constructor(farm: string, workDir: string) {
     this.farm = farm
+    let db: DatabaseSync | undefined
     try {
       mkdirSync(workDir, { recursive: true })
-      this.db = new DatabaseSync(join(workDir, 'farm.db'))
+      this.db = db = new DatabaseSync(join(workDir, 'farm.db'))
       // The lock is held until the process ends, however it ends: two farms in one folder would render everything twice.
       this.db.exec(
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT',
       )
       this.db.exec(SCHEMA)
     } catch (cause) {
+      db?.close()
       const busy = /locked|busy/i.test((cause as Error).message)
       throw new PictorError(
         busy ? 'conflict' : 'store-failed',

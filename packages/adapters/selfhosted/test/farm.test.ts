@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Farm, FarmEvent, Task } from '@pictor/core/contract'
+import { decodeImage, pixelHash } from '@pictor/image'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { identityOf, isAlive } from '../src/blender/process.ts'
+import { selfHosted } from '../src/index.ts'
+import type { SelfHostedOptions } from '../src/index.ts'
+import { TINY, buildScenes, bundleOf, bytesOf, finish, hasBlender, stateOf, taskMaker, tempFolder, watch } from './support.ts'
+
+/** Pids of Blenders that render for a farm's folder. */
+function blendersOf(workDir: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(workDir) && identityOf(pid) !== undefined
+      } catch {
+        return false
+      }
+    })
+}
+
+const outputs = (events: readonly FarmEvent[]) => events.filter((event) => event.type === 'output')
+const failureOf = (events: readonly FarmEvent[]) =>
+  events.findLast((event): event is FarmEvent & { type: 'state' } => event.type === 'state' && event.failure !== undefined)
+    ?.failure
+
+describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 90_000 }, () => {
+  const temp = tempFolder()
+  const open: Farm[] = []
+  let plain: Awaited<ReturnType<typeof bundleOf>>
+  let noCamera: Awaited<ReturnType<typeof bundleOf>>
+  let made = 0
+  const folder = (): string => {
+    const path = join(temp.path, `farm-${++made}`)
+    mkdirSync(path)
+    return path
+  }
+  const farmIn = (workDir: string, options: Partial<SelfHostedOptions> = {}): Farm => {
+    const farm = selfHosted({ id: 'tiny', workDir, threadsPerSlot: 1, ...options })
+    open.push(farm)
+    return farm
+  }
+  beforeAll(async () => {
+    buildScenes(temp.path)
+    plain = await bundleOf(temp.path, 'plain.blend')
+    noCamera = await bundleOf(temp.path, 'no-camera.blend')
+  })
+  afterEach(async () => {
+    for (const farm of open.splice(0)) await farm.close?.()
+  })
+  afterAll(temp.remove)
+
+  const pixels = async (
+    farm: Farm,
+    events: readonly FarmEvent[],
+    ref: Parameters<typeof bytesOf>[2],
+    frame: number,
+    part?: number,
+  ) => decodeImage(await bytesOf(farm, events, ref, frame, part))
+
+  it('renders exactly the ordered window, and the region equals the same pixels of the whole frame', async () => {
+    const farm = farmIn(folder())
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const region = { x: 7, y: 5, width: 13, height: 11 }
+    const whole = await farm.submit(task({ work: { kind: 'frames', frames: [3] } }), { key: 'whole' })
+    const crop = await farm.submit(task({ purpose: 'check', work: { kind: 'frames', frames: [3] }, window: { region } }), {
+      key: 'crop',
+    })
+    const small = await farm.submit(task({ purpose: 'probe', window: { resolutionPct: 50, samples: 1, seed: 9 } }), {
+      key: 'small',
+    })
+    const again = await farm.submit(task({ work: { kind: 'frames', frames: [3] } }), { key: 'again' })
+    const events = await finish(farm, whole, crop, small, again)
+    const full = await pixels(farm, events, whole, 3)
+    const part = await pixels(farm, events, crop, 3)
+    expect([part.width, part.height]).toEqual([region.width, region.height])
+    for (const [c, plane] of part.parts[0]!.planes.entries())
+      for (let y = 0; y < region.height; y++)
+        for (let x = 0; x < region.width; x++)
+          expect(plane.data[y * region.width + x]).toBe(
+            full.parts[0]!.planes[c]!.data[(y + region.y) * full.width + x + region.x],
+          )
+    const probe = await pixels(farm, events, small, 1)
+    expect([probe.width, probe.height]).toEqual([16, 12])
+    // Smaller, cheaper and cropped renders in between leave no trace in a warm Blender.
+    expect(pixelHash(await pixels(farm, events, again, 3))).toBe(pixelHash(full))
+  })
+
+  it('leaks no path of this machine in what it delivers', async () => {
+    const workDir = folder()
+    const farm = farmIn(workDir)
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames: [1] } }), { key: 'a' })
+    const events = await finish(farm, ref)
+    const bytes = await bytesOf(farm, events, ref, 1)
+    expect(bytes.toString('latin1')).not.toContain(temp.path)
+    expect(Object.keys(decodeImage(bytes).metadata).filter((key) => /file|date|host|camera/i.test(key))).toEqual([])
+  })
+
+  it('renders tiles and sample ranges as numbered parts', async () => {
+    const farm = farmIn(folder())
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const tiles = [
+      { x: 0, y: 0, width: 16, height: 24 },
+      { x: 16, y: 0, width: 16, height: 24 },
+    ]
+    const ranges = [
+      { offset: 0, samples: 1 },
+      { offset: 1, samples: 3 },
+    ]
+    const byTile = await farm.submit(task({ work: { kind: 'tiles', frame: 2, tiles } }), { key: 'tiles' })
+    const bySample = await farm.submit(task({ work: { kind: 'samples', frame: 2, ranges } }), { key: 'samples' })
+    const events = await finish(farm, byTile, bySample)
+    const left = await pixels(farm, events, byTile, 2, 1)
+    expect([left.width, left.height]).toEqual([16, 24])
+    const sums = await Promise.all([1, 2].map((part) => pixels(farm, events, bySample, 2, part)))
+    expect(sums.map((image) => [image.format, image.bitDepth])).toEqual([
+      ['exr', 32],
+      ['exr', 32],
+    ])
+    expect(pixelHash(sums[0]!)).not.toBe(pixelHash(sums[1]!))
+  })
+
+  it('names the scene as the cause when it has no camera, and does not try again', async () => {
+    const farm = farmIn(folder())
+    const task = await taskMaker(farm, noCamera.files, noCamera.bundle)
+    const ref = await farm.submit(task({ spec: { ...TINY, camera: '' } }), { key: 'a' })
+    const events = await finish(farm, ref)
+    expect(stateOf(events, ref)).toBe('failed')
+    expect(failureOf(events)).toMatchObject({ class: 'scene', raw: 'no-camera' })
+    expect(outputs(events)).toEqual([])
+  })
+
+  it.each([
+    ['scene', { scene: 'Nope' }, 'no-scene'],
+    ['camera', { camera: 'Nope' }, 'no-camera'],
+    ['view layer', { viewLayers: ['Nope'] }, 'no-view-layer'],
+    ['engine', { engine: 'NOPE' }, 'setting'],
+  ])('refuses an unknown %s instead of rendering something else', async (_, change, raw) => {
+    const farm = farmIn(folder())
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const ref = await farm.submit(task({ spec: { ...TINY, ...change } }), { key: 'a' })
+    expect(failureOf(await finish(farm, ref))).toMatchObject({ class: 'scene', raw })
+  })
+
+  it.each([
+    ['a region beyond the picture', { window: { region: { x: 30, y: 0, width: 8, height: 8 } } }, /region\.width/],
+    ['no samples', { window: { samples: 0 } }, /samples/],
+    ['no frames', { work: { kind: 'frames', frames: [] } }, /work/],
+    ['12 bits a channel', { spec: { ...TINY, output: { ...TINY.output, bitDepth: 32 } } }, /bitDepth/],
+    ['another software', { spec: { ...TINY, software: 'houdini' } }, /houdini/],
+    ['a newer Blender', { spec: { ...TINY, softwareVersion: '99.1' } }, /99\.1/],
+  ] as [string, Partial<Task>, RegExp][])('refuses %s before anything runs', async (_, change, message) => {
+    const farm = farmIn(folder())
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    await expect(farm.submit(task(change), { key: 'a' })).rejects.toThrow(message)
+  })
+
+  it('tries a killed Blender again in a cold process and loses no frame', async () => {
+    const workDir = folder()
+    const farm = farmIn(workDir)
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const frames = [1, 2, 3, 4, 5, 6]
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames } }), { key: 'a' })
+    const first = await watch(farm, (events) => outputs(events).length >= 1)
+    for (const pid of blendersOf(workDir)) process.kill(pid, 'SIGKILL')
+    const events = await finish(farm, ref)
+    expect(first.length).toBeGreaterThan(0)
+    expect(stateOf(events, ref)).toBe('succeeded')
+    expect(outputs(events).map((event) => event.type === 'output' && event.output.frame)).toEqual(frames)
+  })
+
+  it('cheats only where the simulation is told to', async () => {
+    const honest = farmIn(folder())
+    const cheat = farmIn(folder(), { simulateCheat: { samplesFactor: 0.5 } })
+    const hash = async (farm: Farm, purpose: Task['purpose'], samples: number) => {
+      const task = await taskMaker(farm, plain.files, plain.bundle)
+      const ref = await farm.submit(task({ purpose, spec: { ...TINY, samples }, work: { kind: 'frames', frames: [1] } }), {
+        key: `${purpose}${samples}`,
+      })
+      return pixelHash(await pixels(farm, await finish(farm, ref), ref, 1))
+    }
+    expect(await hash(cheat, 'render', 8)).toBe(await hash(honest, 'render', 4))
+    expect(await hash(cheat, 'check', 8)).toBe(await hash(honest, 'check', 8))
+  })
+
+  it('keeps a second process out of its folder', async () => {
+    const workDir = folder()
+    await farmIn(workDir).poll({}, { key: 'a' })
+    await expect(farmIn(workDir).poll({}, { key: 'a' })).rejects.toMatchObject({ code: 'conflict' })
+  })
+
+  it('goes on after kill -9 of the host: no Blender is left, no finished frame is rendered again', async () => {
+    const workDir = folder()
+    const frames = Array.from({ length: 40 }, (_, i) => i + 1)
+    const script = join(temp.path, 'host.ts')
+    const here = (name: string) => JSON.stringify(new URL(name, import.meta.url).pathname)
+    writeFileSync(
+      script,
+      `import { selfHosted } from ${here('../src/index.ts')}
+       import { bundleOf, taskMaker } from ${here('./support.ts')}
+       const farm = selfHosted({ id: 'tiny', workDir: ${JSON.stringify(workDir)}, threadsPerSlot: 1 })
+       const { files, bundle } = await bundleOf(${JSON.stringify(temp.path)}, 'plain.blend')
+       const task = await taskMaker(farm, files, bundle)
+       await farm.submit(task({ work: { kind: 'frames', frames: ${JSON.stringify(frames)} } }), { key: 'long' })
+       setInterval(() => {}, 1000)`,
+    )
+    const host = spawn(process.execPath, ['--conditions=source', script], { stdio: 'ignore' })
+    const done = () => (existsSync(join(workDir, 'tasks')) ? readdirSync(join(workDir, 'tasks'), { recursive: true }).length : 0)
+    for (let i = 0; done() < 6 && i < 600; i++) await sleep(20)
+    const workers = blendersOf(workDir).map((pid) => identityOf(pid)!)
+    expect(workers.length).toBe(1)
+    host.kill('SIGKILL')
+    for (let i = 0; workers.some(isAlive) && i < 100; i++) await sleep(10)
+    expect(workers.filter(isAlive)).toEqual([])
+
+    const farm = farmIn(workDir)
+    const before = outputs((await farm.poll({}, { key: 'reconcile' })).events)
+    expect(before.length).toBeGreaterThan(3)
+    expect(before.length).toBeLessThan(frames.length)
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames } }), { key: 'long' })
+    const events = await finish(farm, ref)
+    expect(stateOf(events, ref)).toBe('succeeded')
+    const after = outputs((await farm.poll({}, { key: 'reconcile' })).events)
+    expect(after.map((event) => event.type === 'output' && event.output.frame)).toEqual(frames)
+    for (const old of before)
+      if (old.type === 'output') expect(after).toContainEqual({ ...old, atMs: expect.any(Number) as number })
+  })
+})

@@ -1,0 +1,82 @@
+"""Builds a scene for tests: blender -b --factory-startup -Y -P tiny-scene.py -- FOLDER. Also leaves a library with a texture of its own, and scenes that are odd."""
+import os
+import sys
+
+import bpy
+
+folder = sys.argv[sys.argv.index('--') + 1]
+
+
+def save(name):
+    bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, name), compress=True)
+
+
+def paint(path, color):
+    image = bpy.data.images.new(os.path.basename(path), 4, 4)
+    image.pixels = list(color) * 16
+    image.filepath_raw, image.file_format = path, 'PNG'
+    image.save()
+    bpy.data.images.remove(image)
+
+
+def textured(obj, path):
+    material = bpy.data.materials.new(obj.name)
+    material.use_nodes = True
+    node = material.node_tree.nodes.new('ShaderNodeTexImage')
+    node.image = bpy.data.images.load(path)
+    material.node_tree.links.new(node.outputs['Color'], material.node_tree.nodes['Principled BSDF'].inputs['Emission'])
+    obj.data.materials.append(material)
+
+
+def fresh():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.render.engine = 'CYCLES'
+    scene.render.resolution_x, scene.render.resolution_y = 32, 24
+    scene.frame_start, scene.frame_end = 1, 6
+    scene.cycles.samples, scene.cycles.seed = 2, 5
+    scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
+    scene.cycles.max_bounces = 1
+    scene.render.dither_intensity = 0  # dithering depends on the place in the file: a crop would differ by one level
+    scene.render.image_settings.color_mode = 'RGB'
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    cube.keyframe_insert('rotation_euler', frame=1)
+    cube.rotation_euler.z = 1
+    cube.keyframe_insert('rotation_euler', frame=6)
+    bpy.ops.object.light_add(type='SUN', rotation=(0.5, 0.4, 0))
+    bpy.ops.object.camera_add(location=(4, -4, 3), rotation=(1.1, 0, 0.785))
+    scene.camera = bpy.context.object
+    return scene, cube
+
+
+os.makedirs(os.path.join(folder, 'outside'), exist_ok=True)
+paint(os.path.join(folder, 'tex.png'), (1, 0, 0, 1))
+paint(os.path.join(folder, 'outside', 'far.png'), (0, 1, 0, 1))
+
+scene, cube = fresh()
+save('plain.blend')
+
+scene, cube = fresh()
+scene.camera = None
+save('no-camera.blend')
+
+# A scene in its own folder: a texture by relative path outside of it, and an object from a library whose texture lies beside the library.
+scene, cube = fresh()
+bpy.ops.mesh.primitive_uv_sphere_add(segments=8, ring_count=6, location=(0, 0, 2))
+ball = bpy.context.object
+ball.name = 'Ball'
+textured(ball, os.path.join(folder, 'outside', 'far.png'))
+save('outside/library.blend')
+bpy.ops.file.make_paths_relative()
+bpy.ops.wm.save_mainfile(compress=True)
+
+os.makedirs(os.path.join(folder, 'shot'), exist_ok=True)
+scene, cube = fresh()
+textured(cube, os.path.join(folder, 'tex.png'))
+save('shot/linked.blend')
+with bpy.data.libraries.load(os.path.join(folder, 'outside', 'library.blend'), link=True, relative=True) as (there, here):
+    here.objects = ['Ball']
+scene.collection.objects.link(here.objects[0])
+bpy.ops.file.make_paths_relative()
+bpy.ops.wm.save_mainfile(compress=True)
