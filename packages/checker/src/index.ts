@@ -1,5 +1,12 @@
-export { compareWithReferences, type ReferenceStatistics } from './compare/references.ts'
-export { judgeReferences, judgeSeedLocked, referenceLimits, type ReferenceLimits } from './compare/judge.ts'
+export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
+export {
+  biasLimits,
+  correlationLimit,
+  judgeReferences,
+  judgeSeedLocked,
+  noiseRatioLimit,
+  type BiasLimits,
+} from './compare/judge.ts'
 export {
   compareSeedLocked,
   seedLockedTolerance,
@@ -22,3 +29,4 @@ export {
 export { checkCoverage, findDuplicates, type Coverage, type HashedFrame } from './sequence/duplicates.ts'
 export { differencePicture } from './verdict/difference-picture.ts'
 export { finding, published, scoreOf, verdictOf, type WeighedFinding, type Weight } from './verdict/finding.ts'
+export { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './path/check-path.ts'

@@ -6,17 +6,26 @@ export const BLOCK = 12
 /** Noise floor: a quarter of an 8-bit step, so that flat regions, whose noise is only rounding, do not divide by zero. */
 export const FLOOR = 1 / 1020
 
+/** Bias of blocks of one size: small blocks show tiles and marks, large ones faint and wide changes, such as a material or missing light bounces. */
+export interface BiasScale {
+  /** Side of a block in pixels. */
+  readonly size: number
+  readonly blocks: number
+  /** ln of the mean squared block bias: exposure, colour, wrong scene. */
+  readonly bias: number
+  /** Second largest |z| of the blocks: a tile, a watermark. */
+  readonly biasMax: number
+  readonly biasArea: Area
+}
+
 /** What a candidate looks like against two independent renders at the ordered settings. All values are 0 or small for an honest frame. */
 export interface ReferenceStatistics {
   /** ln of the candidate's noise variance over the references', over active blocks. A share f of the samples gives ln((1/f + 1) / 2). */
   readonly noiseRatio: number
   /** Standard error of `noiseRatio` from its spread over blocks. */
   readonly noiseRatioError: number
-  /** ln of the mean squared block bias: exposure, colour, wrong scene. */
-  readonly bias: number
-  /** Second largest |z| of the blocks: a tile, a watermark. */
-  readonly biasMax: number
-  readonly biasArea: Area
+  /** By growing block size; sizes that leave fewer than 6 blocks are left out, the smallest is always there. */
+  readonly scales: readonly BiasScale[]
   /** Excess lag-1 correlation of the residual over that between the references: path-traced noise is white, denoised or upscaled noise is not. */
   readonly correlation: number
   readonly activeBlocks: number
@@ -72,12 +81,39 @@ function channelBlocks(grid: BlockGrid, width: number, x: Float32Array, a: Float
  * - z = block mean of d / sqrt((1.5 max(N, S) / 2 + q^2) / n), d = x - (a+b)/2: the variance of d is 1.5 that of one render, and var = N / 2.
  * - correlation = rho(x - a) - rho(a - b), rho the lag-1 autocorrelation of u / sqrt(S + q^2) clipped to +-4, horizontal and vertical.
  *
+ * The bias is taken at blocks of 12, 24 and 48 pixels: a faint wide change grows with the block's side against its noise.
+ *
  * @throws RangeError when the three differ in size or channels
  */
-export function compareWithReferences(x: Picture, a: Picture, b: Picture, blockSize: number = BLOCK): ReferenceStatistics {
+export function compareWithReferences(x: Picture, a: Picture, b: Picture): ReferenceStatistics {
   requireSameShape(x, a)
   requireSameShape(x, b)
-  const grid = blockGrid(x.width, x.height, blockSize)
+  const measured = SCALES.map((size) => measureBlocks(x, a, b, size)).filter(
+    ({ grid }, i) => i === 0 || grid.columns * grid.rows >= 6,
+  )
+  const { grid, error, noise } = measured[0]!
+  const scale = smoothBlocks(grid, noise).map((s) => 1 / Math.sqrt(s + FLOOR * FLOOR))
+  return {
+    ...noiseRatio(error, noise),
+    scales: measured.map((one) => one.bias),
+    correlation: lagOne(grid, x, a, scale) - lagOne(grid, a, b, scale),
+    blocks: grid.columns * grid.rows,
+  }
+}
+
+/** Sides of the blocks whose bias is measured; the first serves the other statistics too. */
+const SCALES: readonly number[] = [BLOCK, 2 * BLOCK, 4 * BLOCK]
+
+interface Measured {
+  readonly grid: BlockGrid
+  /** Means over channels. */
+  readonly error: Float64Array
+  readonly noise: Float64Array
+  readonly bias: BiasScale
+}
+
+function measureBlocks(x: Picture, a: Picture, b: Picture, size: number): Measured {
+  const grid = blockGrid(x.width, x.height, size)
   const channels = x.colour.map((plane, c) => channelBlocks(grid, x.width, plane, a.colour[c]!, b.colour[c]!))
   const blocks = grid.columns * grid.rows
   const mean = (pick: (channel: ChannelBlocks) => Float64Array): Float64Array => {
@@ -85,21 +121,13 @@ export function compareWithReferences(x: Picture, a: Picture, b: Picture, blockS
     for (const channel of channels) for (let i = 0; i < blocks; i++) out[i] = out[i]! + pick(channel)[i]! / channels.length
     return out
   }
-  const noise = mean((channel) => channel.noise)
-  const ratio = noiseRatio(
-    mean((channel) => channel.error),
-    noise,
-  )
   const zs = channels.map((channel) => blockBias(channel, smoothBlocks(grid, channel.noise)))
   const local = worstBlocks(zs)
-  const scale = smoothBlocks(grid, noise).map((s) => 1 / Math.sqrt(s + FLOOR * FLOOR))
   return {
-    ...ratio,
-    bias: Math.log(meanSquare(zs) + 1e-12),
-    biasMax: local.value,
-    biasArea: blockArea(grid, local.block),
-    correlation: lagOne(grid, x, a, scale) - lagOne(grid, a, b, scale),
-    blocks,
+    grid,
+    error: mean((channel) => channel.error),
+    noise: mean((channel) => channel.noise),
+    bias: { size, blocks, bias: Math.log(meanSquare(zs) + 1e-12), biasMax: local.value, biasArea: blockArea(grid, local.block) },
   }
 }
 

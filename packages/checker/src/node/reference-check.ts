@@ -2,7 +2,7 @@ import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, CallContext, RenderSpec, Region } from '@pictor/core/contract'
 import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
 import { compareWithReferences } from '../compare/references.ts'
-import { judgeReferences, judgeSeedLocked, referenceLimits } from '../compare/judge.ts'
+import { judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
 import { cut, toPicture, type Picture } from '../compare/picture.ts'
 import type { OwnRender, OwnRenderer, OwnRenderResult } from '../render/own-renders.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
@@ -149,7 +149,7 @@ async function compareFull(
     }
   }
   const statistics = compareWithReferences(picture, own, other)
-  const judged = judgeReferences(statistics, referenceLimits(statistics.blocks))
+  const judged = judgeReferences(statistics, picture.colour.length)
   if (judged.length > 0) return { ...both, findings: [...judged, ...findings, ...alarms], checked: true, replica, own }
   const note = finding(
     'note',
@@ -157,7 +157,7 @@ async function compareFull(
     'the frame was rendered with another seed or device, but as well as ordered by its statistics',
     {
       value: statistics.noiseRatio,
-      threshold: referenceLimits(statistics.blocks).noiseRatio,
+      threshold: noiseRatioLimit(statistics),
     },
   )
   return { ...both, findings: [...cleared([...findings, ...alarms]), note], checked: true, replica, own }
