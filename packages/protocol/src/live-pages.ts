@@ -1,8 +1,6 @@
 import { isPictorError, type CallContext, type FarmPoll } from '@pictor/core/contract'
 import type { FarmHttp } from './farm-http.ts'
 
-/** How long a poll waits for news on an open stream, in milliseconds. */
-const WAIT_MS = 1_000
 /** After a stream failed, polls do without for so long. */
 const REST_MS = 30_000
 /** Largest event of a stream, in characters. */
@@ -26,9 +24,9 @@ interface Open {
 
 /**
  * Keeps one event stream open between polls. A page from the stream is handed out only when it continues the caller's cursor; otherwise, and whenever the stream
- * fails, the caller polls, so that a stream can only make news faster, never change them.
+ * fails, the caller polls, so that a stream can only make news faster, never change them. `waitMs` is how long a poll waits for news on a silent stream.
  */
-export function livePages(http: FarmHttp, read: (json: unknown) => FarmPoll): LivePages {
+export function livePages(http: FarmHttp, read: (json: unknown) => FarmPoll, waitMs: number): LivePages {
   let current: Open | undefined
   let restUntilMs = 0
 
@@ -65,7 +63,7 @@ export function livePages(http: FarmHttp, read: (json: unknown) => FarmPoll): Li
       if (!current && Date.now() < restUntilMs) return undefined
       const open = current ?? (await start(path, cursor, ctx))
       if (!open) return undefined
-      if (open.queue.length === 0 && !open.ended) await news(open, ctx.signal)
+      if (open.queue.length === 0 && !open.ended) await news(open, waitMs, ctx.signal)
       const page = open.queue.shift()
       if (page) {
         open.cursor = page.cursor
@@ -80,8 +78,8 @@ export function livePages(http: FarmHttp, read: (json: unknown) => FarmPoll): Li
   }
 }
 
-/** Waits for a page, for the end of the stream, or for {@link WAIT_MS}. */
-function news(open: Open, signal: AbortSignal | undefined): Promise<void> {
+/** Waits for a page, for the end of the stream, or for `waitMs`. */
+function news(open: Open, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (finish: () => void) => () => {
       clearTimeout(timer)
@@ -90,7 +88,7 @@ function news(open: Open, signal: AbortSignal | undefined): Promise<void> {
       finish()
     }
     const stop = settle(() => reject(signal?.reason))
-    const timer = setTimeout(() => open.wake(), WAIT_MS)
+    const timer = setTimeout(() => open.wake(), waitMs)
     open.wake = settle(resolve)
     signal?.addEventListener('abort', stop, { once: true })
   })

@@ -35,6 +35,8 @@ export interface RemoteFarmOptions extends Omit<FarmHttpOptions, 'headers'> {
   readonly key?: `0x${string}`
   /** Takes news from an event stream where the farm offers one, and polls while it does not. Default false. */
   readonly live?: boolean
+  /** With `live`: how long a poll waits for news on a silent stream, in milliseconds. Default 1,000. */
+  readonly liveWaitMs?: number
   /** Agreed with the farm for webhooks; without it `hint` refuses everything. */
   readonly hintSecret?: string
   /** Bytes of one part of an upload. Default 8 MiB. */
@@ -75,7 +77,7 @@ export function remoteFarm(options: RemoteFarmOptions): Farm {
     const page = readAnswer(pollSchema, json)
     return { ...page, events: page.events.map(local) }
   }
-  const pages = options.live ? livePages(http, readPoll) : undefined
+  const pages = options.live ? livePages(http, readPoll, options.liveWaitMs ?? 1_000) : undefined
 
   return {
     contract: 0,

@@ -107,8 +107,8 @@ export function list<T>(item: Schema<T>, max = 100_000, min = 0): Schema<T[]> {
 }
 
 /** A list whose items of unknown types are left out, so that a newer farm may send more. */
-export function openList<T>(item: Schema<T> & { knows(value: unknown): boolean }, max = 100_000): Schema<T[]> {
-  const all = list<unknown>({ json: item.json, read: (value) => value }, max)
+export function openList<T>(item: Tagged<T>, max = 100_000): Schema<T[]> {
+  const all = list<unknown>({ json: item.openJson, read: (value) => value }, max)
   return {
     json: all.json,
     read: (value, path) =>
@@ -179,22 +179,27 @@ export function object<T>(fields: Fields<T>, description?: string): Schema<T> {
   }
 }
 
+/** One of several objects, told apart by a word in one field. */
+export interface Tagged<T> extends Schema<T> {
+  knows(value: unknown): boolean
+  /** The same, and any object with another word. */
+  readonly openJson: JsonSchema
+}
+
 /** One of several objects, told apart by the word in `tag`. */
-export function tagged<T>(
-  tag: string,
-  variants: Readonly<Record<string, Schema<unknown>>>,
-): Schema<T> & { knows(value: unknown): boolean } {
+export function tagged<T>(tag: string, variants: Readonly<Record<string, Schema<unknown>>>): Tagged<T> {
   const words = Object.keys(variants)
   const variantOf = (value: unknown): Schema<unknown> | undefined => {
     const key = (value as Record<string, unknown> | null | undefined)?.[tag]
     return typeof key === 'string' && Object.hasOwn(variants, key) ? variants[key] : undefined
   }
+  const known = words.map((key) => ({
+    allOf: [{ type: 'object', properties: { [tag]: { const: key } }, required: [tag] }, variants[key]!.json],
+  }))
+  const other = { type: 'object', properties: { [tag]: { type: 'string', not: { enum: words } } }, required: [tag] }
   return {
-    json: {
-      oneOf: words.map((key) => ({
-        allOf: [{ type: 'object', properties: { [tag]: { const: key } }, required: [tag] }, variants[key]!.json],
-      })),
-    },
+    json: { oneOf: known },
+    openJson: { oneOf: [...known, { ...other, description: 'of a later version' }] },
     knows: (value) => variantOf(value) !== undefined,
     read(value, path) {
       const variant = variantOf(plain(value, path))

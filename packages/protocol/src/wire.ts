@@ -56,6 +56,7 @@ import {
   text,
   word,
   type Schema,
+  type Tagged,
 } from './schema.ts'
 
 /** Every value that travels, defined once: read by client and server, printed into openapi.json. */
@@ -199,7 +200,7 @@ const offer = named(
     ext,
   }),
 )
-export const quoteSchema: Schema<Quote | Decline> & { knows(value: unknown): boolean } = tagged<Quote | Decline>('kind', {
+export const quoteSchema: Schema<Quote | Decline> = tagged<Quote | Decline>('kind', {
   quote: named(
     'Quote',
     object<Quote>({
@@ -261,7 +262,7 @@ const workVariants = {
 const knownWork = tagged<Work>('kind', workVariants)
 /** Kinds of work that are not known here travel on: the farm declines them by itself. */
 const work: Schema<Work> = {
-  json: { anyOf: [knownWork.json, { type: 'object', properties: { kind: { type: 'string' } }, required: ['kind'] }] },
+  json: knownWork.openJson,
   read: (value, path) =>
     knownWork.knows(value)
       ? knownWork.read(value, path)
@@ -465,7 +466,7 @@ const state = word(
   'lost',
 )
 type EventOf<T extends FarmEvent['type']> = Extract<FarmEvent, { type: T }>
-export const eventSchema: Schema<FarmEvent> & { knows(value: unknown): boolean } = tagged<FarmEvent>('type', {
+export const eventSchema: Tagged<FarmEvent> = tagged<FarmEvent>('type', {
   state: object<EventOf<'state'>>({
     type: word('state'),
     task: taskRefSchema,

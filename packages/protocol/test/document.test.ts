@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { farmConformance, runCases } from '@pictor/core/conformance'
+import { supports as small } from '../../core/test/conformance/small-farm.ts'
+import { farmProtocolDocument, OPERATIONS, SCOPES } from '../src/index.ts'
+import { check, resolve } from './json-schema.ts'
+import { remoteSubject } from './served.ts'
+
+type Node = Parameters<typeof check>[0]
+const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')) as Node
+
+function* nodes(value: unknown, path = '#'): Generator<[string, Node]> {
+  if (typeof value !== 'object' || value === null) return
+  yield [path, value as Node]
+  for (const [key, item] of Object.entries(value)) yield* nodes(item, `${path}/${key}`)
+}
+
+describe('openapi.json', () => {
+  it('is what the table of operations says (node --conditions=source packages/protocol/scripts/write-openapi.ts)', () => {
+    expect(document).toEqual(JSON.parse(JSON.stringify(farmProtocolDocument())))
+  })
+
+  it('is OpenAPI 3.1: every reference resolves, every operation is named once, every path parameter is declared', () => {
+    expect(document['openapi']).toMatch(/^3\.1\./)
+    for (const [path, node] of nodes(document))
+      if (typeof node['$ref'] === 'string') expect(() => resolve(document, node['$ref'] as string), path).not.toThrow()
+    const ids = OPERATIONS.map((operation) => operation.id)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const { path, method, id } of OPERATIONS) {
+      const operation = resolve(document, '#/paths')[path] as unknown as Record<string, Node>
+      expect(operation[method]).toMatchObject({ operationId: id })
+      const declared = ((operation[method]!['parameters'] ?? []) as Node[])
+        .filter((item) => item['in'] === 'path')
+        .map((item) => item['name'])
+      expect(declared).toEqual([...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))
+      expect(Object.keys(operation[method]!['responses'] as object).length).toBeGreaterThan(0)
+    }
+  })
+
+  it('asks for a known scope everywhere but for health', () => {
+    for (const { id, scope } of OPERATIONS) {
+      if (id === 'health') expect(scope).toBeUndefined()
+      else expect(SCOPES).toContain(scope)
+    }
+  })
+
+  it('describes every exchange of the conformance kit', async () => {
+    const problems: string[] = []
+    const seen = new Set<string>()
+    const supports = { ...small, http: false }
+    const make: Parameters<typeof farmConformance>[0]['make'] = async (wish) => {
+      const spy = async (input: string | URL | Request, init?: RequestInit) => {
+        const request = new Request(input, init)
+        const copy = request.clone()
+        const response = await fetch(request)
+        const found = await problemsOf(copy, response.clone())
+        problems.push(...found.problems)
+        seen.add(found.id)
+        return response
+      }
+      const network = { fetch: () => spy } as unknown as typeof wish.network
+      return remoteSubject({ ...wish, network })
+    }
+    const results = await runCases(farmConformance({ supports, make }))
+    expect(results.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+    expect(problems).toEqual([])
+    expect([...seen].sort()).toEqual(
+      OPERATIONS.map(({ id }) => id)
+        .filter((id) => id !== 'health' && id !== 'metrics')
+        .sort(),
+    )
+  })
+})
+
+async function problemsOf(request: Request, response: Response): Promise<{ id: string; problems: string[] }> {
+  const path = new URL(request.url).pathname
+  const operation = OPERATIONS.find(
+    (item) =>
+      item.method === request.method.toLowerCase() && new RegExp(`^${item.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+  )
+  if (!operation) return { id: '?', problems: [`${request.method} ${path} is not in the document`] }
+  const described = (resolve(document, '#/paths')[operation.path] as unknown as Record<string, Node>)[operation.method]!
+  const problems: string[] = []
+  const answers = described['responses'] as unknown as Record<string, Node>
+  const answer = answers[String(response.status)]
+  if (!answer) problems.push(`${operation.id}: status ${response.status} is not in the document`)
+  const bodySchema = (described['requestBody'] as Node | undefined)?.['content'] as unknown as
+    | Record<string, { schema: Node }>
+    | undefined
+  const body = bodySchema?.['application/json']
+  // The kit sends broken input on purpose; only what the server took must fit.
+  if (body && response.ok) problems.push(...check(document, body.schema, await request.json()))
+  const content = (answer?.['content'] as unknown as Record<string, { schema?: Node }> | undefined)?.['application/json']
+  if (content?.schema && request.method !== 'HEAD') problems.push(...check(document, content.schema, await response.json()))
+  return { id: operation.id, problems: problems.map((problem) => `${operation.id} ${response.status} ${problem}`) }
+}
