@@ -1,0 +1,76 @@
+import { begin, finish } from './machine.ts'
+import { askReady, maybeEvidence } from './job-evolve.ts'
+import type { JobStreamState, LedgerEventJson } from './job-types.ts'
+
+const amount = (value: unknown): bigint => BigInt(typeof value === 'string' || typeof value === 'number' ? value : 0)
+
+/** What a final event of the ledger changes: the only place where money moves in the state. */
+export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs: number): void {
+  const { agenda, money } = state
+  state.ledgerEvents.push(event)
+  switch (event.type) {
+    case 'opened': {
+      state.job = event['job'] as `0x${string}`
+      money.locked = amount(event['farmBudget']) + amount(event['checkBudget'])
+      state.phase = 'readying'
+      finish(agenda, 'open')
+      const set = state.sets[0]!
+      if (set.phase === 'readying') askReady(state, set)
+      return
+    }
+    case 'ready':
+      state.readyPosted = true
+      return finish(agenda, 'post-ready')
+    case 'attested': {
+      const batch = state.batches.find((one) => one.hash === event['batchHash'])!
+      batch.phase = 'attested'
+      batch.number = event['batch'] as number
+      for (const id of batch.leases) {
+        const row = state.rows.get(id)!
+        row.phase = 'attested'
+        state.openRows--
+        money.live -= row.price
+        money.liveCheck -= row.checkFee
+        money.attested += row.price
+        money.attestedCheck += row.checkFee
+        money.pending += row.price + row.checkFee
+      }
+      finish(agenda, `attest/${batch.n}`)
+      return begin(agenda, {
+        id: `release/${batch.n}`,
+        kind: 'release',
+        n: batch.n,
+        notBeforeAtMs: Number(event['releaseAtS']) * 1000,
+      })
+    }
+    case 'released': {
+      const batch = state.batches.find((one) => one.number === event['batch'])!
+      batch.phase = 'released'
+      for (const id of batch.leases) {
+        const row = state.rows.get(id)!
+        money.pending -= row.price + row.checkFee
+      }
+      const paid = event['paid'] as readonly { readonly amount: unknown }[]
+      money.paid += paid.reduce((sum, one) => sum + amount(one.amount), 0n)
+      money.refunded += amount(event['refunded'])
+      finish(agenda, `release/${batch.n}`)
+      return maybeEvidence(state)
+    }
+    case 'finalized':
+    case 'refunded':
+      money.refunded += amount(event.type === 'finalized' ? event['refunded'] : event['amount'])
+      state.final.done = true
+      finish(agenda, 'final')
+      finish(agenda, 'refund')
+      finish(agenda, 'timer/refund')
+      for (const checker of state.order!.checkers) finish(agenda, `sign-final/${checker}`)
+      return maybeEvidence(state)
+    case 'topped-up':
+      money.locked += amount(event['farmBudget']) + amount(event['checkBudget'])
+      return
+    default:
+      // Readers of the ledger keep what they do not know for the receipt.
+      void atMs
+      return
+  }
+}

@@ -1,0 +1,179 @@
+import { begin, restart } from './machine.ts'
+import { FRAME, type FarmRow, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-types.ts'
+import type { LeaseJson } from './task-types.ts'
+
+/** How long frames that fell free wait for others, so that one re-plan places many. */
+export const REPLAN_WAIT_MS = 2_000
+
+/** Index of a frame number in the job's list. */
+export function frameAt(state: JobStreamState, frame: number): number | undefined {
+  if (state.frameIndex) return state.frameIndex.get(frame)
+  const i = frame - (state.frames[0] ?? 0)
+  return i >= 0 && i < state.frames.length ? i : undefined
+}
+
+export function farmRow(state: JobStreamState, id: string, offer: string): FarmRow {
+  let row = state.farms.get(id)
+  if (!row) {
+    const quote = state.order!.quotes.find((one) => one.farm === id)
+    const hosts = quote?.offers.find((one) => one.id === offer)?.hosts ?? 1
+    row = {
+      id,
+      // Two leases a host: one renders, the next is uploaded and queued.
+      window: Math.max(2, 2 * hosts),
+      queue: [],
+      head: 0,
+      inFlight: 0,
+      leased: 0,
+      accepted: 0,
+      refused: 0,
+      strikes: 0,
+      excluded: undefined,
+    }
+    state.farms.set(id, row)
+  }
+  return row
+}
+
+/** Enters a lease into the table: its price is bound from now on. */
+export function addRow(state: JobStreamState, seq: number, planned: PlannedLeaseJson): void {
+  const { lease } = planned
+  const frames = lease.frames.map((frame) => frameAt(state, frame)).filter((i) => i !== undefined)
+  const row: TaskRow = {
+    id: lease.id,
+    farm: planned.farm,
+    offer: planned.offer,
+    seq,
+    price: BigInt(lease.price),
+    checkFee: state.order!.terms.checkFee * BigInt(lease.frames.length),
+    frames,
+    weights: lease.weights,
+    commitByS: lease.commitByS,
+    hedgeOf: lease.hedgeOf,
+    expectedMs: planned.expectedMs,
+    phase: 'planned',
+    startedAtMs: 0,
+    rendered: false,
+    contested: lease.hedgeOf !== 0,
+    contestWon: undefined,
+    giveUp: undefined,
+  }
+  state.rows.set(row.id, row)
+  state.openRows++
+  state.nextTask = Math.max(state.nextTask, row.id + 1)
+  state.money.live += row.price
+  state.money.liveCheck += row.checkFee
+  farmRow(state, row.farm, row.offer).leased += frames.length
+  for (const i of frames) {
+    state.cover[i]!++
+    state.attempts[i]!++
+    state.idle.delete(i)
+    if (state.frameState[i] === FRAME.idle) state.frameState[i] = FRAME.leased
+  }
+}
+
+/** The lease of a row, as it was signed. */
+export function leaseOfRow(state: JobStreamState, row: TaskRow): LeaseJson {
+  const { parties, spec } = state.order!
+  const party = parties[row.farm]!
+  return {
+    id: row.id,
+    farm: party.key,
+    payTo: party.payTo,
+    price: row.price.toString(),
+    frames: row.frames.map((i) => state.frames[i]!),
+    weights: row.weights,
+    part: 0,
+    checkClass: spec.render.checkClass,
+    commitByS: row.commitByS,
+    hedgeOf: row.hedgeOf,
+  }
+}
+
+/** Starts leases of a farm while its window has room. */
+export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): void {
+  if (state.wanted !== 'run' || state.phase !== 'running') return
+  for (let skipped = 0; farm.inFlight < farm.window && farm.head + skipped < farm.queue.length;) {
+    const at = farm.head + skipped
+    const row = state.rows.get(farm.queue[at]!)!
+    if (row.phase !== 'queued') {
+      if (skipped === 0) farm.head++
+      else skipped++
+      continue
+    }
+    if (state.scoutsLeft.size > 0 && !row.frames.some((i) => state.scoutsLeft.has(i))) {
+      skipped++
+      continue
+    }
+    if (skipped === 0) farm.head++
+    farm.inFlight++
+    row.phase = 'live'
+    row.startedAtMs = atMs
+    state.live.add(row.id)
+    begin(state.agenda, { id: `task/${row.id}`, kind: 'task', task: row.id })
+  }
+}
+
+export function startAll(state: JobStreamState, atMs: number): void {
+  for (const farm of state.farms.values()) startNext(state, farm, atMs)
+}
+
+/** The lease leaves its farm's window. */
+export function leaveWindow(state: JobStreamState, row: TaskRow, atMs: number): void {
+  if (row.rendered) return
+  row.rendered = true
+  const farm = state.farms.get(row.farm)!
+  farm.inFlight--
+  startNext(state, farm, atMs)
+}
+
+/** Its frames are no longer covered by this lease; those that nobody covers wait for a new one, or are given up after too many leases. */
+export function uncover(
+  state: JobStreamState,
+  row: TaskRow,
+  frames: readonly number[],
+  reason: ReplanReason,
+  atMs: number,
+): void {
+  for (const i of frames) {
+    state.cover[i]!--
+    if (state.cover[i]! > 0 || state.frameState[i] !== FRAME.leased) continue
+    if (state.attempts[i]! >= state.order!.options.maxAttempts) {
+      state.frameState[i] = FRAME.missing
+      state.missing++
+      state.scoutsLeft.delete(i)
+    } else {
+      state.frameState[i] = FRAME.idle
+      state.idle.add(i)
+    }
+  }
+  if (state.idle.size > 0 && !state.replan.open) {
+    state.replan.reason = reason
+    askReplan(state, Math.max(state.replan.notBeforeAtMs, atMs + REPLAN_WAIT_MS))
+  }
+}
+
+export function askReplan(state: JobStreamState, atMs: number): void {
+  state.replan.notBeforeAtMs = atMs
+  restart(state.agenda, { id: 'timer/replan', kind: 'timer', timer: 'replan', atMs })
+}
+
+/** The lease will never be paid: its price is free again. */
+export function freeRow(state: JobStreamState, row: TaskRow): void {
+  row.phase = 'gone'
+  state.openRows--
+  state.money.live -= row.price
+  state.money.liveCheck -= row.checkFee
+}
+
+/** Ends leases that no farm was handed yet. */
+export function dropUnstarted(state: JobStreamState, farm: FarmRow, reason: ReplanReason, atMs: number): void {
+  for (let at = farm.head; at < farm.queue.length; at++) {
+    const row = state.rows.get(farm.queue[at]!)!
+    if (row.phase !== 'queued') continue
+    freeRow(state, row)
+    farm.leased -= row.frames.length
+    uncover(state, row, row.frames, reason, atMs)
+  }
+  farm.head = farm.queue.length
+}
