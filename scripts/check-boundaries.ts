@@ -30,7 +30,9 @@ function checkImport(file: string, line: number, target: string): void {
   const say = (rule: string) => problems.push(`${file}:${line} imports ${target}: ${rule}`)
   if (NODE_FREE.test(file) && target.startsWith('node:')) say('contract, proof, route and job run in a browser')
   if (file.startsWith('packages/core/src/contract/') && !target.startsWith('./')) say('contract has no dependency')
-  if (file.startsWith('packages/image/src/') && !target.startsWith('.') && !IMAGE_MAY.includes(target))
+  // The worker thread of scanFiles opens the files that it is given by path; nothing else in the package touches the disk.
+  const opensFiles = file === 'packages/image/src/scan-worker.ts' && target === 'node:fs/promises'
+  if (file.startsWith('packages/image/src/') && !target.startsWith('.') && !IMAGE_MAY.includes(target) && !opensFiles)
     say(`image may import only ${IMAGE_MAY.join(', ')}`)
   if (file.startsWith('packages/core/src/job/') && /\.\.\/(route|run|store|ledger)\b/.test(target))
     say('the machine knows no router, runner, store or ledger')

@@ -13,6 +13,7 @@
  * - `unsupported`: well formed as far as read, but not read by this package (deep data, HTJ2K, JPEG without sharp).
  * - `limit`: larger than the caller's limits, found before any allocation of that size.
  * - `size-mismatch`: the display size differs from `limits.expected`.
+ * - `unreadable`: the file could not be opened, or its reader ended or ran out of time (only from `scanFiles`).
  * - `bad-argument`: a caller's mistake, such as a pixel array of the wrong length given to an encoder.
  */
 export type ImageErrorCode =
@@ -28,6 +29,7 @@ export type ImageErrorCode =
   | 'unsupported'
   | 'limit'
   | 'size-mismatch'
+  | 'unreadable'
   | 'bad-argument'
 
 /** Where in the file a fault was found; each field only where it is known. */

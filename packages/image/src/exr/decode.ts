@@ -123,5 +123,7 @@ function copyBand({ block, bytes }: ExrBand, planes: readonly Plane[], bits: rea
 /** 32-bit samples of a row; after an odd number of halves they are not aligned and must be copied. */
 export function alignedWords(bytes: Uint8Array, at: number, count: number): Uint32Array {
   const start = bytes.byteOffset + at
-  return (start & 3) === 0 ? new Uint32Array(bytes.buffer, start, count) : new Uint32Array(new Uint8Array(bytes.subarray(at, at + count * 4)).buffer)
+  return (start & 3) === 0
+    ? new Uint32Array(bytes.buffer, start, count)
+    : new Uint32Array(new Uint8Array(bytes.subarray(at, at + count * 4)).buffer)
 }
