@@ -1,9 +1,9 @@
-import { canonicalJson } from '../contract/codec.ts'
 import { PictorError } from '../contract/error.ts'
-import type { Address, Bytes32, Lease, Terms } from '../contract/messages.ts'
+import type { Address, Lease, Terms } from '../contract/messages.ts'
 import { formatMoney } from '../contract/money.ts'
+import type { Quote } from '../contract/quote.ts'
 import { leastFrameCap } from '../job/split.ts'
-import { keccak256, specHashOf } from '../proof/index.ts'
+import { quoteHashOf, specHashOf } from '../proof/index.ts'
 import type { Plan } from './plan.ts'
 
 /** Who takes part in a job beside its farms, and the ledger's times. Seconds. */
@@ -62,7 +62,7 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
     checkFee: fee,
     specHash: specHashOf(plan.spec.render),
     bundleRoot: plan.spec.bundle.root,
-    quoteHash: quoteHashOfPlan(plan),
+    quoteHash: quoteHashOf(quoteDocument(plan.quotes, plan.estimate.work)),
     checkers: [...parties.checkers].sort(),
     registryDraw: 0,
     quorum: parties.quorum,
@@ -80,7 +80,7 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
   }
 }
 
-/** What the terms commit to of estimate, quotes and plan: anyone who holds the plan can recompute it. */
-export function quoteHashOfPlan(plan: Plan): Bytes32 {
-  return keccak256(new TextEncoder().encode(canonicalJson({ estimate: plan.estimate, quotes: plan.quotes, routes: plan.routes })))
+/** What the terms' quoteHash stands for: prices with their expiry, and the estimated work of each frame. Kept with the job and shown in its receipt. */
+export function quoteDocument(quotes: readonly Quote[], work: readonly number[]): { readonly quotes: readonly Quote[]; readonly work: readonly number[] } {
+  return { quotes, work }
 }
