@@ -47,14 +47,14 @@ export async function bundleScene(
       },
     )
   const sceneFolder = dirname(inspection.path)
-  const entry = basename(inspection.path)
+  const entry = plainName(basename(inspection.path))
   const places = new Map<string, string>([[entry, inspection.path]])
   const links: Record<string, string> = {}
   for (const one of facts.report.external) placeEntry(one, sceneFolder, places, links)
   const files: BundleFile[] = []
   for (const [path, source] of places) {
     options.signal?.throwIfAborted()
-    files.push({ path, ...(await artifacts.put({ path: await plainFile(source) })) })
+    files.push({ path, ...(await artifacts.put({ path: await plainFile(source, sceneFolder) })) })
   }
   if (Object.keys(links).length > 0)
     files.push({ path: LINKS_FILE, ...(await artifacts.put(Buffer.from(JSON.stringify(links, Object.keys(links).sort())))) })
@@ -82,8 +82,12 @@ function placeEntry(one: ExternalEntry, sceneFolder: string, places: Map<string,
   links[linkKey(one.library, one.stored)] = `${folder}/${plainName(basename(one.absolute))}`
 }
 
-async function plainFile(path: string): Promise<string> {
+/** Where a file really lies. A link from the scene's folder to elsewhere must lead to a file that scenes are made of, too. */
+async function plainFile(path: string, sceneFolder: string): Promise<string> {
   const real = await realpath(path)
   if (!(await stat(real)).isFile()) throw invalid('scene.external', 'a plain file', path)
+  const inside = relative(await realpath(sceneFolder), real)
+  if ((inside.startsWith('..') || isAbsolute(inside)) && !SCENE_FILES.test(real))
+    throw invalid('scene.external', 'a file that scenes are made of, or one beside the scene', path)
   return real
 }
