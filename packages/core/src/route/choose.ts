@@ -9,6 +9,8 @@ export interface FluidPlan {
   /** Share of each item, one row an offer in `offers`. */
   readonly share: readonly Float64Array[]
   readonly cost: number
+  /** Worth of each item where the plan was found. */
+  readonly worth: Float64Array
 }
 
 /** How far the search goes. All limits count work, never time. */
@@ -325,7 +327,7 @@ class Search {
     const pure = [...byFarm.values()].every((list) => list.length === 1)
     const covered = relaxed.uncovered < 1e-6
     const used = relaxed.mixes.length
-    if (pure && covered && (this.maxFarms === null || used <= this.maxFarms)) this.record(relaxed.mixes)
+    if (pure && covered && (this.maxFarms === null || used <= this.maxFarms)) this.record(relaxed.mixes, relaxed.worth)
     let worst: Mix | undefined
     let worstError = 0
     for (const list of byFarm.values()) {
@@ -352,7 +354,7 @@ class Search {
     return this.splitHours(node, worst)
   }
 
-  private record(mixes: readonly Mix[]): void {
+  private record(mixes: readonly Mix[], worth: Float64Array): void {
     const { fluid } = this
     let cost = 0
     for (const mix of mixes) cost += fluid.charge(mix.offer, mix.hours) + mix.frames
@@ -367,6 +369,7 @@ class Search {
       hours: Float64Array.from(mixes, (mix) => mix.hours),
       share: mixes.map((mix) => mix.share),
       cost,
+      worth,
     })
     this.upper = Math.min(this.upper, cost)
   }

@@ -210,6 +210,33 @@ export class Fluid {
     return NaN
   }
 
+  /** Worth of the last hour when an offer renders `hours` of what is worth most an hour there. */
+  densityAt(o: number, worth: Float64Array, hours: number): number {
+    const order = this.sortByDensity(o, worth)
+    let at = 0
+    for (let k = 0; k < order.length; k++) {
+      const i = order[k] as number
+      at += this.hours[o * this.items + i] as number
+      if (at >= hours * (1 - 1e-9)) return this.density[i] as number
+    }
+    return 0
+  }
+
+  /** Price of one more node-hour at these hours, steps and minimum charge aside. */
+  marginalPrice(o: number, hours: number): number {
+    const from = this.tables.tierFrom[o] as Float64Array
+    const price = this.tables.tierPrice[o] as Float64Array
+    let i = 0
+    while (i + 1 < from.length && (from[i + 1] as number) <= hours) i++
+    return price[i] as number
+  }
+
+  /** Whether the charge jumps at these hours. */
+  isJump(o: number, hours: number): boolean {
+    const at = this.jumpBelow(o, 0, hours * (1 + 1e-7))
+    return at >= hours * (1 - 1e-6)
+  }
+
   /** What the last call of {@link price} found. */
   bestHours = 0
 
@@ -218,6 +245,10 @@ export class Fluid {
    * fractional knapsack, filled in falling worth an hour. Infinity when no pattern has that many hours.
    */
   price(o: number, worth: Float64Array, low: number, high: number): number {
+    return this.bestStop(o, this.sortByDensity(o, worth), low, Math.min(high, this.capacityH[o] as number))
+  }
+
+  private sortByDensity(o: number, worth: Float64Array): Int32Array {
     const { items, hours, frameCost, density } = this
     const order = this.order[o] as Int32Array
     const base = o * items
@@ -236,7 +267,7 @@ export class Fluid {
       }
       order[j + 1] = i
     }
-    return this.bestStop(o, order, low, Math.min(high, this.capacityH[o] as number))
+    return order
   }
 
   private bestStop(o: number, order: Int32Array, low: number, high: number): number {

@@ -22,6 +22,8 @@ export class PackState {
   readonly frames: Int32Array
   readonly used: Int32Array
   readonly cost: Float64Array
+  /** Billed hours of each route that are paid anyway: while a plan is built, the paid hours of the fluid plan are there to be filled. */
+  readonly sunkH: Float64Array
 
   constructor(prepared: Prepared, offers: readonly number[], deadlineH: number) {
     const { tables } = prepared
@@ -37,6 +39,7 @@ export class PackState {
     this.frames = new Int32Array(offers.length)
     this.used = new Int32Array(offers.length)
     this.cost = new Float64Array(offers.length)
+    this.sunkH = new Float64Array(offers.length)
   }
 
   /** Hours of a frame on a route, Infinity when incompatible. */
@@ -55,7 +58,18 @@ export class PackState {
     const { tables } = this.prepared
     const o = this.offers[r] as number
     const billed = Math.max(0, hours) + nodes * (tables.billedStartH[o] as number)
-    return routeCost(tables, o, billed, frames) + DIRECTION * billed * ((tables.tierPrice[o] as Float64Array)[0] as number)
+    return (
+      routeCost(tables, o, Math.max(billed, this.sunkH[r] as number), frames) +
+      DIRECTION * billed * ((tables.tierPrice[o] as Float64Array)[0] as number)
+    )
+  }
+
+  /** From here on every hour counts as charged. */
+  countAll(): void {
+    this.sunkH.fill(0)
+    for (let r = 0; r < this.cost.length; r++) {
+      this.cost[r] = this.value(r, this.hours[r] as number, this.used[r] as number, this.frames[r] as number)
+    }
   }
 
   total(): number {

@@ -1,86 +1,42 @@
 import { routeCost } from './billing.ts'
+import { assignByPrice, type Quota } from './assign.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
 import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { packNodes } from './schedule.ts'
-import { frameHours } from './tables.ts'
 
 /** Turns a fluid plan into whole frames on nodes; undefined when some frames find no room before the deadline. */
 export function realise(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Draft | undefined {
-  const assign = roundFrames(prepared, fluid, plan, deadlineH)
+  const assign = roundFrames(prepared, fluid, plan)
   if (assign === undefined) return undefined
-  return packRoutes(prepared, plan, assign, deadlineH)
+  return packRoutes(prepared, fluid, plan, assign, deadlineH)
 }
 
-/** Share of each unit on each route: frames lie between two grid points and inherit their shares. */
-function unitShares(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Float64Array | undefined {
-  const { units, tables } = prepared
-  const { grid } = fluid
-  const routes = plan.offers.length
-  const itemOf = new Int32Array(grid.size).fill(-1)
-  fluid.point.forEach((p, i) => (itemOf[p] = i))
-  const shares = new Float64Array(units.size * routes)
-  for (let u = 0; u < units.size; u++) {
-    const below = grid.below[u] as number
-    const upper = grid.upperShare[u] as number
-    const low = itemOf[below] as number
-    const high = itemOf[below + 1] as number
-    let sum = 0
-    let fits = -1
-    for (let r = 0; r < routes; r++) {
-      const o = plan.offers[r] as number
-      const hours = frameHours(tables, o, units.greatest[u] as number, units.cls[u] as number)
-      if (hours === 0 || hours > deadlineH - (tables.overheadH[o] as number)) continue
-      fits = r
-      const row = plan.share[r] as Float64Array
-      const share = (low < 0 ? 0 : (1 - upper) * (row[low] as number)) + (high < 0 ? 0 : upper * (row[high] as number))
-      shares[u * routes + r] = share
-      sum += share
-    }
-    if (fits < 0) return undefined
-    if (sum <= 0) shares[u * routes + fits] = 1
-    else for (let r = 0; r < routes; r++) shares[u * routes + r] = (shares[u * routes + r] as number) / sum
+/** What each route may take, and what its hours cost at least while filling it. */
+function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, worth: Float64Array): Quota {
+  const { tables } = prepared
+  const capacity = fluid.capacityH[o] as number
+  const jump = fluid.isJump(o, hours)
+  const nodeH = fluid.nodeH[o] as number
+  const price = fluid.marginalPrice(o, hours)
+  if (!jump && hours < capacity * (1 - 1e-6)) {
+    const floor = price * (1 + (tables.billedStartH[o] as number) / nodeH)
+    return { mostH: capacity, floor, start: floor }
   }
-  return shares
+  // Hours of a billing step are paid whether they are used or not.
+  const floor = jump && (tables.stepH[o] as number) > 0 ? price * 0.01 : price
+  return { mostH: hours, floor, start: Math.max(floor, fluid.densityAt(o, worth, hours)) }
 }
 
-/** Whole frames with error diffusion in hours, longest units first, so that the small frames even out what the large ones left. */
-function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Uint16Array | undefined {
-  const { units, tables, frames } = prepared
+/** Whole frames for the routes of the plan. */
+function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan): Uint16Array | undefined {
+  const { units, frames } = prepared
   const routes = plan.offers.length
-  const shares = unitShares(prepared, fluid, plan, deadlineH)
-  if (shares === undefined) return undefined
-  const owed = new Float64Array(routes)
-  const counts = new Uint32Array(units.size * routes)
-  const order = Array.from({ length: units.size }, (_, u) => u).sort(
-    (a, b) =>
-      (units.work[b] as number) / (units.count[b] as number) - (units.work[a] as number) / (units.count[a] as number) || a - b,
-  )
-  const hours = new Float64Array(routes)
-  for (const u of order) {
-    const n = units.count[u] as number
-    const mean = (units.work[u] as number) / n
-    let left = n
-    for (let r = 0; r < routes; r++) {
-      const share = shares[u * routes + r] as number
-      hours[r] = frameHours(tables, plan.offers[r] as number, mean, units.cls[u] as number)
-      const whole = Math.floor(share * n)
-      counts[u * routes + r] = whole
-      left -= whole
-      owed[r] = (owed[r] as number) + (share * n - whole) * (hours[r] as number)
-    }
-    for (; left > 0; left--) {
-      let best = -1
-      for (let r = 0; r < routes; r++) {
-        if ((shares[u * routes + r] as number) <= 1e-12) continue
-        if (best < 0 || (owed[r] as number) / (hours[r] as number) > (owed[best] as number) / (hours[best] as number)) best = r
-      }
-      counts[u * routes + best] = (counts[u * routes + best] as number) + 1
-      owed[best] = (owed[best] as number) - (hours[best] as number)
-    }
-  }
+  const quotas = plan.offers.map((o, r) => quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth))
+  const counts = assignByPrice(prepared, fluid, plan, quotas)
+  if (counts === undefined) return undefined
   // One pass along the timeline: each unit hands its frames out route by route, so neighbours stay together.
   const assign = new Uint16Array(frames)
   const route = new Uint16Array(units.size)
@@ -96,13 +52,27 @@ function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadline
 }
 
 /** Packs every route; what finds no room moves to routes that still have some; then frames trade places while that saves money. */
-function packRoutes(prepared: Prepared, plan: FluidPlan, assign: Uint16Array, deadlineH: number): Draft | undefined {
+function packRoutes(
+  prepared: Prepared,
+  fluid: Fluid,
+  plan: FluidPlan,
+  assign: Uint16Array,
+  deadlineH: number,
+): Draft | undefined {
   const { offers } = plan
   const lists = framesByRoute(assign, offers.length)
   const state = new PackState(prepared, offers, deadlineH)
   const homeless: number[] = []
+  offers.forEach((o, r) => {
+    const hours = plan.hours[r] as number
+    const limit = state.limitH[r] as number
+    if (hours < (fluid.capacityH[o] as number) * (1 - 1e-6) && !fluid.isJump(o, hours)) return
+    state.sunkH[r] = hours + Math.ceil(hours / limit - 1e-6) * (prepared.tables.billedStartH[o] as number)
+  })
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
   if (!rehouse(state, homeless)) return undefined
+  improve(state)
+  state.countAll()
   improve(state)
   return draftOfState(state, deadlineH)
 }
@@ -149,9 +119,47 @@ function rehouse(state: PackState, homeless: number[]): boolean {
         toNode = n
       }
     }
-    if (to < 0) return false
-    state.put(f, to, toNode)
+    if (to >= 0) state.put(f, to, toNode)
+    else if (!evict(state, f)) return false
   }
+  return true
+}
+
+/** Makes room for a frame by sending one shorter or equal placed frame to another route. */
+function evict(state: PackState, f: number): boolean {
+  let best = Infinity
+  let victim = -1
+  let to = -1
+  let toNode = -1
+  for (let g = 0; g < state.route.length; g++) {
+    const r = state.route[g] as number
+    if (r < 0) continue
+    const need = state.time(r, f) - state.time(r, g)
+    if (((state.load[r] as Float64Array)[state.node[g] as number] as number) + need > (state.limitH[r] as number)) continue
+    for (let s = 0; s < state.offers.length; s++) {
+      if (s === r) continue
+      const h = state.time(s, g)
+      if (h > (state.limitH[s] as number)) continue
+      const n = state.bestNode(s, h, true)
+      if (n < 0) continue
+      const delta =
+        state.costOfAdding(s, h, n) +
+        state.value(r, (state.hours[r] as number) + need, state.used[r] as number, state.frames[r] as number) -
+        (state.cost[r] as number)
+      if (delta < best) {
+        best = delta
+        victim = g
+        to = s
+        toNode = n
+      }
+    }
+  }
+  if (victim < 0) return false
+  const r = state.route[victim] as number
+  const n = state.node[victim] as number
+  state.take(victim)
+  state.put(f, r, n)
+  state.put(victim, to, toNode)
   return true
 }
 
