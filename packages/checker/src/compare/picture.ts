@@ -12,7 +12,7 @@ export interface Area {
 export interface Picture {
   readonly width: number
   readonly height: number
-  /** R, G and B, or one plane for grey. PNG values 0..1 as they are; HDR values through {@link encodeHdr}. */
+  /** R, G and B, or one plane for grey. PNG values 0..1 as they are, times alpha; HDR values through {@link encodeHdr}. */
   readonly colour: readonly Float32Array[]
   /** Alpha, 0..1, where the file has one. */
   readonly alpha?: Float32Array
@@ -58,17 +58,22 @@ export function toPicture(image: ImageFile): Picture | undefined {
     const planes = beautyPlanes(part)
     if (!planes) continue
     const hdr = image.format === 'exr'
-    const colour = hdr ? planes.colour.map((plane) => plane.map(encodeHdr)) : planes.colour
+    const colour = hdr ? planes.colour.map((plane) => plane.map(encodeHdr)) : associated(planes.colour, planes.alpha)
     return {
       width: part.width,
       height: part.height,
       colour,
-      raw: planes.colour,
+      raw: hdr ? planes.colour : colour,
       hdr,
       ...(planes.alpha ? { alpha: planes.alpha } : {}),
     }
   }
   return undefined
+}
+
+/** PNG colour is stored without alpha applied, and means nothing where a pixel is transparent: colour times alpha is what can be seen, and what EXR holds. */
+function associated(colour: readonly Float32Array[], alpha: Float32Array | undefined): readonly Float32Array[] {
+  return alpha ? colour.map((plane) => plane.map((v, i) => v * alpha[i]!)) : colour
 }
 
 /** Cuts `area` out of a picture. Parts of `area` outside the picture are left out. */

@@ -5,6 +5,7 @@ import { checkPixels } from '../frame/blind.ts'
 import { checkMetadata } from '../frame/metadata.ts'
 import { openFrame } from '../frame/open.ts'
 import { checkOrder } from '../frame/order.ts'
+import { checkTraces } from '../frame/traces.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
 /** A frame after the checks that need nothing but the file and the order. */
@@ -27,6 +28,6 @@ export function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: number, pa
     return { findings: [...findings, finding('refuse', 'no-colour', 'the file holds no colour channels')], image }
   }
   const legitBlack = spec.legitBlackFrames?.includes(frame) ?? false
-  findings.push(...checkPixels(image, picture, { legitBlack }))
+  findings.push(...checkPixels(image, picture, { legitBlack }), ...checkTraces(picture, spec.output))
   return { findings, image, picture, pixelHash: pixelHash(image) }
 }

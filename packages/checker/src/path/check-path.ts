@@ -8,7 +8,7 @@ import { checkFile } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { readFolder } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
-import { sequenceFindings } from './sequence.ts'
+import { sequenceCheck, type SequenceCheck } from './sequence.ts'
 
 /** How to check a manifest or folder. */
 export interface CheckPathOptions {
@@ -38,12 +38,12 @@ export interface CheckLine {
  */
 export async function* checkPath(path: string, options: CheckPathOptions = {}): AsyncGenerator<CheckLine> {
   const set = await readCheckSet(path, options.spec)
-  const context = await sequenceFindings(set, options.signal)
+  const sequence = sequenceCheck(set.frames)
   const references = options.references === false ? [] : set.references
   const cache = new Map<string, Promise<References>>()
   for (const entry of set.frames) {
     options.signal?.throwIfAborted()
-    yield await checkEntry(entry, context.findingsOf(entry), referencesOf(references, entry), cache)
+    yield await checkEntry(entry, sequence, referencesOf(references, entry), cache)
   }
   yield* missingLines(set, options.frames)
 }
@@ -62,7 +62,7 @@ const referencesOf = (all: readonly ReferenceFiles[], entry: FrameEntry): Refere
 
 async function checkEntry(
   entry: FrameEntry,
-  context: readonly WeighedFinding[],
+  sequence: SequenceCheck,
   files: ReferenceFiles | undefined,
   cache: Map<string, Promise<References>>,
 ): Promise<CheckLine> {
@@ -82,7 +82,7 @@ async function checkEntry(
   }
   const hash = createHash('sha256').update(bytes).digest('hex')
   const { findings, picture } = checkFile(bytes, entry.spec, entry.frame)
-  const all = [...findings, ...context]
+  const all = [...findings, ...(picture ? await sequence.findings(entry, picture) : [])]
   if (entry.sha256 && hash !== entry.sha256) {
     all.push(
       finding(
