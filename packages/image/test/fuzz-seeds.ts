@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { encodeExr, encodePng } from '../src/index.ts'
+import { pngChunk } from '../src/png/encode.ts'
+import { writeExr, type WriterPart } from './exr-writer.ts'
+import { writePng } from './png-writer.ts'
+
+/** A valid file to damage. */
+export interface Seed {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** The fixtures, every PNG colour type, and layouts that oiiotool does not write. */
+export function fuzzSeeds(): readonly Seed[] {
+  const dir = new URL('fixtures/', import.meta.url)
+  const fixtures = readdirSync(dir)
+    .toSorted()
+    .map((name) => ({ name, bytes: readFileSync(new URL(name, dir)) }))
+  const palette = Uint8Array.from({ length: 12 }, (_, i) => i * 20)
+  const pngs = (
+    [
+      [0, 1, 1],
+      [2, 8, 3],
+      [3, 2, 1],
+      [4, 16, 2],
+      [6, 8, 4],
+    ] as const
+  ).map(([colorType, bitDepth, channels]) => ({
+    name: `png-${colorType}-${bitDepth}`,
+    bytes: writePng(
+      {
+        width: 13,
+        height: 9,
+        bitDepth,
+        colorType,
+        interlaced: colorType % 4 !== 0,
+        filters: [4, 3, 2, 1, 0],
+        samples: Array.from({ length: 13 * 9 * channels }, (_, i) => (i * 37) % 2 ** bitDepth),
+        ...(colorType === 3 ? { palette, transparency: Uint8Array.of(0, 128) } : {}),
+      },
+      { before: [pngChunk('gAMA', Uint8Array.of(0, 0, 177, 143)), pngChunk('tEXt', Buffer.from('Software\0Pictor'))], idats: 2 },
+    ),
+  }))
+  const data = Float32Array.from({ length: 19 * 40 }, (_, i) => Math.sin(i))
+  const part: WriterPart = {
+    channels: [
+      { name: 'A', type: 'half' },
+      { name: 'id', type: 'uint32' },
+    ],
+    dataWindow: [-3, -2, 9, 10],
+    sample: (_, x, y) => x * y,
+  }
+  return [
+    ...fixtures,
+    ...pngs,
+    {
+      name: 'png-encoded',
+      bytes: encodePng(
+        40,
+        30,
+        3,
+        Uint8Array.from({ length: 3600 }, (_, i) => i),
+        { text: { a: 'b' } },
+      ),
+    },
+    {
+      name: 'exr-encoded',
+      bytes: encodeExr(
+        19,
+        40,
+        ['R', 'G', 'B'].map((name) => ({ name, type: 'half' as const, data })),
+      ),
+    },
+    { name: 'exr-ripmap', bytes: writeExr([{ ...part, tile: { width: 4, height: 4, mode: 2 } }], { shuffle: true }) },
+    {
+      name: 'exr-multipart',
+      bytes: writeExr([
+        { ...part, name: 'a' },
+        { ...part, name: 'b', tile: { width: 8, height: 8, mode: 1 } },
+      ]),
+    },
+    {
+      name: 'exr-subsampled',
+      bytes: writeExr([
+        {
+          ...part,
+          channels: [
+            { name: 'BY', type: 'half', xSampling: 2, ySampling: 2 },
+            { name: 'Y', type: 'half' },
+          ],
+        },
+      ]),
+    },
+  ]
+}
