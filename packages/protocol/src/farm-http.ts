@@ -152,7 +152,7 @@ function typed(error: unknown): unknown {
 }
 
 async function send(client: KyInstance, base: URL, request: FarmRequest, signal: AbortSignal): Promise<Response> {
-  const url = new URL(request.path.replace(/^\//, ''), base)
+  const url = new URL(request.path.replace(/^\/+/, ''), base)
   if (url.origin !== base.origin) throw invalid('path', `a path below ${base.origin}`, request.path)
   for (const [name, value] of request.query ?? []) url.searchParams.append(name, value)
   const body = request.json === undefined ? request.body : toWire(request.json)

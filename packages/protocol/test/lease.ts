@@ -1,0 +1,83 @@
+import type { BundleManifest, DigestSigner, Lease, LeaseTicket, Task, Terms } from '@pictor/core/contract'
+import {
+  jobIdOf,
+  leaseProof,
+  leaseSetRoot,
+  localDomain,
+  privateKeySigner,
+  randomPrivateKey,
+  seedRootOf,
+  seedsOf,
+  signLeaseSet,
+  signReady,
+  ZERO_ADDRESS,
+  ZERO_HASH,
+} from '@pictor/core/proof'
+
+/** A lease as a real job would hand it to a farm: terms, one set of one lease, two of three checkers ready. */
+export async function ticketFor(farm: DigestSigner, frames: readonly number[], bundle: BundleManifest): Promise<LeaseTicket> {
+  const creator = privateKeySigner(randomPrivateKey())
+  const leaseKey = privateKeySigner(randomPrivateKey())
+  const checkers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey())).sort((a, b) => (a.address < b.address ? -1 : 1))
+  const domain = localDomain(KEY)
+  const nowS = Math.floor(Date.now() / 1000)
+  const terms: Terms = {
+    creator: creator.address,
+    runId: `0x${'11'.repeat(32)}`,
+    token: ZERO_ADDRESS,
+    farmBudget: 10_000_000n,
+    checkBudget: 1_000_000n,
+    frameCap: 1_000_000n,
+    checkFee: 1_000n,
+    specHash: ZERO_HASH,
+    bundleRoot: bundle.root,
+    quoteHash: ZERO_HASH,
+    checkers: checkers.map(({ address }) => address),
+    registryDraw: 0,
+    quorum: 2,
+    arbiter: creator.address,
+    leaseKey: leaseKey.address,
+    platform: ZERO_ADDRESS,
+    platformFeeBps: 0,
+    recordMode: 'full',
+    deadlineAtS: nowS + 3_600,
+    attestByS: nowS + 7_200,
+    claimTimeS: 600,
+    refundAfterS: nowS + 10_800,
+    disputeWindowS: 0,
+    resolveByS: 600,
+  }
+  const job = jobIdOf(domain, terms.creator, terms.runId)
+  const lease: Lease = {
+    id: 1,
+    farm: farm.address,
+    payTo: farm.address,
+    price: 600_000n,
+    frames,
+    weights: frames.map(() => 1),
+    part: 0,
+    checkClass: 'crop',
+    commitByS: nowS + 1_800,
+    hedgeOf: 0,
+  }
+  const leases = [lease]
+  const set = await signLeaseSet(leaseKey, domain, { job, seq: 1, leases })
+  const seedRoot = seedRootOf(seedsOf(`0x${'22'.repeat(32)}`, job, [1]))
+  const ready = await Promise.all(
+    checkers
+      .slice(0, 2)
+      .map((checker) =>
+        signReady(checker, domain, { job, seq: 1, setRoot: leaseSetRoot(leases), bundleRoot: bundle.root, seedRoot }),
+      ),
+  )
+  return { domain, terms, job, lease, set, proof: leaseProof(leases, 1), ready }
+}
+
+/** Public key of the private key 1, uncompressed: the generator point of secp256k1. */
+const KEY =
+  '0x0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8' as const
+
+export async function dressed(farm: DigestSigner, task: Task): Promise<Task> {
+  const frames = task.work.kind === 'frames' ? task.work.frames : [1]
+  return { ...task, purpose: 'render', lease: await ticketFor(farm, frames, task.bundle) }
+}
