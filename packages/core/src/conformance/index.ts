@@ -14,5 +14,6 @@ export {
   ledgerConformance,
   ledgerScenario,
   namedSigner,
+  receiptOfJob,
   scenarioOn,
 } from './ledger.ts'

@@ -17,6 +17,7 @@ export {
   namedSigner,
   scenarioOn,
 } from './ledger/scenario.ts'
+export { receiptOfJob } from './ledger/evidence-cases.ts'
 export type { LedgerSubject, MakeLedger } from './ledger/subject.ts'
 
 /** The rules that every ledger keeps, as data. */

@@ -129,6 +129,15 @@ export type LedgerEvent = LedgerEventBase &
         readonly records?: readonly FrameRecord[]
         readonly releaseAtS: number
       }
+    | {
+        /** A farm's claim; `batch` is its number in the job's one sequence of batches and claims. */
+        readonly type: 'claimed'
+        readonly batch: number
+        readonly lease: number
+        readonly farm: Address
+        readonly price: bigint
+        readonly outputRoot: Bytes32
+      }
     | { readonly type: 'disputed'; readonly batch: number; readonly farm: Address }
     | { readonly type: 'resolved'; readonly batch: number; readonly farm: Address; readonly acceptedPerMille: number }
     | {

@@ -1,6 +1,6 @@
 import { canonicalJson, decodeJournal, encodeJournal } from '../contract/codec.ts'
 import { PictorError } from '../contract/error.ts'
-import type { Ledger, LedgerAction, LedgerEvent } from '../contract/ledger.ts'
+import type { Ledger, LedgerAction } from '../contract/ledger.ts'
 import type { Bytes32, DigestSigner, LedgerDomain } from '../contract/messages.ts'
 import {
   ZERO_HASH,
@@ -14,6 +14,7 @@ import {
   sha256Hex,
 } from '../proof/index.ts'
 import { type Book, type BookAction, type BookFact, creditOf, emptyBook, evolve, jobOf, moneyOf, refusing } from './book.ts'
+import { eventsOfFact } from './events.ts'
 import { type Journal, type JournalEntry, openJournal } from './journal.ts'
 import { decide } from './rules.ts'
 
@@ -71,7 +72,9 @@ export function localLedger(options: LocalLedgerOptions): Ledger {
       signal?.throwIfAborted()
       const entries = journal.ofJob(job, readCursor(cursor), PAGE)
       return {
-        events: entries.flatMap(eventsOf),
+        events: entries.flatMap(({ seq, body }) =>
+          decodeJournal<BookFact[]>(body).flatMap((fact, i) => eventsOfFact(fact, `${seq}.${i}`)),
+        ),
         cursor: String(entries.at(-1)?.seq ?? readCursor(cursor)),
         waitMs: entries.length === PAGE ? 0 : 200,
       }
@@ -207,35 +210,6 @@ function readCursor(cursor: string | undefined): number {
   if (!Number.isSafeInteger(seq) || seq < 0)
     throw new PictorError('invalid-input', 'cursor: expected what an earlier poll gave', { details: { path: 'cursor' } })
   return seq
-}
-
-function eventsOf(entry: JournalEntry): LedgerEvent[] {
-  return decodeJournal<BookFact[]>(entry.body).flatMap((fact, i) => {
-    const base = { id: `${entry.seq}.${i}`, job: fact.job, atMs: fact.atMs, status: 'final' as const, head: fact.head }
-    return toEvent(fact, base)
-  })
-}
-
-function toEvent(fact: BookFact, base: Pick<LedgerEvent, 'id' | 'job' | 'atMs' | 'status' | 'head'>): LedgerEvent[] {
-  switch (fact.type) {
-    case 'opened': {
-      const { creator, farmBudget, checkBudget } = fact.terms
-      return [{ ...base, type: 'opened', creator, farmBudget, checkBudget, setRoot: fact.setRoot }]
-    }
-    case 'attested': {
-      const { batch, batchHash, leases, farmReserve, checkReserve, releaseAtS, records } = fact
-      const reserved = farmReserve + checkReserve
-      return [{ ...base, type: 'attested', batch, batchHash, leases, reserved, releaseAtS, ...(records ? { records } : {}) }]
-    }
-    case 'released':
-      return [{ ...base, type: 'released', batch: fact.batch, paid: fact.paid, refunded: fact.refunded }]
-    case 'withdrawn':
-      return [{ ...base, type: 'withdrawn', account: fact.account, amount: fact.amount }]
-    case 'approved':
-      return []
-    default:
-      return [{ ...fact, ...base }]
-  }
 }
 
 function headOf({ book, seq, hash }: Chain, id: Bytes32): LocalHead {

@@ -1,4 +1,136 @@
+import assert from 'node:assert/strict'
+import type { Batch, CheckerSignature } from '../../contract/messages.ts'
+import {
+  type Receipt,
+  buildReceipt,
+  encodeReceipt,
+  seedProof,
+  seedsOf,
+  sha256Hex,
+  signCommit,
+  signLeaseAccept,
+  signVote,
+  verifyReceipt,
+} from '../../proof/index.ts'
 import type { LedgerCase } from './case.ts'
+import { type LedgerScenario, ledgerScenario } from './scenario.ts'
 
-/** What a receipt can be built from. */
-export const evidenceCases: readonly LedgerCase[] = []
+/** Drives a job to its end (two batches, one later set, one refused frame, releases, Final) and builds its receipt, with every optional part. */
+export async function receiptOfJob(s: LedgerScenario): Promise<Receipt> {
+  const { ledger } = s.subject
+  await s.open()
+  const ready = await s.ready()
+  await s.send({ kind: 'ready', ready })
+  const later = await s.laterSet(2, [s.lease(7), s.lease(8)])
+  const [first, second] = s.set0.leases
+  const firstResults = [s.result(first!), s.result(second!, (_, i) => (i === 0 ? 'missing' : i === 3 ? 'refuse' : 'accept'))]
+  const secondResults = [s.result(later.leases[0]!, (_, i) => (i === 1 ? 'unsure' : 'accept'), 2)]
+  const batches: { batch: Batch; signatures: readonly CheckerSignature[] }[] = []
+  for (const results of [firstResults, secondResults]) {
+    const batch = await s.batch(results)
+    const signatures = await s.sign(batch)
+    await s.send({
+      kind: 'attest',
+      batch,
+      sets: [s.set0, later].filter(({ set }) => results.some(({ seq }) => seq === set.seq)),
+      signatures,
+    })
+    batches.push({ batch, signatures })
+  }
+  await s.final(500_000n)
+  await s.subject.advance(80 * 3600)
+  await s.send({ kind: 'release', batch: 1 })
+  await s.send({ kind: 'release', batch: 2 })
+  const events = await s.events()
+  const evidence = await ledger.evidence(s.job, s.ctx())
+  const money = await ledger.money(s.job, s.ctx())
+  const sets = [s.set0, later]
+  return buildReceipt({
+    domain: ledger.domain,
+    terms: s.terms,
+    sets,
+    ready,
+    batches,
+    events,
+    evidence,
+    money,
+    ...(await messagesOf(s, firstResults[0]!)),
+  })
+}
+
+/** Countersignature, commitment, votes and seeds of one lease. */
+async function messagesOf(
+  s: LedgerScenario,
+  { lease, records }: Batch['results'][number],
+): Promise<Pick<Receipt, 'accepts' | 'commits' | 'votes' | 'seeds'>> {
+  const { domain } = s.subject.ledger
+  const { job } = s
+  const farm = s.farms.find(({ address }) => address === lease.farm)!
+  const outputs = records.map(({ frame, part, outputHash, completedAtMs }) => ({ frame, part, outputHash, completedAtMs }))
+  const votes = s.checkers
+    .slice(0, s.terms.quorum)
+    .flatMap((checker) =>
+      records.map(({ frame, part, outputHash, verdict, checked, score }) =>
+        signVote(checker, domain, {
+          job,
+          lease: lease.id,
+          frame,
+          part,
+          outputHash,
+          verdict,
+          checked,
+          score,
+          cropsHash: sha256Hex('crops'),
+        }),
+      ),
+    )
+  const ids = s.set0.leases.map(({ id }) => id)
+  const seeds = s.checkers.slice(0, s.terms.quorum).map((checker, i) => {
+    const all = seedsOf(sha256Hex(`secret ${i}`), job, ids)
+    return {
+      lease: lease.id,
+      seed: all.find((one) => one.lease === lease.id)!.seed,
+      proof: seedProof(all, lease.id),
+      checker: checker.address,
+    }
+  })
+  return {
+    accepts: [{ seq: 0, lease: lease.id, signature: await signLeaseAccept(farm, domain, job, 0, lease) }],
+    commits: [await signCommit(farm, domain, { job, lease: lease.id, index: 0, outputs })],
+    votes: await Promise.all(votes),
+    seeds,
+  }
+}
+
+/** Receipts from what the ledger gives. */
+export const evidenceCases: readonly LedgerCase[] = [
+  {
+    name: 'its evidence makes a receipt that verifies, anchored where the anchor is trusted and only there',
+    async run(make) {
+      const s = await ledgerScenario(make, { terms: { disputeWindowS: 3600 } })
+      const receipt = await receiptOfJob(s)
+      const text = encodeReceipt(receipt)
+      const plain = verifyReceipt(text)
+      assert.equal(plain.broken, undefined)
+      assert.equal(plain.answer, 'consistent, not anchored')
+      const { anchor, domain } = receipt
+      const trust =
+        anchor.kind === 'evm'
+          ? { trustedBlockHash: anchor.blockHash, trustedEscrow: domain.verifyingContract }
+          : { trustedLedger: domain.verifyingContract }
+      assert.equal(verifyReceipt(text, trust).answer, 'anchored')
+      const other = sha256Hex('another')
+      const wrong = anchor.kind === 'evm' ? { trustedBlockHash: other } : { trustedLedger: other.slice(0, 42) as `0x${string}` }
+      assert.equal(verifyReceipt(text, wrong).broken?.name, 'trust')
+    },
+  },
+  {
+    name: 'its evidence does not fit a receipt that leaves out a refund',
+    async run(make) {
+      const s = await ledgerScenario(make)
+      const receipt = await receiptOfJob(s)
+      const without = receipt.steps.filter(({ kind }) => kind !== 'final')
+      assert.ok(verifyReceipt({ ...receipt, steps: without }).broken)
+    },
+  },
+]

@@ -71,7 +71,7 @@ export const jobCases: readonly LedgerCase[] = [
     name: 'refuses actions on a job that was never opened',
     async run(make) {
       const s = await ledgerScenario(make)
-      await refuses(s, 'unknown-job', () => s.send({ kind: 'cancel' }))
+      await refuses(s, ['unknown-job', 'terms-mismatch'], () => s.send({ kind: 'cancel' }))
       assert.equal((await s.subject.ledger.money(s.job, s.ctx())).status, 'none')
     },
   },
