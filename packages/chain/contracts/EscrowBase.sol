@@ -86,7 +86,6 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     error TokenRefused(address token);
     error TransferShort(uint256 expected, uint256 received);
 
-    event Credited(address indexed token, address indexed account, uint256 amount);
 
     constructor(ICheckerRegistry registry_, uint40 minGap_) EIP712("Pictor", "1") {
         registry = registry_;

@@ -8,7 +8,11 @@ const root = new URL('../', import.meta.url)
 const NAMES = ['PictorEscrow', 'EscrowCourt', 'CheckerRegistry', 'FarmRegistry', 'OwnerArbiter', 'PictorToken', 'DevUsd']
 
 interface Artifact {
-  readonly abi: readonly { readonly type: string; readonly name?: string; readonly inputs?: readonly { readonly type: string }[] }[]
+  readonly abi: readonly {
+    readonly type: string
+    readonly name?: string
+    readonly inputs?: readonly { readonly type: string }[]
+  }[]
   readonly bytecode: { readonly object: string }
   readonly storageLayout?: { readonly storage: readonly { readonly label: string; readonly slot: string }[] }
 }
@@ -25,7 +29,10 @@ function merged(a: Artifact['abi'], b: Artifact['abi']): Artifact['abi'] {
 
 export function buildAbi(): Map<string, string> {
   const forge = fileURLToPath(new URL('node_modules/.bin/forge', root))
-  execFileSync(forge, ['build', '--skip', 'test', '--extra-output', 'storageLayout'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(forge, ['build', '--skip', 'test', '--extra-output', 'storageLayout'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   const files = new Map<string, string>()
   for (const name of NAMES) {
     const { abi: raw, bytecode } = read(name)
@@ -34,7 +41,9 @@ export function buildAbi(): Map<string, string> {
     files.set(`${name}.json`, `${JSON.stringify({ abi: all, bytecode: bytecode.object }, null, 1)}\n`)
   }
   const slots = Object.fromEntries(read('PictorEscrow').storageLayout!.storage.map(({ label, slot }) => [label, Number(slot)]))
-  const courtSlots = Object.fromEntries(read('EscrowCourt').storageLayout!.storage.map(({ label, slot }) => [label, Number(slot)]))
+  const courtSlots = Object.fromEntries(
+    read('EscrowCourt').storageLayout!.storage.map(({ label, slot }) => [label, Number(slot)]),
+  )
   for (const [label, slot] of Object.entries(courtSlots)) {
     if (slots[label] !== slot) throw new Error(`${label} lies in slot ${slots[label]} of the escrow but ${slot} of its court`)
   }
@@ -53,6 +62,10 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     if (!process.argv.includes('--check')) writeFileSync(file, text)
     return true
   })
-  console.log(stale.length === 0 ? 'abi is fresh' : `${process.argv.includes('--check') ? 'stale' : 'written'}: ${stale.map(([name]) => name).join(', ')}`)
+  console.log(
+    stale.length === 0
+      ? 'abi is fresh'
+      : `${process.argv.includes('--check') ? 'stale' : 'written'}: ${stale.map(([name]) => name).join(', ')}`,
+  )
   process.exitCode = process.argv.includes('--check') && stale.length > 0 ? 1 : 0
 }

@@ -25,7 +25,10 @@ const DEV: readonly (readonly [string, string])[] = [
 ]
 
 /** The ten funded accounts of every development chain. */
-export const devAccounts: readonly DevAccount[] = DEV.map(([address, key]) => ({ address: `0x${address}`, privateKey: `0x${key}` }))
+export const devAccounts: readonly DevAccount[] = DEV.map(([address, key]) => ({
+  address: `0x${address}`,
+  privateKey: `0x${key}`,
+}))
 
 /** A running development chain. */
 export interface DevChain {
@@ -92,7 +95,7 @@ export async function startAnvil(
     child.ref()
     await exited
   }
-  for (const giveUpAtMs = Date.now() + 20_000; ; ) {
+  for (const giveUpAtMs = Date.now() + 20_000; ;) {
     try {
       if (Number(await rpc.call<string>('eth_chainId', [])) === chainId) break
     } catch {

@@ -1,1 +1,6 @@
-export {}
+export { type ContractArtifact, contracts, escrowLayout } from './abi.ts'
+export { type DevAccount, type DevChain, devAccounts, startAnvil } from './anvil.ts'
+export { type DeployOptions, type Deployment, deploy } from './deploy.ts'
+export { type EvmLedgerOptions, evmLedger } from './ledger.ts'
+export type { EvmProvider } from './rpc.ts'
+export { GAS_CAP, type EvmSigner, type EvmTransaction } from './sender.ts'

@@ -28,10 +28,14 @@ function fault(method: string, found: RpcFault): Error {
 }
 
 function unreachable(method: string, cause: unknown): PictorError {
-  return new PictorError('ledger-unreachable', `${method}: no node of the chain answered (${(cause as Error)?.message ?? cause})`, {
-    details: { method, hint: 'check the RPC address, then repeat the call with the same key' },
-    cause,
-  })
+  return new PictorError(
+    'ledger-unreachable',
+    `${method}: no node of the chain answered (${(cause as Error)?.message ?? cause})`,
+    {
+      details: { method, hint: 'check the RPC address, then repeat the call with the same key' },
+      cause,
+    },
+  )
 }
 
 /** JSON-RPC over HTTP. A node that fails or is too slow is skipped for the next; the one that answered last is asked first. `timeoutMs` is for one try. */

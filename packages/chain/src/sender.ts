@@ -162,7 +162,7 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
     for (let tries = 0; ; tries++) {
       const pending = await pendingNonce(signal)
       const nonce = next === undefined || tries > 0 || next < pending ? pending : next
-      const tx: EvmTransaction = { type: 2, chainId, nonce, ...call, value: 0n, gasLimit, ...fees }
+      const tx: EvmTransaction = { type: 2, chainId, nonce, to: call.to, data: call.data, value: 0n, gasLimit, ...fees }
       const { hash, lost, cheap } = await submit(tx, signal)
       if (!lost && !cheap) {
         next = nonce + 1

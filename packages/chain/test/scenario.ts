@@ -1,5 +1,16 @@
 // A job with farms, checkers and leases, made of deterministic keys: shared by tests and benchmarks.
-import type { Address, Batch, Bytes32, CheckerSignature, DigestSigner, Lease, LeaseResult, LedgerDomain, Ready, Terms } from '@pictor/core/contract'
+import type {
+  Address,
+  Batch,
+  Bytes32,
+  CheckerSignature,
+  DigestSigner,
+  Lease,
+  LeaseResult,
+  LedgerDomain,
+  Ready,
+  Terms,
+} from '@pictor/core/contract'
 import {
   ZERO_HASH,
   batchDigest,

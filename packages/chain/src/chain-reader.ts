@@ -1,0 +1,123 @@
+import type { Address, Bytes32 } from '@pictor/core/contract'
+import { applyLog, emptyView, type JobView } from './job-view.ts'
+import { logReader, type ChainLog } from './logs.ts'
+import type { Rpc } from './rpc.ts'
+import { escrowAbi, tokenAbi } from './wire.ts'
+
+/** Reads the escrow's state and logs. "Final" is the newest block less the confirmations. */
+export interface ChainReader {
+  readonly confirmations: number
+  latestBlock(signal?: AbortSignal): Promise<number>
+  finalBlock(signal?: AbortSignal): Promise<number>
+  /** Time of the newest block, seconds. */
+  nowS(signal?: AbortSignal): Promise<number>
+  /** Logs of a job up to a block; those of final blocks are asked for once. */
+  logs(job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<readonly ChainLog[]>
+  viewNow(job: Bytes32, signal?: AbortSignal): Promise<JobView>
+  viewFinal(job: Bytes32, signal?: AbortSignal): Promise<JobView>
+  credit(token: Address, account: Address, at: 'latest' | 'final', signal?: AbortSignal): Promise<bigint>
+  allowance(token: Address, owner: Address, spender: Address, signal?: AbortSignal): Promise<bigint>
+  bondFor(token: Address, price: bigint, signal?: AbortSignal): Promise<bigint>
+  hasCode(account: Address, signal?: AbortSignal): Promise<boolean>
+  gasOf(transaction: Bytes32, signal?: AbortSignal): Promise<bigint>
+  /** Whether a transaction of `from` whose data ends with `tail` succeeded; one that is still waiting is waited for. */
+  wasSent(from: Address, tail: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>
+}
+
+const hex = (value: number): string => `0x${value.toString(16)}`
+/** How many of its latest transactions are searched for a key. */
+const SEARCH_BLOCKS = 5000
+
+export function createChainReader(rpc: Rpc, escrow: Address, confirmations: number, fromBlock: number): ChainReader {
+  const source = logReader(rpc, escrow)
+  const finalLogs = new Map<Bytes32, { upTo: number; logs: ChainLog[] }>()
+  const gas = new Map<Bytes32, bigint>()
+  const code = new Map<Address, boolean>()
+
+  const latestBlock = async (signal?: AbortSignal): Promise<number> =>
+    Number(await rpc.call<string>('eth_blockNumber', [], signal))
+  const finalBlock = async (signal?: AbortSignal): Promise<number> => Math.max(0, (await latestBlock(signal)) - confirmations)
+  const read = async (to: Address, data: string, block: string, signal?: AbortSignal): Promise<bigint> =>
+    BigInt(await rpc.call<string>('eth_call', [{ to, data }, block], signal))
+
+  const logs: ChainReader['logs'] = async (job, toBlock, signal) => {
+    const final = confirmations > 0 ? Math.max(0, toBlock - confirmations) : toBlock - 1
+    let known = finalLogs.get(job)
+    if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [] }))
+    const fresh = await source.read([null, job] as never, known.upTo + 1, toBlock, signal)
+    const all = [...known.logs.filter((log) => log.blockNumber <= toBlock), ...fresh]
+    if (final > known.upTo) {
+      known.logs.push(...fresh.filter((log) => log.blockNumber <= final))
+      known.upTo = final
+    }
+    return all
+  }
+  const view = async (job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<JobView> => {
+    const result = emptyView(job)
+    for (const log of await logs(job, toBlock, signal)) applyLog(result, log)
+    return result
+  }
+
+  /** The transaction among the latest blocks, or waiting for one, that carries the tail. */
+  const findSent = async (from: Address, tail: string, signal?: AbortSignal): Promise<string | undefined> => {
+    type Block = { transactions: readonly { hash: string; from: string; input: string }[] }
+    const match = (block: Block | null): string | undefined =>
+      block?.transactions.find((tx) => tx.from.toLowerCase() === from && tx.input.endsWith(tail))?.hash
+    const waiting = match(await rpc.call<Block | null>('eth_getBlockByNumber', ['pending', true], signal))
+    if (waiting) return waiting
+    const latest = await latestBlock(signal)
+    const seen = new Set<string>()
+    for (const log of (await source.read([], Math.max(fromBlock, latest - SEARCH_BLOCKS), latest, signal)).reverse()) {
+      if (seen.has(log.transactionHash)) continue
+      seen.add(log.transactionHash)
+      const tx = await rpc.call<{ from: string; input: string } | null>('eth_getTransactionByHash', [log.transactionHash], signal)
+      if (tx && tx.from.toLowerCase() === from && tx.input.endsWith(tail)) return log.transactionHash
+    }
+    return undefined
+  }
+
+  return {
+    confirmations,
+    latestBlock,
+    finalBlock,
+    logs,
+    async nowS(signal) {
+      return Number((await rpc.call<{ timestamp: string }>('eth_getBlockByNumber', ['latest', false], signal)).timestamp)
+    },
+    viewNow: async (job, signal) => view(job, await latestBlock(signal), signal),
+    viewFinal: async (job, signal) => view(job, await finalBlock(signal), signal),
+    async credit(token, account, at, signal) {
+      const data = escrowAbi.encodeFunctionData('creditOf', [token, account])
+      return read(escrow, data, at === 'latest' ? 'latest' : hex(await finalBlock(signal)), signal)
+    },
+    allowance: (token, owner, spender, signal) =>
+      read(token, tokenAbi.encodeFunctionData('allowance', [owner, spender]), 'latest', signal),
+    bondFor: (token, price, signal) => read(escrow, escrowAbi.encodeFunctionData('bondFor', [token, price]), 'latest', signal),
+    async hasCode(account, signal) {
+      let known = code.get(account)
+      if (known === undefined)
+        code.set(account, (known = (await rpc.call<string>('eth_getCode', [account, 'latest'], signal)) !== '0x'))
+      return known
+    },
+    async gasOf(transaction, signal) {
+      let used = gas.get(transaction)
+      if (used === undefined) {
+        const receipt = await rpc.call<{ gasUsed: string } | null>('eth_getTransactionReceipt', [transaction], signal)
+        used = BigInt(receipt?.gasUsed ?? 0)
+        if (gas.size > 10_000) gas.clear()
+        gas.set(transaction, used)
+      }
+      return used
+    },
+    async wasSent(from, tail, timeoutMs, signal) {
+      const hash = await findSent(from, tail, signal)
+      if (!hash) return false
+      for (const giveUpAtMs = Date.now() + timeoutMs; Date.now() < giveUpAtMs;) {
+        const receipt = await rpc.call<{ status: string } | null>('eth_getTransactionReceipt', [hash], signal)
+        if (receipt) return BigInt(receipt.status) === 1n
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      return false
+    },
+  }
+}

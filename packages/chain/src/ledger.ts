@@ -1,0 +1,234 @@
+import type {
+  Address,
+  Bytes32,
+  CallContext,
+  FundingRequest,
+  Ledger,
+  LedgerAction,
+  LedgerDomain,
+  Terms,
+} from '@pictor/core/contract'
+import { PictorError, isPictorError } from '@pictor/core/contract'
+import { hashTerms, jobIdOf, keccak256 } from '@pictor/core/proof'
+import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
+import { createChainReader, type ChainReader } from './chain-reader.ts'
+import { createEventFeed } from './event-feed.ts'
+import { anchorOf } from './evidence.ts'
+import { httpRpc, providerRpc, type EvmProvider, type Rpc } from './rpc.ts'
+import { createSender, type EvmSigner, type Receipt, type Sender } from './sender.ts'
+import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
+
+export interface EvmLedgerOptions {
+  /** One node, or several that are asked in turn when one fails. */
+  readonly rpcUrl?: string | readonly string[]
+  /** Instead of `rpcUrl`: an EIP-1193 provider. */
+  readonly provider?: EvmProvider
+  readonly escrow: Address
+  /** Sends and pays for the transactions; an ethers `Wallet` fits. Left out: the ledger only reads, and `open` asks for the creator's wallet. */
+  readonly signer?: EvmSigner
+  /** Blocks above an event before it counts as final. Default 0 on development chains (id 31337), 12 elsewhere. */
+  readonly confirmations?: number
+  /** First block that can hold an event of the escrow; `deploy()` says it. Default 0. */
+  readonly fromBlock?: number
+  /** Default 31337, the development chain. Messages are signed for it, so a node of another chain is refused. */
+  readonly chainId?: number
+  /** Longest wait for a transaction; default 5 minutes. */
+  readonly timeoutMs?: number
+  /** When to raise the fee of a transaction that is not mined; default 1 minute. */
+  readonly replaceAfterMs?: number
+  /** Longest wait for one answer of a node; default 15 s. */
+  readonly rpcTimeoutMs?: number
+  /** `exact` lets the escrow take only what the next call needs; `unlimited` saves a transaction a job. Default `exact`. */
+  readonly allowance?: 'exact' | 'unlimited'
+}
+
+/** Anvil's and Hardhat's chain id. */
+const DEV_CHAIN = 31_337
+const MAX_ALLOWANCE = 2n ** 256n - 1n
+
+/** The words a call ends with, so that its transaction can be found again by its key: the contract ignores bytes behind its arguments. */
+function keyTail(key: string): string {
+  return keccak256(new TextEncoder().encode(`pictor key ${key}`)).slice(2, 18)
+}
+
+function rpcOf(options: EvmLedgerOptions): Rpc {
+  if (options.provider) return providerRpc(options.provider, options.rpcTimeoutMs)
+  const urls = options.rpcUrl === undefined ? ['http://127.0.0.1:8545'] : [options.rpcUrl].flat()
+  return httpRpc(urls, options.rpcTimeoutMs)
+}
+
+/** Sends calls with the allowance they need, one after another where a call takes money, so that no two share an allowance. */
+function payingSender(sender: Sender, reader: ChainReader, escrow: Address, mode: 'exact' | 'unlimited'): Session['pay'] {
+  let inFlight = 0n
+  let lock: Promise<unknown> = Promise.resolve()
+  const allow = async (token: Address, amount: bigint, signal?: AbortSignal): Promise<void> => {
+    const given = await reader.allowance(token, sender.address, escrow, signal)
+    if (given >= amount + inFlight) return
+    const value = mode === 'unlimited' ? MAX_ALLOWANCE : amount + inFlight
+    await sender.send({ to: token, data: tokenAbi.encodeFunctionData('approve', [escrow, value]) }, signal)
+  }
+  return async (call: ActionCall, token: Address, signal?: AbortSignal): Promise<Receipt> => {
+    const takes = call.takes ?? 0n
+    if (takes === 0n) return sender.send(call, signal)
+    const allowed = lock.then(() => allow(token, takes, signal))
+    lock = allowed.catch(() => undefined)
+    await allowed
+    inFlight += takes
+    try {
+      return await sender.send(call, signal)
+    } finally {
+      inFlight -= takes
+    }
+  }
+}
+
+/** What a ledger with a signer can do beside reading. */
+interface Session {
+  readonly address: Address
+  pay(call: ActionCall, token: Address, signal?: AbortSignal): Promise<Receipt>
+}
+
+/** Runs `make` when first needed; a failure is not remembered. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined
+      throw error
+    })
+    return made
+  }
+}
+
+/**
+ * The ledger on an EVM chain: an escrow contract holds the money. Every call may be repeated with the same key after any failure, also in another process:
+ * what was sent is found again on the chain and nothing is paid twice. The chain is first asked at the first call; every call may end in `ledger-unreachable`.
+ * @example
+ * ```ts
+ * const ledger = evmLedger({ rpcUrl, escrow, chainId: 1, signer: new Wallet(key) })
+ * ```
+ */
+export function evmLedger(options: EvmLedgerOptions): Ledger {
+  const rpc = rpcOf(options)
+  const { escrow, signer } = options
+  const chainId = options.chainId ?? DEV_CHAIN
+  const dev = chainId === DEV_CHAIN
+  const domain: LedgerDomain = { name: 'Pictor', version: '1', chainId, verifyingContract: escrow }
+  const reader = createChainReader(rpc, escrow, options.confirmations ?? (dev ? 0 : 12), options.fromBlock ?? 0)
+  const feed = createEventFeed(reader, dev ? 200 : 4000)
+  const timeoutMs = options.timeoutMs ?? 300_000
+
+  /** Refuses to work against another chain than the messages are signed for. */
+  const connected = once(async () => {
+    const found = Number(await rpc.call<string>('eth_chainId', []))
+    if (found === chainId) return
+    throw new PictorError('invalid-input', `expected chain ${chainId}, the node serves chain ${found}`, {
+      details: { path: 'chainId' },
+    })
+  })
+  const session = once(async (): Promise<Session | undefined> => {
+    if (!signer) return undefined
+    const address = (await signer.getAddress()).toLowerCase() as Address
+    const waits = { timeoutMs, replaceAfterMs: options.replaceAfterMs ?? 60_000, pollMs: dev ? 5 : 500 }
+    const sender = createSender(rpc, signer, address, chainId, waits)
+    return { address, pay: payingSender(sender, reader, escrow, options.allowance ?? 'exact') }
+  })
+  const acting = async (): Promise<Session> => {
+    await connected()
+    const found = await session()
+    if (found) return found
+    throw new PictorError('unsupported', 'this ledger was made without a signer and can only read', {
+      details: { path: 'signer' },
+    })
+  }
+
+  const submit = async (call: ActionCall, token: Address, ctx: CallContext): Promise<void> => {
+    const { address, pay } = await acting()
+    if (call.from !== undefined && call.from !== address)
+      throw refused('not-allowed', `only ${call.from} may send this, not ${address}`)
+    const tail = keyTail(ctx.key)
+    try {
+      const receipt = await pay({ ...call, data: call.data + tail }, token, ctx.signal)
+      ctx.log?.('ledger transaction mined', { transaction: receipt.transactionHash, gas: `${receipt.gasUsed}` })
+    } catch (error) {
+      // What the chain refuses may be this very call's own effect, sent before a crash.
+      if (!isPictorError(error, 'ledger-refused') || !(await reader.wasSent(address, tail, timeoutMs, ctx.signal))) throw error
+    }
+  }
+
+  const open: Ledger['open'] = async (terms, setRoot, ctx) => {
+    await connected()
+    const job = refusing('terms', () => jobIdOf(domain, terms.creator, terms.runId))
+    const known = await reader.viewNow(job, ctx.signal)
+    if (known.opening) {
+      if (hashTerms(known.opening.terms) === hashTerms(terms) && known.opening.setRoot === setRoot) return { job }
+      throw refused('terms-mismatch', `job ${job} is open with other terms or another lease set 0`)
+    }
+    const takes = terms.farmBudget + terms.checkBudget
+    const data = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, 0, '0x', '0x'])
+    if ((await session())?.address !== terms.creator)
+      return { job, awaiting: fundingRequest(terms, escrow, chainId, takes, data) }
+    await submit({ to: escrow, data, takes }, terms.token, ctx)
+    return { job }
+  }
+
+  const send: Ledger['send'] = async (action, ctx) => {
+    const { address } = await acting()
+    if (action.kind === 'withdraw') {
+      if ((await reader.credit(action.token, address, 'latest', ctx.signal)) === 0n) return
+      const data = escrowAbi.encodeFunctionData('withdraw', [action.token, action.to])
+      return submit({ to: escrow, data }, action.token, ctx)
+    }
+    const job = refusing('terms', () => jobIdOf(domain, action.terms.creator, action.terms.runId))
+    const view = await reader.viewNow(job, ctx.signal)
+    const arbiterIsContract = view.opening ? await reader.hasCode(view.opening.terms.arbiter, ctx.signal) : false
+    const world = {
+      escrow,
+      view,
+      sender: address,
+      arbiterIsContract,
+      bondFor: (token: Address, price: bigint) => reader.bondFor(token, price, ctx.signal),
+      nowS: () => reader.nowS(ctx.signal),
+    }
+    let calls: readonly ActionCall[]
+    try {
+      calls = await callsFor(action, ctx.key, world)
+    } catch (error) {
+      if (isPictorError(error, 'ledger-refused') && (await reader.wasSent(address, keyTail(ctx.key), timeoutMs, ctx.signal)))
+        return
+      throw error
+    }
+    for (const call of calls) await submit(call, action.terms.token, ctx)
+  }
+
+  return {
+    contract: 0,
+    supports: { custody: true, disputes: true, claims: true, bonds: true, slashing: true, approveEarly: true },
+    domain,
+    label: `escrow ${escrow} on chain ${chainId}`,
+    open,
+    send,
+    async poll(query, ctx) {
+      await connected()
+      return feed(query, ctx.signal)
+    },
+    async money(job, ctx) {
+      await connected()
+      return (await reader.viewFinal(job, ctx.signal)).money
+    },
+    async credit(token, account, ctx) {
+      await connected()
+      return reader.credit(token, account, 'final', ctx.signal)
+    },
+    async evidence(job, ctx) {
+      await connected()
+      return anchorOf(rpc, { chainId, escrow, job, block: await reader.finalBlock(ctx.signal) }, ctx.signal)
+    },
+  }
+}
+
+/** What the creator's own wallet has to send when this process does not hold its key. */
+function fundingRequest(terms: Terms, escrow: Address, chainId: number, amount: bigint, data: string): FundingRequest {
+  const approve = { to: terms.token, data: tokenAbi.encodeFunctionData('approve', [escrow, amount]) }
+  return { kind: 'transaction', payload: { chainId, from: terms.creator, transactions: [approve, { to: escrow, data }] } }
+}
