@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
@@ -13,7 +13,8 @@ import {
   type Pictor,
   type PlanProgress,
 } from '@pictor/core'
-import { ethersSigner, evmLedger } from '@pictor/chain'
+import { evmLedger } from '@pictor/chain'
+import { privateKeySigner } from '@pictor/core/proof'
 import { Wallet } from 'ethers'
 import { loadConfig } from './config.ts'
 import { keyFile, type KeyFile } from './keys.ts'
@@ -61,10 +62,19 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
       selfHosted({
         ...own('this-machine'),
         signer: keys.signer('farm:this-machine'),
-        price: { perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount, currency: 'USD', source: options.hourPrice ? '--hour-price' : 'default of this command' },
+        price: {
+          perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount,
+          currency: 'USD',
+          source: options.hourPrice ? '--hour-price' : 'default of this command',
+        },
       }),
     ] satisfies Farm[])
-  const renderer = selfHosted({ ...own('checker'), signer: keys.signer('farm:checker'), slots: 1, price: { perHostHour: 0n, currency: 'USD' } })
+  const renderer = selfHosted({
+    ...own('checker'),
+    signer: keys.signer('farm:checker'),
+    slots: 1,
+    price: { perHostHour: 0n, currency: 'USD' },
+  })
   const checkers: readonly Checker[] = config?.checkers ?? [
     createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, store: join(stateDir, 'checker.db') }),
   ]
@@ -73,11 +83,10 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     inspector: blendInspector({ ...(blender ? { blender } : {}) }),
     farms,
     checkers,
-    signer: keys.signer('creator'),
     leaseSigner: keys.signer('lease'),
     dataDir: stateDir,
     artifacts: folderArtifacts(join(stateDir, 'artifacts')),
-    ...(ledger ? { ledger: ledger.ledger, token: ledger.token, signer: ledger.signer } : {}),
+    ...(ledger ?? { signer: keys.signer('creator') }),
     ...(onPlanProgress ? { onPlanProgress } : {}),
   })
   return {
@@ -91,5 +100,60 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
       await Promise.all(checkers.map((checker) => checker.close?.()))
       await ledger?.ledger.close?.()
     },
+  }
+}
+
+interface ChainChoice {
+  readonly ledger: Ledger
+  readonly token: Address
+  readonly signer: DigestSigner
+}
+
+/** The chain of --rpc and --escrow, with the creator's key out of its keystore. Nothing is sent here. @throws invalid-input */
+async function chainLedger(options: StateOptions): Promise<ChainChoice | undefined> {
+  if (options.rpc === undefined && options.escrow === undefined) return undefined
+  const { rpc, escrow, token, keystore } = options
+  for (const [name, value] of Object.entries({ rpc, escrow, token, keystore }))
+    if (value === undefined)
+      throw new PictorError('invalid-input', `--${name} is missing: a chain needs --rpc, --escrow, --token and --keystore`, {
+        details: { path: name },
+      })
+  for (const [name, value] of Object.entries({ escrow, token }))
+    if (!/^0x[0-9a-fA-F]{40}$/.test(value!))
+      throw new PictorError('invalid-input', `--${name}: expected an address, found ${value}`, { details: { path: name } })
+  const wallet = await openKeystore(keystore!, options.env.PICTOR_KEYSTORE_PASSWORD)
+  const chainId = await chainIdOf(rpc!)
+  const ledger = evmLedger({ rpcUrl: rpc!, escrow: escrow!.toLowerCase() as Address, chainId, signer: wallet })
+  return { ledger, token: token!.toLowerCase() as Address, signer: privateKeySigner(wallet.privateKey as `0x${string}`) }
+}
+
+async function openKeystore(path: string, password: string | undefined): Promise<Wallet> {
+  if (password === undefined)
+    throw new PictorError('invalid-input', 'the password of the keystore is missing', {
+      details: { path: 'keystore', hint: 'set PICTOR_KEYSTORE_PASSWORD' },
+    })
+  try {
+    const wallet = await Wallet.fromEncryptedJson(readFileSync(path, 'utf8'), password)
+    return new Wallet(wallet.privateKey)
+  } catch (cause) {
+    // The cause may quote the file: only its kind is passed on.
+    const reason =
+      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'it does not exist' : 'wrong password, or no keystore file'
+    throw new PictorError('invalid-input', `--keystore ${path} cannot be opened: ${reason}`, { details: { path: 'keystore' } })
+  }
+}
+
+async function chainIdOf(rpc: string): Promise<number> {
+  try {
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] })
+    const response = await fetch(rpc, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+      signal: AbortSignal.timeout(15_000),
+    })
+    return Number(((await response.json()) as { result: string }).result)
+  } catch (cause) {
+    throw new PictorError('ledger-unreachable', `no answer from the chain at ${rpc}`, { details: { path: 'rpc' }, cause })
   }
 }

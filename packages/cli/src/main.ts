@@ -23,6 +23,12 @@ async function perform(json: boolean, run: Run): Promise<void> {
   }
 }
 
+/** What commander parsed; every command checks its own fields. */
+interface StateArguments {
+  readonly json: boolean
+  readonly [name: string]: unknown
+}
+
 const program = new Command('pictor')
   .description('One render network out of many render farms.')
   .version('0.1.0')
@@ -41,7 +47,7 @@ const withState = (command: Command): Command =>
     .option('--hour-price <usd>', "price of this machine's own hosts, USD an hour")
     .option('--json', 'one JSON object a line on stdout', false)
 
-const state = (options: Record<string, unknown>) => ({ ...options, env: process.env })
+const state = (options: StateArguments) => ({ ...options, env: process.env })
 
 withState(program.command('render [scene]'))
   .description('plan, lock, render, check, pay and deliver; or take a run up again with --attach')
@@ -53,7 +59,7 @@ withState(program.command('render [scene]'))
   .option('--samples <n>', "samples a pixel instead of the file's")
   .option('--name <name>', 'name of the job and its files')
   .option('--attach <run>', 'take this run up again')
-  .action((scene: string | undefined, options: Record<string, never>) =>
+  .action((scene: string | undefined, options: StateArguments) =>
     perform(options.json, async (context) =>
       (await import('./commands/render.ts')).render({ ...state(options), scene } as never, context),
     ),
@@ -67,7 +73,7 @@ withState(program.command('plan [scene]'))
   .option('--svg <file>', 'write the chart as SVG')
   .option('--png <file>', 'write the chart as PNG')
   .option('--instance <file>', 'a pictor-route-instance/1 file')
-  .action((scene: string | undefined, options: Record<string, never>) =>
+  .action((scene: string | undefined, options: StateArguments) =>
     perform(options.json, async (context) =>
       (await import('./commands/plan.ts')).plan({ ...state(options), scene } as never, context),
     ),
@@ -102,7 +108,7 @@ program
 
 withState(program.command('jobs'))
   .description('jobs of this folder')
-  .action((options: Record<string, never>) =>
+  .action((options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/jobs.ts')).jobs(state(options) as never, context)),
   )
 
@@ -116,7 +122,7 @@ for (const verb of ['cancel', 'pause', 'resume'] as const)
       }[verb],
     )
     .option('--yes', 'do not ask', false)
-    .action((run: string, options: Record<string, never>) =>
+    .action((run: string, options: StateArguments) =>
       perform(options.json, async (context) =>
         (await import('./commands/jobs.ts')).change(verb, run, state(options) as never, context),
       ),
@@ -124,7 +130,7 @@ for (const verb of ['cancel', 'pause', 'resume'] as const)
 
 withState(program.command('watch <run>'))
   .description('follow a run that another process drives')
-  .action((run: string, options: Record<string, never>) =>
+  .action((run: string, options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/jobs.ts')).watch(run, state(options) as never, context)),
   )
 
@@ -132,13 +138,13 @@ withState(program.command('tickets'))
   .description('what farms ask of people; answer one with --answer')
   .option('--answer <ticket>', 'the ticket to answer')
   .option('--field <name=value...>', 'its fields')
-  .action((options: Record<string, never>) =>
+  .action((options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/tickets.ts')).tickets(state(options) as never, context)),
   )
 
 withState(program.command('farms'))
   .description('configured farms: reach, lane, software, prices')
-  .action((options: Record<string, never>) =>
+  .action((options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/farms.ts')).farms(state(options) as never, context)),
   )
 

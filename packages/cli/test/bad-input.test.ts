@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Wallet } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blender, blenderReason, makeScene, pictor, temporaryFolder, type Finished } from './cli.ts'
 
@@ -12,7 +13,9 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
   afterAll(() => folder.remove())
 
   const render = (file: string, extra: readonly string[] = []) =>
-    pictor(['render', file, '--deadline', '1h', '--budget', '5', '--frames', '1-2', '--out', 'out', '--json', ...extra], { cwd: folder.path })
+    pictor(['render', file, '--deadline', '1h', '--budget', '5', '--frames', '1-2', '--out', 'out', '--json', ...extra], {
+      cwd: folder.path,
+    })
 
   /** One error object with code, path or hint; the exit code says its kind; no job was recorded and nothing was locked. */
   async function refused(result: Finished, code: string, exit: number): Promise<void> {
@@ -68,14 +71,30 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
     expect(JSON.stringify(result.objects.find((object) => object.type === 'error'))).toContain('wood.png')
   }, 60_000)
 
-  it('a budget below the cheapest plan', async () => refused(await render(scene, ['--budget', '0.000001']), 'budget-too-small', 5), 90_000)
+  it(
+    'a budget below the cheapest plan',
+    async () => refused(await render(scene, ['--budget', '0.000001']), 'budget-too-small', 5),
+    90_000,
+  )
 
-  it('a deadline that nobody can meet', async () => refused(await render(scene, ['--frames', '1-100000', '--deadline', '90s', '--budget', '100000']), 'deadline-impossible', 5), 90_000)
+  it(
+    'a deadline that nobody can meet',
+    async () =>
+      refused(await render(scene, ['--frames', '1-100000', '--deadline', '90s', '--budget', '100000']), 'deadline-impossible', 5),
+    90_000,
+  )
 
   it('a frame range that cannot be read', async () => refused(await render(scene, ['--frames', '1-5,3']), 'invalid-input', 4))
 
   it('a chain that does not answer', async () => {
-    const escrow = `0x${'11'.repeat(20)}`
-    await refused(await render(scene, ['--rpc', 'http://127.0.0.1:9', '--escrow', escrow, '--token', escrow]), 'ledger-unreachable', 6)
+    const address = `0x${'11'.repeat(20)}`
+    const keystore = join(folder.path, 'creator.json')
+    writeFileSync(keystore, await Wallet.createRandom().encrypt('secret', { scrypt: { N: 2, r: 1, p: 1 } }))
+    const chain = ['--rpc', 'http://127.0.0.1:9', '--escrow', address, '--token', address, '--keystore', keystore]
+    const result = await pictor(['render', scene, '--deadline', '1h', '--budget', '5', '--frames', '1-2', '--json', ...chain], {
+      cwd: folder.path,
+      env: { PICTOR_KEYSTORE_PASSWORD: 'secret' },
+    })
+    await refused(result, 'ledger-unreachable', 6)
   }, 90_000)
 })

@@ -8,7 +8,9 @@ const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const NODE = ['--conditions=source', '--disable-warning=ExperimentalWarning', MAIN]
 
 /** Blender for tests, or why there is none. */
-export const blender: string | undefined = [process.env.PICTOR_BLENDER, 'blender'].find((name) => name && spawnSync(name, ['--version']).status === 0)
+export const blender: string | undefined = [process.env.PICTOR_BLENDER, 'blender'].find(
+  (name) => name && spawnSync(name, ['--version']).status === 0,
+)
 export const blenderReason = 'Blender is not installed (apt-get install blender)'
 
 /** What a finished `pictor` printed. */
@@ -30,8 +32,14 @@ export interface Started {
   kill(signal: NodeJS.Signals): void
 }
 
-export function startPictor(args: readonly string[], options: { readonly cwd: string; readonly env?: Record<string, string> }): Started {
-  const child = spawn(process.execPath, [...NODE, ...args], { cwd: options.cwd, env: { ...process.env, NO_COLOR: '1', ...options.env } })
+export function startPictor(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env?: Record<string, string> },
+): Started {
+  const child = spawn(process.execPath, [...NODE, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: '1', ...options.env },
+  })
   let stdout = ''
   let stderr = ''
   const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = []
@@ -47,11 +55,19 @@ export function startPictor(args: readonly string[], options: { readonly cwd: st
   const finished = new Promise<Finished>((resolve) =>
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr, objects: parse(stdout) })),
   )
-  return { pid: child.pid!, finished, seen: (pattern) => new Promise((resolve) => waiting.push({ pattern, resolve })), kill: (signal) => child.kill(signal) }
+  return {
+    pid: child.pid!,
+    finished,
+    seen: (pattern) => new Promise((resolve) => waiting.push({ pattern, resolve })),
+    kill: (signal) => child.kill(signal),
+  }
 }
 
 /** Runs `pictor` to its end. */
-export function pictor(args: readonly string[], options: { readonly cwd: string; readonly env?: Record<string, string> }): Promise<Finished> {
+export function pictor(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env?: Record<string, string> },
+): Promise<Finished> {
   return startPictor(args, options).finished
 }
 
@@ -87,7 +103,9 @@ export function makeScene(path: string, script = ''): void {
     script,
     `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(path)}, compress=False)`,
   ].join('\n')
-  const made = spawnSync(blender!, ['-b', '--factory-startup', '-Y', '--python-exit-code', '42', '--python-expr', setup], { encoding: 'utf8' })
+  const made = spawnSync(blender!, ['-b', '--factory-startup', '-Y', '--python-exit-code', '42', '--python-expr', setup], {
+    encoding: 'utf8',
+  })
   if (made.status !== 0) throw new Error(`Blender could not make ${path}: ${made.stdout.slice(-800)}`)
 }
 

@@ -19,14 +19,20 @@ describe.skipIf(!blender)('kill -9 of the command line', () => {
   it(`at ${KILLS} points of a ${FRAMES}-frame job loses nothing, renders nothing accepted again and pays nothing twice`, async () => {
     const cwd = folder.path
     const options = ['--out', 'out', '--json']
-    let running = startPictor(['render', 'cube.blend', '--frames', `1-${FRAMES}`, '--deadline', '1h', '--budget', '5', ...options], { cwd })
+    let running = startPictor(
+      ['render', 'cube.blend', '--frames', `1-${FRAMES}`, '--deadline', '1h', '--budget', '5', ...options],
+      { cwd },
+    )
     const run = (JSON.parse(await running.seen(/"type":"run"/)) as { run: string }).run
     let result: Finished | undefined
     // Delays by a fixed sequence: it replays, and it spreads kills over locking, rendering, checking and paying.
     let seed = 20261124
     for (let i = 0; i < KILLS && result === undefined; i++) {
       seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
-      const done = await Promise.race([running.finished, new Promise<undefined>((resolve) => setTimeout(resolve, 300 + (seed % 2200)))])
+      const done = await Promise.race([
+        running.finished,
+        new Promise<undefined>((resolve) => setTimeout(resolve, 300 + (seed % 2200))),
+      ])
       if (done) result = done
       else {
         running.kill('SIGKILL')
@@ -41,7 +47,9 @@ describe.skipIf(!blender)('kill -9 of the command line', () => {
     expect(delivered).toHaveLength(FRAMES)
     const receipt = JSON.parse(readFileSync(join(cwd, 'out', 'receipt.json'), 'utf8')) as object
     for (const name of delivered) {
-      const hash = createHash('sha256').update(readFileSync(join(cwd, 'out', name))).digest('hex')
+      const hash = createHash('sha256')
+        .update(readFileSync(join(cwd, 'out', name)))
+        .digest('hex')
       expect(JSON.stringify(receipt)).toContain(hash)
     }
     expect(paidTwice(join(cwd, '.pictor'))).toEqual([])

@@ -27,7 +27,10 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
   const { screen, style } = context
   rmSync(join(out, 'state'), { recursive: true, force: true })
   const startedAtMs = Date.now()
-  const keys = keyFile(join(out, 'keys.json'), 'DEVELOPMENT KEYS of the Pictor demo. Worthless outside the local chain; never send money to them.')
+  const keys = keyFile(
+    join(out, 'keys.json'),
+    'DEVELOPMENT KEYS of the Pictor demo. Worthless outside the local chain; never send money to them.',
+  )
   const cast = castOf(join(out, 'state'), keys, options.env.PICTOR_BLENDER)
   const chain = await openChain(join(out, 'chain.json'), keys, BUDGET.amount)
   screen.log(`${style.bold('chain')}     ${chain.ledger.label}; ${formatMoney(BUDGET)} in the creator's wallet`)
@@ -58,7 +61,8 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
     const elapsedMs = Date.now() - submittedAtMs
     const { material, events } = await writeResults(pictor, run, result, out, context)
     const balances = await chain.balances(cast.names)
-    for (const line of summaryLines({ plan, material, events, result, balances, supply: BUDGET.amount, elapsedMs }, context)) screen.log(line)
+    for (const line of summaryLines({ plan, material, events, result, balances, supply: BUDGET.amount, elapsedMs }, context))
+      screen.log(line)
     screen.log(`\n  the whole demo took ${Math.round((Date.now() - startedAtMs) / 1000)} s. Verify the receipt offline:`)
     screen.log(`  pnpm pictor verify ${options.out}/receipt.json --block-hash ${await chain.blockHash(material)}`)
     context.emit({ type: 'summary', outcome: result.outcome, balances, supply: BUDGET.amount, elapsedMs })

@@ -48,9 +48,16 @@ export function castOf(dir: string, keys: KeyFile, blender: string | undefined):
       ...program,
     }),
   )
-  const renderers = CHECKERS.map((id) => selfHosted({ id: `renderer-of-${id}`, slots: 1, threadsPerSlot: 1, workDir: join(dir, 'checkers', id, 'farm'), ...program }))
+  const renderers = CHECKERS.map((id) =>
+    selfHosted({ id: `renderer-of-${id}`, slots: 1, threadsPerSlot: 1, workDir: join(dir, 'checkers', id, 'farm'), ...program }),
+  )
   const checkers = CHECKERS.map((id, i) =>
-    createChecker({ id, signer: named(`checker ${id}`, `checker:${id}`), renderer: renderers[i]!, store: join(dir, 'checkers', id, 'checker.db') }),
+    createChecker({
+      id,
+      signer: named(`checker ${id}`, `checker:${id}`),
+      renderer: renderers[i]!,
+      store: join(dir, 'checkers', id, 'checker.db'),
+    }),
   )
   return {
     farms,

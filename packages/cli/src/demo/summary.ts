@@ -36,7 +36,11 @@ export function summaryLines(input: SummaryInput, { style }: CommandContext): st
     table(
       ['', '>planned', '>actual'],
       [
-        ['frames', String(plan.frameCount), `${result.frames.length}${result.missing.length ? ` (missing ${formatFrames(result.missing)})` : ''}`],
+        [
+          'frames',
+          String(plan.frameCount),
+          `${result.frames.length}${result.missing.length ? ` (missing ${formatFrames(result.missing)})` : ''}`,
+        ],
         ['farms', money(plan.cost.amount), money(paidTo(input.events, 'farm'))],
         ['checks', money(plan.checkCost.amount), money(paidTo(input.events, 'checker'))],
         ['time', duration(plan.finishMs), duration(input.elapsedMs)],
@@ -46,16 +50,22 @@ export function summaryLines(input: SummaryInput, { style }: CommandContext): st
     '',
     style.bold('  Where every unit of money is'),
     table(['', '>amount'], [...input.balances.map(({ name, amount }) => [name, money(amount)]), [style.bold('sum'), money(sum)]]),
-    sum === input.supply ? style.green(`  adds up: ${money(input.supply)} were there before`) : style.red(`  DOES NOT ADD UP: ${money(input.supply)} were there before`),
+    sum === input.supply
+      ? style.green(`  adds up: ${money(input.supply)} were there before`)
+      : style.red(`  DOES NOT ADD UP: ${money(input.supply)} were there before`),
   ]
 }
 
 function farmRows(input: SummaryInput, money: (amount: bigint) => string): string[][] {
-  const farms = [...new Set([...input.plan.routes.map((route) => route.farm), ...input.material.leases.map((lease) => lease.farm)])]
+  const farms = [
+    ...new Set([...input.plan.routes.map((route) => route.farm), ...input.material.leases.map((lease) => lease.farm)]),
+  ]
   return farms.map((farm) => {
     const planned = input.plan.routes.filter((route) => route.farm === farm).reduce((sum, route) => sum + route.frameCount, 0)
     const leases = new Set(input.material.leases.filter((lease) => lease.farm === farm).map((entry) => entry.lease.id))
-    const records = input.material.batches.flatMap(({ batch }) => batch.results.filter(({ lease }) => leases.has(lease.id)).flatMap((entry) => entry.records))
+    const records = input.material.batches.flatMap(({ batch }) =>
+      batch.results.filter(({ lease }) => leases.has(lease.id)).flatMap((entry) => entry.records),
+    )
     const rendered = input.events.filter((event) => event.type === 'frame-rendered' && event.farm === farm).length
     const payee = input.plan.parties[farm]?.payTo
     const earned = input.events
