@@ -1,20 +1,27 @@
+import type { ImageFile } from '@pictor/image'
 import type { OutputSpec } from '@pictor/core/contract'
 import type { Picture } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
 /** Traces that processing after the render leaves in the pixels: fewer levels than the file can hold, the 8 x 8 grid of JPEG. */
-export function checkTraces(picture: Picture, output: Pick<OutputSpec, 'bitDepth' | 'format'>): readonly WeighedFinding[] {
-  return [...checkLevelsUsed(picture, output.bitDepth), ...(picture.hdr ? [] : checkJpegGrid(picture))]
+export function checkTraces(
+  image: ImageFile,
+  picture: Picture,
+  output: Pick<OutputSpec, 'bitDepth' | 'format'>,
+): readonly WeighedFinding[] {
+  return [...checkLevelsUsed(image, picture, output.bitDepth), ...(picture.hdr ? [] : checkJpegGrid(picture))]
 }
 
 /**
  * A render with noise or dither uses every level between its dark and bright ends. In 8-bit files a regular comb of at least 12 levels, each gap of at least 3 steps
  * and all within one step of each other, is a picture that once had fewer bits. In 16-bit and float files at most 300 values among 20,000 pixels are.
  */
-function checkLevelsUsed(picture: Picture, bitDepth: number): WeighedFinding[] {
+function checkLevelsUsed(image: ImageFile, picture: Picture, bitDepth: number): WeighedFinding[] {
   if (bitDepth === 8) {
-    const gaps = picture.raw.map(combGap)
-    if (picture.alpha !== undefined || gaps.some((gap) => gap === undefined)) return []
+    // The file's own values: applying alpha would fill the gaps.
+    const planes = image.parts.flatMap((part) => part.planes).filter((plane) => plane.name !== 'A')
+    const gaps = planes.map((plane) => combGap(plane.data))
+    if (gaps.length === 0 || gaps.some((gap) => gap === undefined)) return []
     const gap = Math.min(...gaps.map((one) => one!))
     const message = `only every ${gap}th level of each channel is used: the picture went through fewer bits than ordered`
     return [finding('suspect', 'few-levels', message, { value: gap, threshold: 2 })]
@@ -46,51 +53,80 @@ function distinctUpTo(plane: Float32Array, limit: number): number {
   return seen.size
 }
 
+/** Most blocks looked at for each position of the grid: enough for a standard error below 1 %, and some 10 ms. */
+const MOST_BLOCKS = 4096
+/** Strong high frequencies on JPEG's grid, relative to other grids. 330 8-bit renders of 11 scenes: 0.93 to 1.01; 44 JPEG passes at quality 75 to 97: 0.04 to 0.84. */
+const GRID_LIMIT = 0.87
+/** Grid origins to compare with; far from (0, 0) and from each other. */
+const OTHER_GRIDS: readonly (readonly [number, number])[] = [
+  [4, 4],
+  [3, 5],
+  [5, 2],
+]
+
 /**
- * JPEG codes blocks of 8 x 8 pixels on their own, so that steps between neighbouring pixels are larger across its grid. Measures the excess of |second difference| at
- * each of the 8 phases, horizontally and vertically; one phase far above the other seven in both directions is the grid.
+ * JPEG (ITU-T T.81) rounds the DCT coefficients of each 8 x 8 block of its grid to multiples of a step, most high ones to zero, and they are still near zero when the file
+ * is decoded again; on any other grid they are not. Compares the share of high coefficients above half a level on the grid at the corner with other grids.
  */
 function checkJpegGrid(picture: Picture): WeighedFinding[] {
-  const { width, height } = picture
-  if (width < 64 || height < 64) return []
-  const z = Math.min(phaseExcess(picture, 1, width, height), phaseExcess(picture, width, height, width))
-  if (z <= GRID_LIMIT) return []
-  return [
-    finding('doubt', 'jpeg-grid', 'the picture has the 8 x 8 block grid of JPEG: it was recompressed with loss', {
-      value: z,
-      threshold: GRID_LIMIT,
-    }),
-  ]
+  if (picture.width < 64 || picture.height < 64) return []
+  const { ratio, errors } = jpegGrid(picture)
+  if (ratio >= GRID_LIMIT || errors < 6) return []
+  const message = 'the picture carries the 8 x 8 block grid of JPEG: it was recompressed with loss'
+  return [finding('suspect', 'jpeg-grid', message, { value: ratio, threshold: GRID_LIMIT })]
 }
 
-/** Standard errors of the strongest phase over the mean of the others, in both directions. Honest renders: see docs/checker.md. */
-const GRID_LIMIT = 6
+/** Share of strong high coefficients on JPEG's grid over that on other grids, and how many standard errors lie between them. */
+export function jpegGrid(picture: Picture): { readonly ratio: number; readonly errors: number } {
+  const luma = lumaOf(picture)
+  const aligned = strongShare(luma, picture, 0, 0)
+  const others = OTHER_GRIDS.map(([x, y]) => strongShare(luma, picture, x, y))
+  const rest = others.reduce((sum, one) => sum + one.share, 0) / others.length
+  const error = Math.sqrt((rest * (1 - rest)) / Math.max(1, aligned.count))
+  return { ratio: rest > 0 ? aligned.share / rest : 1, errors: error > 0 ? (rest - aligned.share) / error : 0 }
+}
 
-function phaseExcess(picture: Picture, step: number, along: number, across: number): number {
-  const other = step === 1 ? picture.width : 1
-  const sums = new Float64Array(8)
-  const squares = new Float64Array(8)
-  const counts = new Float64Array(8)
-  for (const plane of picture.colour) {
-    for (let line = 0; line < across; line++) {
-      for (let k = 1; k + 2 < along; k++) {
-        const i = line * other + k * step
-        const jump =
-          Math.abs(plane[i]! - plane[i + step]!) -
-          (Math.abs(plane[i - step]! - plane[i]!) + Math.abs(plane[i + step]! - plane[i + 2 * step]!)) / 2
-        // Clipped, so that edges of objects do not drown the small steps of the grid.
-        const value = Math.max(-0.02, Math.min(0.02, jump))
-        const phase = k & 7
-        sums[phase] = sums[phase]! + value
-        squares[phase] = squares[phase]! + value * value
-        counts[phase] = counts[phase]! + 1
+/** Luma in 8-bit levels, Rec. 601 weights as in JFIF. */
+function lumaOf({ colour, width, height }: Picture): Float32Array {
+  const [r, g, b] = colour.length >= 3 ? colour : [colour[0]!, colour[0]!, colour[0]!]
+  const out = new Float32Array(width * height)
+  for (let i = 0; i < out.length; i++) out[i] = 255 * (0.299 * r![i]! + 0.587 * g![i]! + 0.114 * b![i]!)
+  return out
+}
+
+/** DCT-II basis of 8 points, orthonormal. */
+const BASIS: readonly Float64Array[] = Array.from({ length: 8 }, (_, u) =>
+  Float64Array.from(
+    { length: 8 },
+    (_unused, x) => (u === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * u * Math.PI) / 16),
+  ),
+)
+
+/** Share of the coefficients with u + v >= 6 whose magnitude is at least one level. */
+function strongShare(luma: Float32Array, { width, height }: Picture, x0: number, y0: number): { share: number; count: number } {
+  const columns = Math.floor((width - x0) / 8)
+  const blocks = columns * Math.floor((height - y0) / 8)
+  const skip = Math.max(1, Math.ceil(blocks / MOST_BLOCKS))
+  const rows = new Float64Array(64)
+  let strong = 0
+  let count = 0
+  for (let block = 0; block < blocks; block += skip) {
+    const from = (y0 + 8 * Math.floor(block / columns)) * width + x0 + 8 * (block % columns)
+    for (let y = 0; y < 8; y++) {
+      for (let u = 0; u < 8; u++) {
+        let sum = 0
+        for (let x = 0; x < 8; x++) sum += BASIS[u]![x]! * luma[from + y * width + x]!
+        rows[y * 8 + u] = sum
+      }
+    }
+    for (let u = 0; u < 8; u++) {
+      for (let v = Math.max(0, 6 - u); v < 8; v++) {
+        let sum = 0
+        for (let y = 0; y < 8; y++) sum += BASIS[v]![y]! * rows[y * 8 + u]!
+        if (Math.abs(sum) >= 1) strong++
+        count++
       }
     }
   }
-  const means = sums.map((sum, phase) => sum / counts[phase]!)
-  // Only the phase between the blocks of a grid that starts at the picture's corner.
-  const strongest = means[7]!
-  const rest = means.reduce((sum, mean) => sum + mean, -strongest) / 7
-  const variance = squares[7]! / counts[7]! - strongest * strongest
-  return (strongest - rest) / Math.sqrt(Math.max(variance, 1e-12) / (counts[7]! / picture.colour.length))
+  return { share: strong / Math.max(1, count), count }
 }

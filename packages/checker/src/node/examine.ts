@@ -4,7 +4,8 @@ import { checkFile, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
 import { escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
-import { findDuplicates } from '../sequence/duplicates.ts'
+import type { Picture } from '../compare/picture.ts'
+import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { finding, needsReference, published, scoreOf, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { sha256 } from './ready.ts'
@@ -78,42 +79,45 @@ const DECODED_AT_ONCE = 8
 
 async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Examined[]> {
   const { job, lease, commits } = request
+  const outputs = commits.flatMap((commit) => commit.outputs.map((output) => ({ output, outputRoot: commit.outputRoot })))
+  outputs.sort((p, q) => p.output.frame - q.output.frame)
+  const own = new Set(outputs.map(({ output }) => output.frame))
+  const items = outputs.map(({ output }) => itemOf(job, output.frame, output.outputHash))
+  const others = request.neighbours.filter(({ frame }) => !own.has(frame)).map(({ frame, hash }) => itemOf(job, frame, hash))
+  const sequence = sequenceCheck([...items, ...others])
   const frames: Examined[] = []
-  const hashes: { frame: number; pixelHash: string }[] = []
-  for (const commit of commits) {
-    for (const output of commit.outputs) {
-      ctx.signal?.throwIfAborted()
-      const startedAt = performance.now()
-      const bytes = (): Promise<Uint8Array> => job.files.read(output.outputHash)
-      const data = await bytes()
-      const checked: CheckedFile =
-        sha256(data) === output.outputHash
-          ? checkFile(data, job.spec, output.frame, lease.part)
-          : { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
-      if (checked.pixelHash) hashes.push({ frame: output.frame, pixelHash: checked.pixelHash })
-      frames.push({
-        output,
-        outputRoot: commit.outputRoot,
-        bytes,
-        ms: performance.now() - startedAt,
-        findings: [...checked.findings],
-      })
-    }
+  const pictures: (Picture | undefined)[] = []
+  // A frame is judged beside its neighbours two frames later, when those are decoded and still at hand.
+  const judge = async (index: number): Promise<void> => {
+    const picture = pictures[index]
+    if (picture && lease.part === 0) frames[index]!.findings.push(...(await sequence.findings(items[index]!, picture)))
+    pictures[index] = undefined
   }
-  frames.sort((a, b) => a.output.frame - b.output.frame)
-  for (const neighbour of request.neighbours) {
-    const known = frames.some((one) => one.output.frame === neighbour.frame)
-    if (known || !(await job.files.has(neighbour.hash))) continue
-    const checked = checkFile(await job.files.read(neighbour.hash), job.spec, neighbour.frame)
-    if (checked.pixelHash) hashes.push({ frame: neighbour.frame, pixelHash: checked.pixelHash })
+  for (const [i, { output, outputRoot }] of outputs.entries()) {
+    ctx.signal?.throwIfAborted()
+    const startedAt = performance.now()
+    const bytes = (): Promise<Uint8Array> => job.files.read(output.outputHash)
+    const data = await bytes()
+    const checked: CheckedFile =
+      sha256(data) === output.outputHash
+        ? checkFile(data, job.spec, output.frame, lease.part)
+        : { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
+    if (checked.picture && checked.pixelHash) sequence.offer(items[i]!, checked.picture, checked.pixelHash)
+    pictures.push(checked.picture)
+    frames.push({ output, outputRoot, bytes, ms: performance.now() - startedAt, findings: [...checked.findings] })
+    if (i >= 2) await judge(i - 2)
   }
-  const duplicates = findDuplicates(hashes, job.spec.legitStatic ?? false)
-  for (const one of frames) {
-    const duplicate = duplicates.get(one.output.frame)
-    if (duplicate) one.findings.push(duplicate)
-  }
+  for (let i = Math.max(0, outputs.length - 2); i < outputs.length; i++) await judge(i)
   return frames
 }
+
+const itemOf = (job: CheckerJob, frame: number, hash: Bytes32): SequenceItem => ({
+  id: `${frame} ${hash}`,
+  frame,
+  legitBlack: job.spec.legitBlackFrames?.includes(frame) ?? false,
+  legitStatic: job.spec.legitStatic ?? false,
+  read: () => job.files.read(hash),
+})
 
 function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw {
   const { output } = request.job.spec

@@ -28,6 +28,6 @@ export function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: number, pa
     return { findings: [...findings, finding('refuse', 'no-colour', 'the file holds no colour channels')], image }
   }
   const legitBlack = spec.legitBlackFrames?.includes(frame) ?? false
-  findings.push(...checkPixels(image, picture, { legitBlack }), ...checkTraces(picture, spec.output))
+  findings.push(...checkPixels(image, picture, { legitBlack }), ...checkTraces(image, picture, spec.output))
   return { findings, image, picture, pixelHash: pixelHash(image) }
 }

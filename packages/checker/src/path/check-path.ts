@@ -8,7 +8,7 @@ import { checkFile } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { readFolder } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
-import { sequenceCheck, type SequenceCheck } from './sequence.ts'
+import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequence/check.ts'
 
 /** How to check a manifest or folder. */
 export interface CheckPathOptions {
@@ -38,12 +38,12 @@ export interface CheckLine {
  */
 export async function* checkPath(path: string, options: CheckPathOptions = {}): AsyncGenerator<CheckLine> {
   const set = await readCheckSet(path, options.spec)
-  const sequence = sequenceCheck(set.frames)
+  const sequences = sequencesOf(set.frames)
   const references = options.references === false ? [] : set.references
   const cache = new Map<string, Promise<References>>()
   for (const entry of set.frames) {
     options.signal?.throwIfAborted()
-    yield await checkEntry(entry, sequence, referencesOf(references, entry), cache)
+    yield await checkEntry(entry, sequences.get(entry.sequence)!, referencesOf(references, entry), cache)
   }
   yield* missingLines(set, options.frames)
 }
@@ -55,6 +55,20 @@ export async function readCheckSet(path: string, spec?: Partial<RenderSpec>): Pr
     () => false,
   )
   return isFolder ? readFolder(path, spec) : readManifest(path)
+}
+
+const itemOf = (entry: FrameEntry): SequenceItem => ({
+  id: entry.path,
+  frame: entry.frame,
+  legitBlack: entry.spec.legitBlackFrames?.includes(entry.frame) ?? false,
+  legitStatic: entry.spec.legitStatic ?? false,
+  read: () => readFile(entry.path),
+})
+
+function sequencesOf(frames: readonly FrameEntry[]): ReadonlyMap<string, SequenceCheck> {
+  const groups = new Map<string, SequenceItem[]>()
+  for (const entry of frames) groups.set(entry.sequence, [...(groups.get(entry.sequence) ?? []), itemOf(entry)])
+  return new Map([...groups].map(([name, items]) => [name, sequenceCheck(items)]))
 }
 
 const referencesOf = (all: readonly ReferenceFiles[], entry: FrameEntry): ReferenceFiles | undefined =>
@@ -82,7 +96,7 @@ async function checkEntry(
   }
   const hash = createHash('sha256').update(bytes).digest('hex')
   const { findings, picture } = checkFile(bytes, entry.spec, entry.frame)
-  const all = [...findings, ...(picture ? await sequence.findings(entry, picture) : [])]
+  const all = [...findings, ...(picture ? await sequence.findings(itemOf(entry), picture) : [])]
   if (entry.sha256 && hash !== entry.sha256) {
     all.push(
       finding(

@@ -1,20 +1,32 @@
-import { readFile } from 'node:fs/promises'
 import { decodeImage, pixelHash } from '@pictor/image'
 import { toPicture, type Picture } from '../compare/picture.ts'
-import { checkBlankArea, checkContinuity, type Neighbours } from '../sequence/continuity.ts'
-import { findInterpolation, findNoisyCopy } from '../sequence/copies.ts'
-import { findDuplicates } from '../sequence/duplicates.ts'
-import { contentDistance, measureFrame, type FrameFeatures } from '../sequence/features.ts'
 import type { WeighedFinding } from '../verdict/finding.ts'
-import type { FrameEntry } from './manifest.ts'
+import { checkBlankArea, checkContinuity, type Neighbours } from './continuity.ts'
+import { findInterpolation, findNoisyCopy } from './copies.ts'
+import { findDuplicates } from './duplicates.ts'
+import { contentDistance, measureFrame, type FrameFeatures } from './features.ts'
+
+/** One file of a picture sequence. */
+export interface SequenceItem {
+  /** Different for every file. */
+  readonly id: string
+  readonly frame: number
+  /** Whether the order lists this frame as black. */
+  readonly legitBlack: boolean
+  /** Whether the order says that frames may repeat. */
+  readonly legitStatic: boolean
+  read(): Promise<Uint8Array>
+}
 
 /** Looks at each frame of a sequence beside its neighbours. */
 export interface SequenceCheck {
-  findings(entry: FrameEntry, picture: Picture): Promise<readonly WeighedFinding[]>
+  /** Hands over a picture that was decoded anyway, so that it need not be decoded again. */
+  offer(entry: SequenceItem, picture: Picture, pixelHash: string): void
+  findings(entry: SequenceItem, picture: Picture): Promise<readonly WeighedFinding[]>
 }
 
 interface Measured {
-  readonly entry: FrameEntry
+  readonly entry: SequenceItem
   readonly features: FrameFeatures
   readonly hash: string
 }
@@ -26,36 +38,40 @@ const KEEP = 4
  * The sequence check of a set of files. A frame number that several files claim (rival candidates, as in the corpus) serves nobody as a neighbour, nor does a frame
  * that may be black. Neighbours are decoded once for their features, and again when a frame needs a closer look.
  */
-export function sequenceCheck(frames: readonly FrameEntry[]): SequenceCheck {
-  const sequences = new Map<string, Map<number, FrameEntry[]>>()
-  for (const entry of frames) {
-    const sequence = sequences.get(entry.sequence) ?? new Map<number, FrameEntry[]>()
-    sequences.set(entry.sequence, sequence)
-    sequence.set(entry.frame, [...(sequence.get(entry.frame) ?? []), entry])
-  }
+export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
+  const frames = new Map<number, SequenceItem[]>()
+  for (const item of items) frames.set(item.frame, [...(frames.get(item.frame) ?? []), item])
+  const single = [...frames.values()].filter((entries) => entries.length === 1).map((entries) => entries[0]!)
+  single.sort((p, q) => p.frame - q.frame)
   const measured = new Map<string, Promise<Measured | undefined>>()
   const pictures = new Map<string, Picture>()
-  const measure = (entry: FrameEntry): Promise<Measured | undefined> => {
-    const known = measured.get(entry.path) ?? measureFile(entry)
-    measured.set(entry.path, known)
+  const remember = (entry: SequenceItem, picture: Picture): void => {
+    pictures.delete(entry.id)
+    pictures.set(entry.id, picture)
+    for (const oldest of pictures.keys()) if (pictures.size > KEEP) pictures.delete(oldest)
+  }
+  const measure = (entry: SequenceItem): Promise<Measured | undefined> => {
+    const known = measured.get(entry.id) ?? measureFile(entry)
+    measured.set(entry.id, known)
     return known
   }
-  const pictureOf = async (entry: FrameEntry): Promise<Picture | undefined> => {
-    const known = pictures.get(entry.path) ?? (await decode(entry))?.picture
-    if (!known) return undefined
-    pictures.delete(entry.path)
-    pictures.set(entry.path, known)
-    for (const oldest of pictures.keys()) if (pictures.size > KEEP) pictures.delete(oldest)
+  const pictureOf = async (entry: SequenceItem): Promise<Picture | undefined> => {
+    const known = pictures.get(entry.id) ?? (await decode(entry))?.picture
+    if (known) remember(entry, known)
     return known
   }
   return {
+    offer(entry, picture, hash) {
+      measured.set(entry.id, Promise.resolve({ entry, features: measureFrame(picture), hash }))
+      remember(entry, picture)
+    },
     async findings(entry, picture) {
-      const { before, after } = around(sequences.get(entry.sequence)!, entry)
+      const { before, after } = around(single, entry)
       const near = (await Promise.all([...before, ...after].map(measure))).filter((one) => one !== undefined)
       const own = measureFrame(picture)
       const findings = duplicateOf(entry, await hashOf(entry, measured), near)
       if (findings.length > 0) return findings
-      const usable = near.filter((one) => !one.entry.spec.legitBlackFrames?.includes(one.entry.frame))
+      const usable = near.filter((one) => !one.entry.legitBlack)
       const neighbours = choose(entry, usable)
       if (!neighbours) return []
       const { a, b, surround } = neighbours
@@ -71,26 +87,22 @@ export function sequenceCheck(frames: readonly FrameEntry[]): SequenceCheck {
   }
 }
 
-const hashOf = async (entry: FrameEntry, measured: Map<string, Promise<Measured | undefined>>): Promise<string | undefined> =>
-  (await measured.get(entry.path))?.hash ?? (await decode(entry))?.hash
+const hashOf = async (entry: SequenceItem, measured: Map<string, Promise<Measured | undefined>>): Promise<string | undefined> =>
+  (await measured.get(entry.id))?.hash ?? (await decode(entry))?.hash
 
-function duplicateOf(entry: FrameEntry, hash: string | undefined, near: readonly Measured[]): WeighedFinding[] {
+function duplicateOf(entry: SequenceItem, hash: string | undefined, near: readonly Measured[]): WeighedFinding[] {
   if (hash === undefined) return []
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.hash }))
-  const found = findDuplicates([...others, { frame: entry.frame, pixelHash: hash }], entry.spec.legitStatic ?? false).get(
-    entry.frame,
-  )
+  const found = findDuplicates([...others, { frame: entry.frame, pixelHash: hash }], entry.legitStatic).get(entry.frame)
   // The earlier of two equal frames is taken for the original; the later one carries the finding.
   return found ? [found] : []
 }
 
-/** Two frames before and two after, by frame number, where exactly one file claims the number. */
+/** Two frames before and two after, of those that exactly one file claims. */
 function around(
-  sequence: ReadonlyMap<number, readonly FrameEntry[]>,
-  entry: FrameEntry,
-): { before: FrameEntry[]; after: FrameEntry[] } {
-  const single = [...sequence.values()].filter((entries) => entries.length === 1).map((entries) => entries[0]!)
-  single.sort((p, q) => p.frame - q.frame)
+  single: readonly SequenceItem[],
+  entry: SequenceItem,
+): { before: readonly SequenceItem[]; after: readonly SequenceItem[] } {
   return {
     before: single.filter((one) => one.frame < entry.frame).slice(-2),
     after: single.filter((one) => one.frame > entry.frame).slice(0, 2),
@@ -98,7 +110,7 @@ function around(
 }
 
 /** One neighbour on each side, else two of one side. Farther than three frames is another moment of the shot. */
-function choose(entry: FrameEntry, near: readonly Measured[]): { a: Measured; b: Measured; surround: boolean } | undefined {
+function choose(entry: SequenceItem, near: readonly Measured[]): { a: Measured; b: Measured; surround: boolean } | undefined {
   const close = near.filter((one) => Math.abs(one.entry.frame - entry.frame) <= 3)
   const before = close.filter((one) => one.entry.frame < entry.frame)
   const after = close.filter((one) => one.entry.frame > entry.frame)
@@ -109,9 +121,9 @@ function choose(entry: FrameEntry, near: readonly Measured[]): { a: Measured; b:
   return near1 && near2 ? { a: near1, b: near2, surround: false } : undefined
 }
 
-async function decode(entry: FrameEntry): Promise<{ picture: Picture; hash: string } | undefined> {
+async function decode(entry: SequenceItem): Promise<{ picture: Picture; hash: string } | undefined> {
   try {
-    const image = decodeImage(await readFile(entry.path))
+    const image = decodeImage(await entry.read())
     const picture = toPicture(image)
     return picture ? { picture, hash: pixelHash(image) } : undefined
   } catch {
@@ -120,7 +132,7 @@ async function decode(entry: FrameEntry): Promise<{ picture: Picture; hash: stri
   }
 }
 
-async function measureFile(entry: FrameEntry): Promise<Measured | undefined> {
+async function measureFile(entry: SequenceItem): Promise<Measured | undefined> {
   const decoded = await decode(entry)
   return decoded ? { entry, features: measureFrame(decoded.picture), hash: decoded.hash } : undefined
 }
