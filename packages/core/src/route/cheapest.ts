@@ -10,7 +10,11 @@ const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy'
 export const DEFAULT_LIMITS: ChoiceLimits = { nodes: 300, work: 60e6, gap: 2e-4 }
 
 /** Shares of node hours that are tried as reserve for packing, smallest first. */
-const MARGINS = [0.01, 0.03, 0.08, 0.2]
+const MARGINS = [0.006, 0.02, 0.05, 0.12, 0.25]
+/** A draft within this factor of the bound is not improved further. */
+const GOOD = 1.002
+/** Fluid plans of one choice that are turned into whole frames. */
+const TRIES = 2
 
 /** The cheapest draft for a deadline and the bound on every plan's cost. */
 export interface Cheapest {
@@ -56,18 +60,19 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   if (fluid.usable.length === 0)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
-  if (drafts) {
-    let found = false
-    for (const plan of choice.plans.slice(0, 4)) {
-      const draft = realise(prepared, fluid, plan, deadlineH)
-      if (draft !== undefined) found = true
-      offer(draft)
+  if (drafts && choice.lower < Infinity) {
+    const good = () => best !== undefined && best.cost <= choice.lower * GOOD
+    for (const plan of choice.plans.slice(0, TRIES)) {
+      if (good()) break
+      offer(realise(prepared, fluid, plan, deadlineH))
     }
-    for (const margin of found || choice.lower === Infinity ? [] : MARGINS) {
+    // Whole frames waste a little of each node; a choice that reserves it is often better than one that is repaired.
+    for (const margin of MARGINS) {
+      if (good() || (best !== undefined && margin > 0.03)) break
       const tight = fluidAt(prepared, deadlineH, { margin })
-      const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth)
-      for (const plan of again.plans.slice(0, 3)) offer(realise(prepared, tight, plan, deadlineH))
-      if (best !== undefined) break
+      if (tight.usable.length === 0) break
+      const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
+      for (const plan of again.plans.slice(0, TRIES)) offer(realise(prepared, tight, plan, deadlineH))
     }
   }
   return {

@@ -301,7 +301,7 @@ class Search {
       pattern.items.forEach((i, k) => {
         const part = amount * (pattern.share[k] as number)
         mix.share[i] = (mix.share[i] as number) + part
-        mix.frames += part * (fluid.frameCost[o * fluid.items + i] as number)
+        mix.frames += (part / (fluid.available[o * fluid.items + i] as number)) * (fluid.frameCost[o * fluid.items + i] as number)
       })
     })
     for (const mix of byOffer.values()) {

@@ -1,5 +1,5 @@
 import { billedHours, volumePrice } from './billing.ts'
-import { coarseGrid, type Grid } from './grid.ts'
+import { coarseGrid, firstAbove, framesBefore, type Grid } from './grid.ts'
 import type { OfferTables } from './tables.ts'
 import type { Units } from './units.ts'
 
@@ -38,8 +38,11 @@ export class Fluid {
   /** Hours and frame charges of a whole item on an offer, `offer * items + item`; hours 0 = incompatible. */
   readonly hours: Float64Array
   readonly frameCost: Float64Array
+  /** Share of each item whose frames an offer can finish in time; `hours` and `frameCost` are of that share. */
+  readonly available: Float64Array
   /** Largest charge any plan can reach, used to price what cannot be served. */
   readonly bigCost: number
+  private readonly units: Units
   private readonly free: boolean
   private readonly margin: number
   private readonly jumps: Float64Array[] = []
@@ -53,10 +56,11 @@ export class Fluid {
    * @param free - ignore all charges: the least value is then 0 exactly when everything can be rendered in time.
    * @param margin - share of each node's hours that is left unused, for plans that must survive packing; a bound needs 0.
    */
-  constructor(tables: OfferTables, grid: Grid, deadlineH: number, free: boolean = false, margin: number = 0) {
+  constructor(tables: OfferTables, units: Units, grid: Grid, deadlineH: number, free: boolean = false, margin: number = 0) {
     this.free = free
     this.margin = margin
     this.tables = tables
+    this.units = units
     this.grid = grid
     this.deadlineH = deadlineH
     const points: number[] = []
@@ -67,6 +71,7 @@ export class Fluid {
     this.capacityH = new Float64Array(tables.offers)
     this.hours = new Float64Array(tables.offers * this.items)
     this.frameCost = new Float64Array(tables.offers * this.items)
+    this.available = new Float64Array(tables.offers * this.items)
     this.stepped = new Uint8Array(tables.offers)
     this.wholeNodes = new Uint8Array(tables.offers)
     this.density = new Float64Array(this.items)
@@ -97,15 +102,18 @@ export class Fluid {
     this.nodeH[o] = nodeH
     if (nodeH <= 0) return 0
     let total = 0
+    const perFrame = tables.perFrameH[o] as number
     for (let i = 0; i < items; i++) {
       const p = this.point[i] as number
       const rate = tables.hoursPerWork[o * tables.classes + (grid.cls[p] as number)] as number
       if (rate === 0) continue
-      const perFrame = tables.perFrameH[o] as number
-      if (perFrame + rate * (grid.leastReal[p] as number) > wholeH) continue
-      const hours = Math.max(1e-12, (perFrame + rate * (grid.work[p] as number)) * (grid.count[p] as number))
+      const limit = firstAbove(this.units.least, grid.from[p] as number, grid.to[p] as number, (wholeH - perFrame) / rate)
+      const frames = Math.min(grid.count[p] as number, framesBefore(grid, p, limit))
+      if (frames <= 1e-12) continue
+      const hours = Math.max(1e-12, (perFrame + rate * (grid.work[p] as number)) * frames)
       this.hours[o * items + i] = hours
-      this.frameCost[o * items + i] = this.free ? 0 : (tables.perFrame[o] as number) * (grid.count[p] as number)
+      this.frameCost[o * items + i] = this.free ? 0 : (tables.perFrame[o] as number) * frames
+      this.available[o * items + i] = frames / (grid.count[p] as number)
       total += hours
     }
     return total
@@ -237,6 +245,11 @@ export class Fluid {
     return at >= hours * (1 - 1e-6)
   }
 
+  /** Whether fewer hours would cost the same: the end of a whole billing step or of the minimum charge. */
+  isStep(o: number, hours: number): boolean {
+    return hours > 0 && this.charge(o, hours * 0.999) >= this.charge(o, hours) * (1 - 1e-9)
+  }
+
   /** What the last call of {@link price} found. */
   bestHours = 0
 
@@ -249,12 +262,13 @@ export class Fluid {
   }
 
   private sortByDensity(o: number, worth: Float64Array): Int32Array {
-    const { items, hours, frameCost, density } = this
+    const { items, hours, frameCost, available, density } = this
     const order = this.order[o] as Int32Array
     const base = o * items
     for (let k = 0; k < order.length; k++) {
       const i = order[k] as number
-      density[i] = ((worth[i] as number) - (frameCost[base + i] as number)) / (hours[base + i] as number)
+      density[i] =
+        ((worth[i] as number) * (available[base + i] as number) - (frameCost[base + i] as number)) / (hours[base + i] as number)
     }
     // Nearly sorted from the last call.
     for (let k = 1; k < order.length; k++) {
@@ -328,7 +342,7 @@ export class Fluid {
       const h = this.hours[base + i] as number
       const part = Math.min(1, left / h)
       items.push(i)
-      share.push(part)
+      share.push(part * (this.available[base + i] as number))
       cost += part * (this.frameCost[base + i] as number)
       left -= h
     }
@@ -346,7 +360,7 @@ export function fluidAt(
   options: { readonly free?: boolean; readonly margin?: number; readonly points?: number } = {},
 ): Fluid {
   const grid = coarseGrid(units, tables, deadlineH, options.points ?? POINTS)
-  return new Fluid(tables, grid, deadlineH, options.free ?? false, options.margin ?? 0)
+  return new Fluid(tables, units, grid, deadlineH, options.free ?? false, options.margin ?? 0)
 }
 
 const EMPTY = new Float64Array(0)

@@ -13,8 +13,13 @@ export interface Grid {
   readonly work: Float64Array
   /** Fractional number of frames. */
   readonly count: Float64Array
-  /** Least work of a real frame that is partly at the point; a frame may fit an offer where its upper point does not. */
-  readonly leastReal: Float64Array
+  /** Units from `from` to `middle` are partly at the point as their upper end, units from `middle` to `to` as their lower end. */
+  readonly from: Int32Array
+  readonly middle: Int32Array
+  readonly to: Int32Array
+  /** Running sums over the units of the frames at their upper and at their lower end. */
+  readonly upperSum: Float64Array
+  readonly lowerSum: Float64Array
   /** Point below each unit and the share of the unit at the point above it (the next one). */
   readonly below: Int32Array
   readonly upperShare: Float64Array
@@ -97,7 +102,8 @@ function massOf(units: Units, tables: OfferTables, deadlineH: number): Mass {
   return { units, frames, work, limits: limits.sort((a, b) => a - b), offers: tables.offers }
 }
 
-function firstAbove(least: Float64Array, from: number, to: number, value: number): number {
+/** First of the rising values in [from, to) above `value`. */
+export function firstAbove(least: Float64Array, from: number, to: number, value: number): number {
   let low = from
   let high = to
   while (low < high) {
@@ -154,6 +160,20 @@ function splitSpan(mass: Mass, span: Span): Span[] {
   return best
 }
 
+/** Frames at a point that belong to units before `limit`: what an offer can take when longer frames are too long for it. */
+export function framesBefore(grid: Grid, point: number, limit: number): number {
+  const from = grid.from[point] as number
+  const middle = grid.middle[point] as number
+  const upperEnd = Math.min(middle, Math.max(from, limit))
+  const lowerEnd = Math.min(grid.to[point] as number, Math.max(middle, limit))
+  return (
+    (grid.upperSum[upperEnd] as number) -
+    (grid.upperSum[from] as number) +
+    (grid.lowerSum[lowerEnd] as number) -
+    (grid.lowerSum[middle] as number)
+  )
+}
+
 function gridOf(units: Units, spans: Span[][]): Grid {
   const size = spans.reduce((sum, list) => sum + list.length + 1, 0)
   const grid = {
@@ -161,7 +181,11 @@ function gridOf(units: Units, spans: Span[][]): Grid {
     cls: new Uint16Array(size),
     work: new Float64Array(size),
     count: new Float64Array(size),
-    leastReal: new Float64Array(size).fill(Infinity),
+    from: new Int32Array(size),
+    middle: new Int32Array(size),
+    to: new Int32Array(size),
+    upperSum: new Float64Array(units.size + 1),
+    lowerSum: new Float64Array(units.size + 1),
     below: new Int32Array(units.size),
     upperShare: new Float64Array(units.size),
   }
@@ -171,7 +195,13 @@ function gridOf(units: Units, spans: Span[][]): Grid {
       if (i === 0) {
         grid.cls[point] = units.cls[span.from] as number
         grid.work[point] = span.low
+        grid.from[point] = span.from
       }
+      grid.middle[point] = span.from
+      grid.to[point] = span.to
+      grid.from[point + 1] = span.from
+      grid.middle[point + 1] = span.to
+      grid.to[point + 1] = span.to
       grid.cls[point + 1] = units.cls[span.from] as number
       grid.work[point + 1] = span.high
       spread(units, grid, span, point)
@@ -191,8 +221,7 @@ function spread(units: Units, grid: Grid, span: Span, point: number): void {
     grid.upperShare[u] = share
     grid.count[point] = (grid.count[point] as number) + n * (1 - share)
     grid.count[point + 1] = (grid.count[point + 1] as number) + n * share
-    const least = units.least[u] as number
-    if (share < 1 && least < (grid.leastReal[point] as number)) grid.leastReal[point] = least
-    if (share > 0 && least < (grid.leastReal[point + 1] as number)) grid.leastReal[point + 1] = least
+    grid.upperSum[u + 1] = (grid.upperSum[u] as number) + n * share
+    grid.lowerSum[u + 1] = (grid.lowerSum[u] as number) + n * (1 - share)
   }
 }

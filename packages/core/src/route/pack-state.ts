@@ -1,9 +1,14 @@
-import { routeCost } from './billing.ts'
-import { frameHours } from './tables.ts'
+import { routeCost, volumePrice } from './billing.ts'
+import { frameHours, type OfferTables } from './tables.ts'
 import type { Prepared } from './draft.ts'
 
 /** Share of a linear price that is added to the exact charge, so that moves inside a billing step still have a direction. */
 const DIRECTION = 1e-4
+
+/** Usage price of billed hours without steps and minimum charge. */
+function smoothCost(tables: OfferTables, o: number, billed: number): number {
+  return volumePrice(tables.tierFrom[o] as Float64Array, tables.tierPrice[o] as Float64Array, billed)
+}
 
 /**
  * Whole frames on single nodes of some offers, with every offer's exact charge kept up to date. All loads stay within the deadline;
@@ -24,6 +29,8 @@ export class PackState {
   readonly cost: Float64Array
   /** Billed hours of each route that are paid anyway: while a plan is built, the paid hours of the fluid plan are there to be filled. */
   readonly sunkH: Float64Array
+  /** Whether hours beyond the paid ones are priced without billing steps, so that every hour moved counts. */
+  smooth = true
 
   constructor(prepared: Prepared, offers: readonly number[], deadlineH: number) {
     const { tables } = prepared
@@ -64,8 +71,9 @@ export class PackState {
     )
   }
 
-  /** From here on every hour counts as charged. */
+  /** From here on every hour counts as charged, in whole billing steps. */
   countAll(): void {
+    this.smooth = false
     this.sunkH.fill(0)
     for (let r = 0; r < this.cost.length; r++) {
       this.cost[r] = this.value(r, this.hours[r] as number, this.used[r] as number, this.frames[r] as number)

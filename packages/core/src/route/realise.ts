@@ -66,7 +66,7 @@ function packRoutes(
   offers.forEach((o, r) => {
     const hours = plan.hours[r] as number
     const limit = state.limitH[r] as number
-    if (hours < (fluid.capacityH[o] as number) * (1 - 1e-6) && !fluid.isJump(o, hours)) return
+    if (!fluid.isStep(o, hours)) return
     state.sunkH[r] = hours + Math.ceil(hours / limit - 1e-6) * (prepared.tables.billedStartH[o] as number)
   })
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
