@@ -1,5 +1,5 @@
 import { decodeImage, isImageError, pixelHash, readImageInfo, scanImage, type DecodeLimits } from '../src/index.ts'
-import { fuzzSeeds } from './fuzz-seeds.ts'
+import { fuzzSeeds, type Seed } from './fuzz-seeds.ts'
 import { createDraw, mutate } from './mutate.ts'
 
 /** What a run of damaged files showed. */
@@ -20,8 +20,7 @@ export const FUZZ_LIMITS: DecodeLimits = { maxPixels: 2 ** 22, maxBytes: 2 ** 24
 const MAX_MS = 1000
 
 /** Damages the seeds `files` times from number `from` on and holds every promise of the decoders against each. */
-export function fuzz(files: number, from = 0, onFile?: (number: number) => void): FuzzReport {
-  const seeds = fuzzSeeds()
+export function fuzz(files: number, from = 0, seeds: readonly Seed[] = fuzzSeeds()): FuzzReport {
   const codes: Record<string, number> = {}
   const failures: string[] = []
   let decoded = 0
@@ -37,7 +36,6 @@ export function fuzz(files: number, from = 0, onFile?: (number: number) => void)
     if (ms > MAX_MS) failures.push(`${seed.name} number ${number}: took ${Math.round(ms)} ms`)
     if (outcome.code) codes[outcome.code] = (codes[outcome.code] ?? 0) + 1
     else decoded++
-    onFile?.(number)
   }
   return { files, decoded, codes, failures, slowestMs }
 }
@@ -61,5 +59,18 @@ function attempt(run: () => unknown): { readonly value?: unknown; readonly code?
     return isImageError(error)
       ? { code: error.code }
       : { crash: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}
+
+/** Sums two reports. */
+export function mergeReports(a: FuzzReport, b: FuzzReport): FuzzReport {
+  const codes = { ...a.codes }
+  for (const [code, count] of Object.entries(b.codes)) codes[code] = (codes[code] ?? 0) + count
+  return {
+    files: a.files + b.files,
+    decoded: a.decoded + b.decoded,
+    codes,
+    failures: [...a.failures, ...b.failures],
+    slowestMs: Math.max(a.slowestMs, b.slowestMs),
   }
 }
