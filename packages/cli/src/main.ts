@@ -148,6 +148,58 @@ withState(program.command('farms'))
     perform(options.json, async (context) => (await import('./commands/farms.ts')).farms(state(options) as never, context)),
   )
 
+withState(program.command('ledger [run]'))
+  .description("where the money of this folder's jobs stands; with a run, every entry")
+  .action((run: string | undefined, options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/ledger.ts')).ledger(run, state(options) as never, context),
+    ),
+  )
+
+program
+  .command('doctor')
+  .description('what this machine has and what is missing')
+  .option('--state-dir <dir>', 'where jobs, keys and files live', '.pictor')
+  .option('--json', 'one JSON object a line', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) => (await import('./commands/doctor.ts')).doctor(state(options) as never, context)),
+  )
+
+withState(program.command('farm').description('this machine as a farm for others').command('serve'))
+  .description('serve this machine over the farm protocol; scenes render in a sandbox')
+  .option('--id <name>', 'name of the farm', 'this-machine')
+  .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
+  .option('--port <n>', 'port, 0 for any free one', '0')
+  .option('--slots <n>', 'tasks at once', '1')
+  .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox; recorded in verdicts', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/farm-serve.ts')).farmServe(state(options) as never, context),
+    ),
+  )
+
+program
+  .command('adapter')
+  .description('for authors of adapters')
+  .command('test <module>')
+  .description('run the conformance kit over a module that exports `conformance`')
+  .option('--json', 'one JSON object a line', false)
+  .action((path: string, options: { json: boolean }) =>
+    perform(options.json, async (context) => (await import('./commands/adapter-test.ts')).adapterTest(path, context)),
+  )
+
+program
+  .command('chain')
+  .description('for development')
+  .command('up')
+  .description('a local chain with the escrow and a development dollar')
+  .option('--port <n>', 'port', '8545')
+  .option('--state <file>', 'keep the chain in this file')
+  .option('--json', 'one JSON object', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) => (await import('./commands/chain-up.ts')).chainUp(options as never, context)),
+  )
+
 program
   .command('demo')
   .description('the main job on three local farms with an escrow contract, into out/')

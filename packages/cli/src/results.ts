@@ -1,7 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import {
-  canonicalJson,
   formatFrames,
   type Artifacts,
   type JobEvent,
@@ -10,7 +9,7 @@ import {
   type Pictor,
   type ReceiptMaterial,
 } from '@pictor/core'
-import { buildReceipt } from '@pictor/core/proof'
+import { encodeReceipt } from '@pictor/core/proof'
 import { contactSheet, type SheetFrame } from './pictures/contact-sheet.ts'
 import { previewPng } from './pictures/preview.ts'
 import { rasterize } from './pictures/svg.ts'
@@ -37,7 +36,7 @@ export async function writeResults(
   const events: JobEvent[] = []
   for await (const event of run.events(0)) events.push(event)
   const receiptPath = join(outDir, 'receipt.json')
-  await writeWhole(receiptPath, `${canonicalJson(buildReceipt(material))}\n`)
+  await writeWhole(receiptPath, `${encodeReceipt(await pictor.receipt(run.id))}\n`)
   const sheet = join(outDir, 'contact-sheet.png')
   await writeWhole(sheet, rasterize(contactSheet(await sheetFrames(material, pictor.artifacts), sheetTitle(material, result))))
   const bars = timelineBars(events)

@@ -26,7 +26,8 @@ import {
   type PlanRequest,
   type PlanSet,
 } from './plan/index.ts'
-import { ZERO_ADDRESS } from './proof/index.ts'
+import { ZERO_ADDRESS, type Receipt } from './proof/index.ts'
+import { receiptOf } from './receipt.ts'
 import {
   createRunner,
   systemClock,
@@ -94,6 +95,8 @@ export interface Pictor {
   post(run: Bytes32, input: RunnerInput, key?: string): Promise<void>
   /** Everything that was signed in a run so far. */
   material(run: Bytes32): Promise<ReceiptMaterial>
+  /** The receipt of a run that has ended. @throws not-found, invalid-input when there is no evidence yet */
+  receipt(run: Bytes32): Promise<Receipt>
   readonly ledger: Ledger
   readonly artifacts: Artifacts
   close(): Promise<void>
@@ -188,6 +191,10 @@ export function createPictor(options: PictorOptions): Pictor {
     start: () => runner.start(),
     post: (run, input, key) => runner.post(run, input, key),
     material: (run) => runner.material(run),
+    async receipt(run) {
+      const material = await runner.material(run)
+      return receiptOf(material, await ledger.money(material.job, { key: `${run}/money` }))
+    },
     async close() {
       await runner.close()
       if (!options.store) await store.close?.()

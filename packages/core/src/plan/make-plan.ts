@@ -66,7 +66,8 @@ export function planPoints(basis: PlanBasis, count: number): PlanPoint[] {
   for (let i = 0; i < count; i++) {
     const deadlineH = fast.finishH + ((cheap.finishH - fast.finishH) * i) / Math.max(1, count - 1)
     const answer = solve(basis, { kind: 'cheapest', deadlineH: deadlineH * (1 + 1e-9) })
-    if (answer.kind === 'plan') points.push({ finishMs: answer.finishH * HOUR_MS, cost: answer.cost, boundCost: answer.lowerBound })
+    if (answer.kind === 'plan')
+      points.push({ finishMs: answer.finishH * HOUR_MS, cost: answer.cost, boundCost: answer.lowerBound })
   }
   return points
 }

@@ -81,6 +81,9 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
 }
 
 /** What the terms' quoteHash stands for: prices with their expiry, and the estimated work of each frame. Kept with the job and shown in its receipt. */
-export function quoteDocument(quotes: readonly Quote[], work: readonly number[]): { readonly quotes: readonly Quote[]; readonly work: readonly number[] } {
+export function quoteDocument(
+  quotes: readonly Quote[],
+  work: readonly number[],
+): { readonly quotes: readonly Quote[]; readonly work: readonly number[] } {
   return { quotes, work }
 }

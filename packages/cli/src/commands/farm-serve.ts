@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { selfHosted } from '@pictor/adapter-selfhosted'
+import { folderArtifacts, PictorError, usd } from '@pictor/core'
+import { serveFarm } from '@pictor/farm-protocol'
+import { stateDirOf, type StateOptions } from '../compose.ts'
+import { keyFile } from '../keys.ts'
+import { EXIT } from '../terminal/failure.ts'
+import type { CommandContext } from './context.ts'
+
+export interface FarmServeOptions extends StateOptions {
+  readonly id: string
+  readonly port: string
+  readonly host: string
+  readonly slots?: string
+  readonly hourPrice?: string
+  readonly unsafeNoSandbox?: boolean
+}
+
+/** `pictor farm serve`: this machine as a farm for others, over the farm protocol. Scenes are foreign: each renders in a sandbox. Ends at Ctrl-C; tasks go on at the next start. */
+export async function farmServe(options: FarmServeOptions, context: CommandContext): Promise<number> {
+  const slots = options.slots === undefined ? 1 : wholeNumber('slots', options.slots)
+  const dir = join(stateDirOf(options), 'serve', options.id)
+  const keys = keyFile(join(dir, 'keys.json'), 'Signing key of this farm. Whoever has it can commit to frames in its name.')
+  const token = options.env.PICTOR_FARM_TOKEN ?? randomBytes(24).toString('base64url')
+  const farm = selfHosted({
+    id: options.id,
+    workDir: join(dir, 'work'),
+    slots,
+    trust: 'foreign',
+    signer: keys.signer('farm'),
+    ...(options.hourPrice === undefined
+      ? {}
+      : { price: { perHostHour: usd(options.hourPrice).amount, currency: 'USD', source: '--hour-price' } }),
+    ...(options.env.PICTOR_BLENDER ? { blender: options.env.PICTOR_BLENDER } : {}),
+    ...(options.unsafeNoSandbox ? { unsafeNoSandbox: true } : {}),
+  })
+  try {
+    const info = await farm.describe({ key: 'describe' })
+    const server = await serveFarm(farm, {
+      tokens: [{ token }],
+      files: folderArtifacts(join(dir, 'files')),
+      uploads: join(dir, 'uploads'),
+      host: options.host,
+      port: wholeNumber('port', options.port, 0),
+    })
+    context.emit({ type: 'serving', url: server.url, farm: info.id, key: info.key, slots })
+    context.screen.log(
+      `${context.style.bold(info.name)} serves ${slots} slot${slots === 1 ? '' : 's'} at ${server.url}, signing key ${info.key}`,
+    )
+    if (!options.env.PICTOR_FARM_TOKEN) context.screen.log(`  token ${token} (set PICTOR_FARM_TOKEN to keep one)`)
+    await interrupted()
+    await server.close()
+    return EXIT.ok
+  } finally {
+    await farm.close?.()
+  }
+}
+
+function wholeNumber(name: string, text: string, least = 1): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least)
+    throw new PictorError('invalid-input', `--${name}: expected a whole number from ${least}, found ${text}`, {
+      details: { path: name },
+    })
+  return value
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+}
