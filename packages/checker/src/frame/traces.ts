@@ -13,18 +13,19 @@ export function checkTraces(
 }
 
 /**
- * A render with noise or dither uses every level between its dark and bright ends. In 8-bit files a regular comb of at least 12 levels, each gap of at least 3 steps
- * and all within one step of each other, is a picture that once had fewer bits. In 16-bit and float files at most 300 values among 20,000 pixels are.
+ * A render with noise or dither uses every level between its dark and bright ends. In 8-bit files, 95 % of the pixels on the levels that 2 to 6 bits can hold (an honest
+ * picture has as many there as the levels' share, at most a quarter) show a picture that once had fewer bits. In 16-bit and float files at most 300 values among
+ * 20,000 pixels do.
  */
 function checkLevelsUsed(image: ImageFile, picture: Picture, bitDepth: number): WeighedFinding[] {
   if (bitDepth === 8) {
     // The file's own values: applying alpha would fill the gaps.
     const planes = image.parts.flatMap((part) => part.planes).filter((plane) => plane.name !== 'A')
-    const gaps = planes.map((plane) => combGap(plane.data))
-    if (gaps.length === 0 || gaps.some((gap) => gap === undefined)) return []
-    const gap = Math.min(...gaps.map((one) => one!))
-    const message = `only every ${gap}th level of each channel is used: the picture went through fewer bits than ordered`
-    return [finding('suspect', 'few-levels', message, { value: gap, threshold: 2 })]
+    const bits = planes.map((plane) => fewerBits(plane.data))
+    if (bits.length === 0 || bits.some((one) => one === undefined)) return []
+    const most = Math.max(...bits.map((one) => one!))
+    const message = `the channels use only the levels of ${most} bits: the picture went through fewer bits than ordered`
+    return [finding('suspect', 'few-levels', message, { value: most, threshold: 8 })]
   }
   const pixels = picture.width * picture.height
   if (pixels < 20_000) return []
@@ -35,16 +36,27 @@ function checkLevelsUsed(image: ImageFile, picture: Picture, bitDepth: number): 
   return [finding('doubt', 'few-levels', message, { value: most, threshold: 300 })]
 }
 
-/** The smallest gap of a regular comb of levels, or undefined where there is none. */
-function combGap(plane: Float32Array): number | undefined {
-  const seen = new Uint8Array(256)
-  for (let i = 0; i < plane.length; i++) seen[Math.round(plane[i]! * 255) & 255] = 1
-  const levels: number[] = []
-  for (let level = 0; level < 256; level++) if (seen[level]) levels.push(level)
-  if (levels.length < 12) return undefined
-  const gaps = levels.slice(1).map((level, i) => level - levels[i]!)
-  const least = Math.min(...gaps)
-  return least >= 3 && gaps.every((gap) => gap - least <= 1) ? least : undefined
+/** The fewest bits, 2 to 6, whose levels (spread over 0..255, or cut off below) hold 95 % of the pixels that are neither black nor white; 8 such levels must occur. */
+function fewerBits(plane: Float32Array): number | undefined {
+  const counts = new Float64Array(256)
+  for (let i = 0; i < plane.length; i++) counts[Math.round(plane[i]! * 255) & 255]!++
+  const inner = counts.subarray(1, 255).reduce((sum, count) => sum + count, 0)
+  if (inner < 1000) return undefined
+  for (let bits = 2; bits <= 6; bits++) {
+    for (const top of [255, 256]) {
+      const steps = 2 ** bits - (top === 255 ? 1 : 0)
+      let on = 0
+      let used = 0
+      for (let k = 1; k < 2 ** bits; k++) {
+        const level = Math.round((k * top) / steps)
+        if (level < 1 || level > 254) continue
+        on += counts[level]!
+        if (counts[level]! > inner / 10_000) used++
+      }
+      if (used >= 8 && on >= 0.95 * inner) return bits
+    }
+  }
+  return undefined
 }
 
 function distinctUpTo(plane: Float32Array, limit: number): number {

@@ -4,7 +4,7 @@ import type { WeighedFinding } from '../verdict/finding.ts'
 import { checkBlankArea, checkContinuity, type Neighbours } from './continuity.ts'
 import { findInterpolation, findNoisyCopy } from './copies.ts'
 import { findDuplicates } from './duplicates.ts'
-import { contentDistance, measureFrame, type FrameFeatures } from './features.ts'
+import { contentDistance, measureFrame, sameGrid, type FrameFeatures } from './features.ts'
 
 /** One file of a picture sequence. */
 export interface SequenceItem {
@@ -69,7 +69,7 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
       const { before, after } = around(single, entry)
       const near = (await Promise.all([...before, ...after].map(measure))).filter((one) => one !== undefined)
       const own = measureFrame(picture)
-      const findings = duplicateOf(entry, await hashOf(entry, measured), near)
+      const findings = duplicateOf(entry, own, await hashOf(entry, measured), near)
       if (findings.length > 0) return findings
       const usable = near.filter((one) => !one.entry.legitBlack)
       const neighbours = choose(entry, usable)
@@ -90,13 +90,34 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
 const hashOf = async (entry: SequenceItem, measured: Map<string, Promise<Measured | undefined>>): Promise<string | undefined> =>
   (await measured.get(entry.id))?.hash ?? (await decode(entry))?.hash
 
-function duplicateOf(entry: SequenceItem, hash: string | undefined, near: readonly Measured[]): WeighedFinding[] {
+/**
+ * A frame equal to an earlier one. Holds and animation on twos repeat frames honestly, and then go on with an ordinary step; a frame that was replaced by a copy leaves
+ * a double step behind it. Only that makes it a suspicion, the rest are doubts.
+ */
+function duplicateOf(
+  entry: SequenceItem,
+  own: FrameFeatures,
+  hash: string | undefined,
+  near: readonly Measured[],
+): WeighedFinding[] {
   if (hash === undefined) return []
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.hash }))
   const found = findDuplicates([...others, { frame: entry.frame, pixelHash: hash }], entry.legitStatic).get(entry.frame)
-  // The earlier of two equal frames is taken for the original; the later one carries the finding.
-  return found ? [found] : []
+  if (!found) return []
+  const steps: number[] = []
+  let following = 0
+  for (const side of [near.filter((one) => one.entry.frame < entry.frame), near.filter((one) => one.entry.frame > entry.frame)]) {
+    const [first, second] = side
+    if (first && second && sameGrid(first.features, second.features)) steps.push(contentDistance(first.features, second.features))
+  }
+  const next = near.find((one) => one.entry.frame > entry.frame)
+  if (next && sameGrid(own, next.features)) following = contentDistance(own, next.features)
+  const usual = Math.max(0, ...steps)
+  return [usual > 0 && following > DOUBLE_STEP * usual ? found : { ...found, weight: 'doubt' }]
 }
+
+/** A step this much longer than the usual one is two steps. */
+const DOUBLE_STEP = 1.5
 
 /** Two frames before and two after, of those that exactly one file claims. */
 function around(

@@ -29,7 +29,16 @@ const Q2 = (1 / 1020) ** 2
  * Limits of a frame against neighbours that agree with each other. Calibrated on honest sequences (docs/checker.md): noise within .04 with another seed and
  * down to -.19 with 1.5 x samples, shape within .05, gain within .001; 75 % of the samples give noise of .18 or more, blurs and denoisers shape below -.35.
  */
-const LIMITS = { noise: 0.12, agree: 0.06, shape: 0.25, gain: 0.008, gainAgree: 0.003, distance: 3, least: 0.02 } as const
+const LIMITS = {
+  noise: 0.12,
+  certainNoise: 0.35,
+  agree: 0.06,
+  shape: 0.25,
+  gain: 0.008,
+  gainAgree: 0.003,
+  distance: 3,
+  least: 0.02,
+} as const
 
 function relate(x: FrameFeatures, y: FrameFeatures): Relation {
   const noise: number[] = []
@@ -54,7 +63,8 @@ function relate(x: FrameFeatures, y: FrameFeatures): Relation {
 
 /**
  * Compares a frame with two neighbours that are like each other: a single frame that is noisier, smoother, brighter or of other content than both is doubtful.
- * Lightning, strobes and flashes do the same honestly, so these are doubts for a reference or a person to settle, never refusals by themselves.
+ * Lightning, strobes and flashes change content and light honestly, so those are doubts for a reference or a person to settle. Much more noise, or smeared
+ * noise, under the same content and light is suspect.
  */
 export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours): readonly WeighedFinding[] {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return []
@@ -76,14 +86,17 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
   if (enough && Math.abs(between.noise) < LIMITS.agree) {
     const noise = Math.min(toA.noise, toB.noise)
     const noiseLimit = Math.max(LIMITS.noise, 5 * Math.max(toA.noiseError, toB.noiseError))
+    // With the same content and light, nothing honest makes one frame much noisier or smoother than both neighbours.
+    const alike = surround && findings.length === 0 && Math.min(Math.abs(toA.gain), Math.abs(toB.gain)) < LIMITS.gain
     if (noise > noiseLimit) {
       const message = `the frame is noisier than its neighbours, as with about ${Math.round(100 * Math.exp(-noise))} % of their samples`
-      findings.push(finding('doubt', 'noise-jump', message, { value: noise, threshold: noiseLimit }))
+      const weight = alike && noise > Math.max(LIMITS.certainNoise, noiseLimit) ? 'suspect' : 'doubt'
+      findings.push(finding(weight, 'noise-jump', message, { value: noise, threshold: noiseLimit }))
     }
     const shape = Math.max(toA.shape, toB.shape)
     if (shape < -LIMITS.shape && Math.abs(between.shape) < LIMITS.shape / 4) {
       const message = 'the noise of the frame is smeared, that of its neighbours is not: denoised, blurred or upscaled'
-      findings.push(finding('doubt', 'sharpness-jump', message, { value: -shape, threshold: LIMITS.shape }))
+      findings.push(finding(alike ? 'suspect' : 'doubt', 'sharpness-jump', message, { value: -shape, threshold: LIMITS.shape }))
     }
   }
   const gain = Math.abs(toA.gain) < Math.abs(toB.gain) ? toA.gain : toB.gain
@@ -104,25 +117,38 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
   return findings
 }
 
+/** A block counts as empty here and filled in the neighbours when its level differs from both by this: three 8-bit steps. */
+const LEVEL_STEP = 3 / 255
+/** Fewest blocks of 16 pixels: a tile of 32. */
+const LEAST_BLANK = 4
+
 /**
- * Suspects an area that is exactly of one colour here and has content in both neighbours: tiles that never arrived, rows that were never written. At least four
- * blocks of 16 pixels (a 32 pixel tile).
+ * Finds an area that is exactly of one colour here and has other content in both neighbours: tiles that never arrived, rows that were never written. A black one that fills
+ * its rectangle is suspect; other flat areas may be flat-coloured objects passing by, and are doubts.
  */
 export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours, width: number, height: number): readonly WeighedFinding[] {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return []
   const grid = blockGrid(width, height, 16)
   let count = 0
+  let black = 0
   let box: Area | undefined
   for (let i = 0; i < x.blank.length; i++) {
-    // Alike within dither is not content: both neighbours must show noise or structure there.
-    if (!x.blank[i] || !(a.near[i]! > 4 * Q2) || !(b.near[i]! > 4 * Q2)) continue
+    if (!x.blank[i] || a.blank[i] || b.blank[i]) continue
+    const level = levelOf(x, i)
+    if (Math.abs(level - levelOf(a, i)) < LEVEL_STEP || Math.abs(level - levelOf(b, i)) < LEVEL_STEP) continue
     count++
+    if (level === 0) black++
     box = around(box, blockArea(grid, i))
   }
-  if (count < 4 || !box) return []
+  if (count < LEAST_BLANK || !box) return []
+  const filled = (count * 256) / (box.width * box.height)
   const message = `an area of ${box.width} x ${box.height} pixels has one flat colour here and content in the neighbouring frames: a tile or rows that never arrived`
-  return [finding('suspect', 'blank-area', message, { value: count, threshold: 3, region: box })]
+  const weight = black === count && filled > 0.8 ? 'suspect' : 'doubt'
+  return [finding(weight, 'blank-area', message, { value: count, threshold: LEAST_BLANK - 1, region: box })]
 }
+
+const levelOf = (frame: FrameFeatures, block: number): number =>
+  frame.means.reduce((sum, plane) => sum + plane[block]!, 0) / frame.means.length
 
 function around(box: Area | undefined, add: Area): Area {
   if (!box) return add
