@@ -1,9 +1,9 @@
 import { invalid } from '../contract/error.ts'
-import type { FrameRecord, Lease } from '../contract/messages.ts'
+import type { Bytes32, Lease, Vote } from '../contract/messages.ts'
 import { leaseAcceptDigest, leaseSetDigest } from './digests.ts'
 import { ZERO_HASH } from './hash.ts'
 import { leaseLeaf, leaseSetRoot } from './lease.ts'
-import type { Receipt } from './receipt.ts'
+import type { Receipt, ReceiptResult } from './receipt.ts'
 import { verifySeed } from './seed.ts'
 import { requireSigner, verifyCommit, verifyReady, verifyVote } from './sign.ts'
 import { badSignature } from './signature.ts'
@@ -19,9 +19,13 @@ export function leaseIn(receipt: Receipt, seq: number, id: number, path: string)
   return lease
 }
 
-function anyLease(receipt: Receipt, id: number, path: string): Lease {
-  for (const { leases } of receipt.sets) for (const lease of leases) if (lease.id === id) return lease
-  throw invalid(path, 'a lease of the receipt', id)
+function leasesById(receipt: Receipt): (id: number, path: string) => Lease {
+  const byId = new Map(receipt.sets.flatMap(({ leases }) => leases.map((lease) => [lease.id, lease])))
+  return (id, path) => {
+    const lease = byId.get(id)
+    if (!lease) throw invalid(path, 'a lease of the receipt', id)
+    return lease
+  }
 }
 
 /** The job follows from domain and terms; custody and committee from the same. */
@@ -87,21 +91,21 @@ export function checkAccepts(receipt: Receipt): void {
   }
 }
 
-/** Every record of the attested leases with where it stands. */
-function* recordsOf(receipt: Receipt): Generator<{ lease: number; record: FrameRecord; path: string }> {
+/** Every attested lease with where it stands. */
+function* resultsOf(receipt: Receipt): Generator<{ result: ReceiptResult; path: string }> {
   for (const [i, step] of receipt.steps.entries())
     if (step.kind === 'attest')
-      for (const [j, { lease, records }] of step.results.entries())
-        for (const [k, record] of records.entries()) yield { lease, record, path: `steps[${i}].results[${j}].records[${k}]` }
+      for (const [j, result] of step.results.entries()) yield { result, path: `steps[${i}].results[${j}]` }
 }
 
 /** Commitments of the leases' farms; every delivered frame of a lease with commitments is among them, with its time and hash. */
 export function checkCommits(receipt: Receipt): void {
   const outputs = new Map<string, { outputHash: string; completedAtMs: number }>()
   const committed = new Set<number>()
+  const leaseOf = leasesById(receipt)
   for (const [i, commit] of receipt.commits.entries()) {
     const path = `commits[${i}]`
-    const lease = anyLease(receipt, commit.lease, `${path}.lease`)
+    const lease = leaseOf(commit.lease, `${path}.lease`)
     if (commit.job !== receipt.job) throw invalid(`${path}.job`, receipt.job, commit.job)
     verifyCommit(receipt.domain, commit, lease.farm, path)
     committed.add(lease.id)
@@ -111,35 +115,51 @@ export function checkCommits(receipt: Receipt): void {
       outputs.set(key, output)
     }
   }
-  for (const { lease, record, path } of recordsOf(receipt)) {
-    if (record.outputHash === ZERO_HASH || !committed.has(lease)) continue
-    const output = outputs.get(`${lease}/${record.frame}/${record.part}`)
-    if (output?.outputHash !== record.outputHash || output.completedAtMs !== record.completedAtMs)
-      throw invalid(path, 'hash and time that the farm committed to', record.outputHash)
+  for (const { result, path } of resultsOf(receipt)) {
+    if (!committed.has(result.lease)) continue
+    for (const [k, record] of result.records.entries()) {
+      if (record.outputHash === ZERO_HASH) continue
+      const output = outputs.get(`${result.lease}/${record.frame}/${record.part}`)
+      if (output?.outputHash !== record.outputHash || output.completedAtMs !== record.completedAtMs)
+        throw invalid(`${path}.records[${k}]`, 'hash and time that the farm committed to', record.outputHash)
+    }
   }
 }
 
 /** Votes of the committee; where a lease's votes are there, its records follow from them (a refusal may have become unsure for want of agreeing replicas). */
 export function checkVotes(receipt: Receipt): void {
   const { domain, terms, job, committee } = receipt
-  const byLease = new Map<number, Receipt['votes'][number][]>()
+  const byLease = new Map<number, Vote[]>()
+  const leaseOf = leasesById(receipt)
   for (const [i, vote] of receipt.votes.entries()) {
     const path = `votes[${i}]`
     if (vote.job !== job) throw invalid(`${path}.job`, job, vote.job)
     if (!committee.includes(vote.checker)) throw invalid(`${path}.checker`, 'a checker of the job', vote.checker)
-    anyLease(receipt, vote.lease, `${path}.lease`)
+    leaseOf(vote.lease, `${path}.lease`)
     verifyVote(domain, vote, path)
-    byLease.set(vote.lease, [...(byLease.get(vote.lease) ?? []), vote])
+    const votes = byLease.get(vote.lease)
+    if (votes) votes.push(vote)
+    else byLease.set(vote.lease, [vote])
   }
-  for (const { lease, record, path } of recordsOf(receipt)) {
-    const votes = byLease.get(lease)
-    if (!votes || record.outputHash === ZERO_HASH) continue
-    const commits = [{ job, lease, index: 0, outputRoot: ZERO_HASH, outputs: [record], signature: '0x' as const }]
-    const [merged] = mergeVotes(votes, undefined, terms.quorum, commits)
-    const agrees = merged!.verdict === record.verdict || (merged!.verdict === 'refuse' && record.verdict === 'unsure')
-    if (!agrees) throw invalid(`${path}.verdict`, `${merged!.verdict}, by the votes`, record.verdict)
-    if (Math.floor(merged!.score / 10) * 10 !== record.score || merged!.checked !== record.checked)
-      throw invalid(path, `score ${merged!.score} and checked ${merged!.checked}, by the votes`, record.score)
+  for (const { result, path } of resultsOf(receipt)) {
+    const votes = byLease.get(result.lease)
+    if (votes) checkMerge(job, result, votes, terms.quorum, path)
+  }
+}
+
+function checkMerge(job: Bytes32, { lease, records }: ReceiptResult, votes: readonly Vote[], quorum: number, path: string): void {
+  const outputs = records.filter(({ outputHash }) => outputHash !== ZERO_HASH)
+  const commit = { job, lease, index: 0, outputRoot: ZERO_HASH, outputs, signature: '0x' as const }
+  const merged = new Map(mergeVotes(votes, undefined, quorum, [commit]).map((record) => [record.frame, record]))
+  for (const [k, record] of records.entries()) {
+    const byVotes = merged.get(record.frame)
+    if (!byVotes || record.outputHash === ZERO_HASH) continue
+    const at = `${path}.records[${k}]`
+    if (byVotes.verdict !== record.verdict && !(byVotes.verdict === 'refuse' && record.verdict === 'unsure'))
+      throw invalid(`${at}.verdict`, `${byVotes.verdict}, by the votes`, record.verdict)
+    if (Math.floor(byVotes.score / 10) * 10 !== record.score)
+      throw invalid(`${at}.score`, `${byVotes.score}, by the votes`, record.score)
+    if (byVotes.checked !== record.checked) throw invalid(`${at}.checked`, `${byVotes.checked}, by the votes`, record.checked)
   }
 }
 
