@@ -1,0 +1,123 @@
+import { money, type Decline, type Offer, type Quote, type QuoteRequest } from '@pictor/core/contract'
+
+/** How far a figure can be trusted: A the farm's own page, B somebody else's, C pages of the farm that disagree. */
+export type PriceTrust = 'A' | 'B' | 'C' | 'own'
+
+/** One published figure with where and when it was read. */
+export interface PriceFigure {
+  readonly tier: string
+  readonly device: 'cpu' | 'gpu'
+  readonly unit: 'GHz-hour' | 'OctaneBench-hour'
+  /** US dollars a unit as a decimal; left out where nobody published it. */
+  readonly usdPerUnit?: string
+  /** Most hosts a job may use; left out where nobody published it. */
+  readonly hosts?: number
+  readonly source: string
+  /** Day on which the source was read, or its own date (YYYY-MM-DD). */
+  readonly asOf: string
+  readonly trust: PriceTrust
+  readonly note?: string
+}
+
+/** Figures older than this many days warn. */
+export const STALE_DAYS = 90
+
+/** How a lane without a price from the farm estimates its offers. */
+export interface PriceOptions {
+  readonly farm: string
+  readonly figures: readonly PriceFigure[]
+  readonly device: 'cpu' | 'gpu'
+  /** Rating of one host in the unit of the figures: GHz (cores x clock) or OctaneBench. */
+  readonly hostRating?: number
+  /** Rating, in the same unit, of the machine whose seconds the estimate counts. Left out: taken as equal to a host. */
+  readonly referenceRating?: number
+  /** Hosts where no figure gives a limit. */
+  readonly hosts?: number
+  /** Queue and upload, in milliseconds. */
+  readonly readyMs: number
+  readonly validForMs: number
+  readonly remarks: readonly string[]
+}
+
+/** Why a figure may mislead, or undefined. */
+export function staleness({ asOf, source }: PriceFigure, nowMs: number): string | undefined {
+  const days = Math.floor((nowMs - Date.parse(asOf)) / 86_400_000)
+  return days > STALE_DAYS ? `warning: the price from ${source} is ${days} days old` : undefined
+}
+
+/** Offers from published figures: an estimate, never a binding price. Tiers without a published rate make no offer. */
+export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: number): Quote | Decline {
+  const { farm, figures, device, hostRating } = options
+  const decline = (reason: Decline['reason'], message: string): Decline => ({
+    contract: 0,
+    kind: 'decline',
+    farm,
+    reason,
+    message,
+  })
+  const priced = figures.filter((figure) => figure.device === device && figure.usdPerUnit !== undefined)
+  if (priced.length === 0) return decline('policy', `nobody has published a ${device} price of this farm: give one in \`prices\``)
+  if (hostRating === undefined)
+    return decline('policy', `the rating of a host is not published: give \`host.rating\` in ${priced[0]!.unit.slice(0, -5)}`)
+  if (request.spec.budget.currency !== 'USD') return decline('currency', 'prices of this farm are in USD')
+  const basis = [...options.remarks]
+  const offers = priced.flatMap((figure): Offer[] => {
+    const hosts = figure.hosts ?? options.hosts
+    if (hosts === undefined) return []
+    basis.push(
+      `${figure.tier} ${device}: ${figure.usdPerUnit} USD per ${figure.unit}, ${figure.source}, ${figure.asOf}, trust ${figure.trust}`,
+    )
+    const warning = staleness(figure, nowMs)
+    if (warning) basis.push(warning)
+    return [offerFrom(figure, hosts, options, request)]
+  })
+  if (offers.length === 0) return decline('policy', 'no limit of hosts is published: give `host.hosts`')
+  if (options.referenceRating === undefined)
+    basis.push('speed: one host is taken as equal to the machine that made the estimate; give `reference` to correct it')
+  return {
+    contract: 0,
+    kind: 'quote',
+    id: `${farm}-${nowMs}`,
+    farm,
+    currency: 'USD',
+    validUntilAtMs: nowMs + options.validForMs,
+    firmness: 'estimate',
+    offers,
+    basis,
+  }
+}
+
+function offerFrom(figure: PriceFigure, hosts: number, options: PriceOptions, { estimate }: QuoteRequest): Offer {
+  const rating = options.hostRating!
+  // Ratings have decimals; thousandths keep the product exact in integers.
+  const perHostHour = (money(figure.usdPerUnit!, 'USD').amount * BigInt(Math.round(rating * 1_000))) / 1_000n
+  const msPerWork = (1_000 * (options.referenceRating ?? rating)) / rating
+  return {
+    id: `${figure.tier}-${figure.device}`,
+    tier: figure.tier,
+    hosts,
+    readyMs: options.readyMs,
+    startMs: 0,
+    billStart: true,
+    perFrameMs: 0,
+    deliverMs: 60_000,
+    msPerWork: estimate.classes.map(() => msPerWork),
+    price: { perHostHour, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n },
+    ext: { source: figure.source, asOf: figure.asOf, trust: figure.trust },
+  }
+}
+
+/** Published figures with the caller's own rates in place of the published ones. */
+export function withOwnPrices(
+  figures: readonly PriceFigure[],
+  own: Readonly<Record<string, string>> | undefined,
+  device: 'cpu' | 'gpu',
+  asOf: string,
+): PriceFigure[] {
+  return figures.map((figure) => {
+    const rate = figure.device === device ? own?.[figure.tier] : undefined
+    return rate === undefined
+      ? figure
+      : { ...figure, usdPerUnit: rate, source: 'prices in the adapter’s options', asOf, trust: 'own' }
+  })
+}
