@@ -59,6 +59,9 @@ interface Market {
   /** Cheapest and second cheapest route of each piece. */
   readonly best: Int32Array
   readonly second: Int32Array
+  /** Room for {@link settle}: the price at which each piece leaves, and the pieces in question. */
+  readonly limit: Float64Array
+  readonly open: Int32Array
 }
 
 function openMarket(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quotas: readonly Quota[]): Market | undefined {
@@ -89,6 +92,8 @@ function openMarket(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quotas: r
     load: new Float64Array(routes),
     best: new Int32Array(pieces),
     second: new Int32Array(pieces),
+    limit: new Float64Array(pieces),
+    open: new Int32Array(pieces),
   }
   for (let p = 0; p < pieces; p++) {
     const u = unit[p] as number
@@ -143,39 +148,30 @@ function rank(market: Market, p: number): void {
 
 /** Moves the price of an hour on one route to where its load just keeps the quota, not below the floor. */
 function settle(market: Market, r: number, quota: Quota): boolean {
-  const { routes, pieces, hours, charge, price, load } = market
+  const { routes, pieces, hours, charge, price, load, limit } = market
   const old = price[r] as number
   if ((load[r] as number) <= quota.mostH && old <= quota.floor) return false
   // The price at which each piece would leave for its best alternative.
-  const limit: { p: number; at: number }[] = []
-  let stuck = 0
+  let kept = 0
+  let open = 0
   for (let p = 0; p < pieces; p++) {
     const h = hours[p * routes + r] as number
     if (h === Infinity) continue
     const rival = market.best[p] === r ? (market.second[p] as number) : (market.best[p] as number)
-    if (rival < 0) stuck += h
-    else limit.push({ p, at: (bid(market, p, rival) - (charge[p * routes + r] as number)) / h })
+    const at = rival < 0 ? Infinity : (bid(market, p, rival) - (charge[p * routes + r] as number)) / h
+    limit[p] = at
+    if (at === Infinity) kept += h
+    else if (at > quota.floor) market.open[open++] = p
   }
-  limit.sort((a, b) => b.at - a.at || a.p - b.p)
-  let sum = stuck
-  let next = quota.floor
-  for (const [k, one] of limit.entries()) {
-    if (one.at <= quota.floor) break
-    const h = hours[one.p * routes + r] as number
-    if (sum + h > quota.mostH) {
-      // Between the last piece that stays and the first that leaves.
-      const before = k > 0 ? (limit[k - 1] as { at: number }).at : one.at * 1.5 + 1e-9
-      next = Math.max(quota.floor, before > one.at ? (before + one.at) / 2 : one.at)
-      break
-    }
-    sum += h
-  }
+  const next = clearingPrice(market, r, quota, kept, open)
   if (next === old) return false
   price[r] = next
   let changed = false
-  for (const { p } of limit) {
+  for (let p = 0; p < pieces; p++) {
+    if (hours[p * routes + r] === Infinity) continue
     const was = market.best[p] as number
-    if (was !== r && market.second[p] !== r && bid(market, p, r) >= bid(market, p, market.second[p] as number)) continue
+    // A piece that neither uses this route nor would at the new price keeps its two best.
+    if (was !== r && market.second[p] !== r && (limit[p] as number) < next && notSecond(market, p, r)) continue
     rank(market, p)
     const now = market.best[p] as number
     if (now === was) continue
@@ -184,4 +180,48 @@ function settle(market: Market, r: number, quota: Quota): boolean {
     changed = true
   }
   return changed
+}
+
+function notSecond(market: Market, p: number, r: number): boolean {
+  const second = market.second[p] as number
+  return second >= 0 && bid(market, p, r) >= bid(market, p, second)
+}
+
+/** A price at which the pieces that stay just keep the quota, found by halving the range of prices and the pieces in question. */
+function clearingPrice(market: Market, r: number, quota: Quota, kept: number, open: number): number {
+  const { routes, hours, limit, open: list } = market
+  let atFloor = kept
+  let high = quota.floor
+  for (let k = 0; k < open; k++) {
+    const p = list[k] as number
+    atFloor += hours[p * routes + r] as number
+    high = Math.max(high, limit[p] as number)
+  }
+  if (atFloor <= quota.mostH) return quota.floor
+  // Above `high` the load is `load`, within the quota; at `low` it is beyond.
+  let low = quota.floor
+  let load = kept
+  let left = open
+  high *= 1 + 1e-9
+  while (left > 1 && high - low > 1e-10 * high) {
+    const middle = (low + high) / 2
+    let above = 0
+    for (let k = 0; k < left; k++) {
+      const p = list[k] as number
+      if ((limit[p] as number) > middle) above += hours[p * routes + r] as number
+    }
+    const over = load + above > quota.mostH
+    let n = 0
+    for (let k = 0; k < left; k++) {
+      const p = list[k] as number
+      if ((limit[p] as number) > middle === over) list[n++] = p
+    }
+    if (over) low = middle
+    else {
+      load += above
+      high = middle
+    }
+    left = n
+  }
+  return left === 1 ? ((limit[list[0] as number] as number) + high) / 2 : high
 }
