@@ -1,2 +1,6 @@
-export type * from './types.ts'
+export { systemClock } from './clock.ts'
 export type { JobProofs, LeaseCase } from './proofs.ts'
+export { realProofs } from './real-proofs.ts'
+export { createRunner } from './runner.ts'
+export { DEFAULT_TUNING } from './tuning.ts'
+export type * from './types.ts'

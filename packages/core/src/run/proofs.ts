@@ -1,3 +1,4 @@
+import type { CheckerReport } from '../proof/votes.ts'
 import type {
   Address,
   Batch,
@@ -28,6 +29,7 @@ export interface LeaseCase {
   readonly commits: readonly Commit[]
   readonly votes: readonly Vote[]
   readonly seeds: readonly SeedReveal[]
+  readonly reports: readonly CheckerReport[]
 }
 
 /** The signed-message functions that the runner needs, as a port: `proof` for real jobs, cheap ones for simulations of a million frames. */
@@ -46,5 +48,5 @@ export interface JobProofs {
   verifyFinalSignature(domain: LedgerDomain, job: Bytes32, keep: bigint, signature: CheckerSignature): boolean
   /** The fixed rule that turns votes into records and accepted weight. */
   mergeVotes(input: LeaseCase): LeaseResult
-  makeBatch(job: Bytes32, results: readonly LeaseResult[], validUntilS: number): Batch
+  makeBatch(job: Bytes32, results: readonly LeaseResult[], validUntilS: number, terms: Terms): Batch
 }

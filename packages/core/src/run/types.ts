@@ -155,9 +155,17 @@ export interface RunnerTuning {
   readonly pollMaxMs: number
   /** How often a farm is polled without a cursor, to find reports that were lost. */
   readonly reconcileMs: number
+  /** Uploading a scene may take this long before it is tried again. */
+  readonly stageMs: number
+  /** Least time without any progress of a running task until it counts as stalled; six planned frame times when those are longer. */
+  readonly stallMs: number
+  /** A request that a checker or ledger took and never answered is sent again after this long, with the same key. */
+  readonly resendMs: number
+  /** How often the inbox is looked at for inputs from other processes. */
+  readonly inboxMs: number
+  /** Concurrent calls and downloads a farm, and deliveries a runner (counts). */
   readonly callsAtOnce: number
   readonly downloadsAtOnce: number
-  readonly snapshotEvery: number
 }
 
 export type RunnerInput =
@@ -284,7 +292,7 @@ export interface JobRun {
   /** Ordered events after `cursor`, from the first when left out; ends after `job-end`. Slow readers hold nothing up. */
   events(after?: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<JobEvent>
   [Symbol.asyncIterator](): AsyncIterator<JobEvent>
-  /** Listens to events of one type from now on. Returns the function that ends it. */
+  /** Listens to events of one type. A handle's first listener starts at the run's first event, later ones hear what comes after. Returns the function that ends it. */
   on<T extends JobEventType>(type: T, listener: (event: Extract<JobEvent, { type: T }>) => void): () => void
   cancel(): Promise<void>
   hold(): Promise<void>

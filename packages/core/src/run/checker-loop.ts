@@ -1,0 +1,169 @@
+import type { Checker, CheckerEvent } from '../contract/checker.ts'
+import { isPictorError } from '../contract/error.ts'
+import type { Vote } from '../contract/messages.ts'
+import { backoffMs, limitedCall } from './effort.ts'
+import { writeBlob, type JobHost, type VotesBlob } from './job-host.ts'
+import { nap, type Nap } from './nap.ts'
+
+/** Polls one checker about one job and turns its words into inputs. */
+export interface CheckerLoop {
+  readonly checker: Checker
+  /** Something was asked: look soon. */
+  expect(): void
+}
+
+export function checkerLoop(checker: Checker, host: () => JobHost, signal: AbortSignal): CheckerLoop {
+  let cursor: string | undefined
+  let running = false
+  let rest: Nap | undefined
+  let idlePolls = 0
+
+  async function loop(): Promise<void> {
+    const { shared } = host()
+    const { clock, tuning } = shared
+    rest = nap(clock)
+    let failures = 0
+    while (!signal.aborted && host().job.state.phase !== 'ended') {
+      let waitMs: number
+      rest.arm()
+      try {
+        const job = host().jobId()
+        const page = await limitedCall(clock, tuning.callMs, signal, (limited) =>
+          checker.poll(
+            { job, ...(cursor === undefined ? {} : { cursor }) },
+            { signal: limited, key: `poll ${checker.id} ${job}` },
+          ),
+        )
+        await takeAll(page.events)
+        cursor = page.cursor
+        failures = 0
+        idlePolls = page.events.length > 0 ? 0 : idlePolls + 1
+        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
+        // A checker that nobody asks anything needs no close watch.
+        if (idlePolls > 20) waitMs = Math.max(waitMs, Math.min(tuning.pollMaxMs, waitMs * 2 ** Math.min(5, idlePolls - 20)))
+      } catch (error) {
+        if (signal.aborted) return
+        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
+        waitMs = backoffMs(`poll ${checker.id}`, failures++, tuning, retryAfterMs)
+      }
+      await rest.sleep(waitMs, signal)
+    }
+  }
+
+  /** Events of different leases do not wait for each other; those of one lease keep their order. */
+  async function takeAll(events: readonly CheckerEvent[]): Promise<void> {
+    const lanes = new Map<number, Promise<void>>()
+    for (const event of events) {
+      const lane = leaseOf(event)
+      lanes.set(
+        lane,
+        (lanes.get(lane) ?? Promise.resolve()).then(() => take(event)),
+      )
+    }
+    await Promise.all(lanes.values())
+  }
+
+  async function take(event: CheckerEvent): Promise<void> {
+    const { shared, job } = host()
+    const { proofs, options } = shared
+    const { domain } = options.ledger
+    switch (event.type) {
+      case 'ready':
+        if (event.ready.checker === checker.address && proofs.verifyReady(domain, event.ready))
+          await job.send({ type: 'ready', ready: event.ready })
+        return
+      case 'held': {
+        const { held } = event
+        const task = host().tasks.get(held.lease)
+        if (!task || task.state.phase !== 'holding') return
+        if (held.job !== host().jobId() || held.checker !== checker.address || !proofs.verifyHeld(domain, held)) return
+        await task.send({ type: 'held', checker: checker.address, outputRoot: held.outputRoot, signature: held.signature })
+        return
+      }
+      case 'checked':
+        await host().tasks.get(event.lease)?.send({ type: 'checked', checker: checker.address })
+        return
+      case 'votes':
+        return takeVotes(event)
+      case 'batch-signature': {
+        const batch = job.state.batches.findLast((one) => one.hash === event.batchHash)
+        if (!batch || batch.phase !== 'signing' || event.signature.checker !== checker.address) return
+        const message = {
+          job: host().jobId(),
+          results: [],
+          batchHash: event.batchHash,
+          validUntilS: job.state.order!.terms.attestByS,
+        }
+        if (proofs.verifyBatchSignature(domain, message, event.signature))
+          await job.send({
+            type: 'batch-signed',
+            hash: event.batchHash,
+            checker: checker.address,
+            signature: event.signature.signature,
+          })
+        return
+      }
+      case 'final-signature':
+        if (event.signature.checker !== checker.address) return
+        if (proofs.verifyFinalSignature(domain, host().jobId(), event.keep, event.signature))
+          await job.send({
+            type: 'final-signed',
+            keep: String(event.keep),
+            checker: checker.address,
+            signature: event.signature.signature,
+          })
+        return
+      case 'alarm': {
+        const { action, reason, message, lease } = event
+        if (action === 'ready' || action === 'sign-batch')
+          await job.send({ type: 'checker-refused', checker: checker.address, action, message: `${reason}: ${message}` })
+        else if (lease !== undefined)
+          await host()
+            .tasks.get(lease)
+            ?.send({ type: 'checker-silent', checker: checker.address, action, reason: `${reason}: ${message}` })
+        return
+      }
+      default:
+        return
+    }
+  }
+
+  async function takeVotes(event: Extract<CheckerEvent, { type: 'votes' }>): Promise<void> {
+    const { shared } = host()
+    const task = host().tasks.get(event.lease)
+    if (!task || task.state.phase !== 'checking' || task.state.votes.has(checker.address)) return
+    const { lease } = task.state.order!
+    const good = (vote: Vote): boolean =>
+      vote.job === host().jobId() &&
+      vote.lease === lease.id &&
+      vote.part === lease.part &&
+      vote.checker === checker.address &&
+      shared.proofs.verifyVote(shared.options.ledger.domain, vote)
+    if (event.seed.checker !== checker.address || !event.votes.every(good)) {
+      await task.send({ type: 'checker-silent', checker: checker.address, action: 'reveal', reason: 'its votes do not hold' })
+      return
+    }
+    const byFrame = new Map(event.votes.map((vote) => [vote.frame, vote.verdict]))
+    const verdicts = lease.frames.map((frame) => byFrame.get(frame)?.[0] ?? '-').join('')
+    const reports = event.reports.map((report) => ({ ...report, checker: checker.address }))
+    const value: VotesBlob = { votes: event.votes, seed: event.seed, reports }
+    await task.send({ type: 'votes', checker: checker.address, blob: await writeBlob(shared, value), verdicts })
+  }
+
+  return {
+    checker,
+    expect() {
+      idlePolls = 0
+      if (!running) {
+        running = true
+        void loop()
+      } else rest?.kick()
+    },
+  }
+}
+
+function leaseOf(event: CheckerEvent): number {
+  if (event.type === 'held') return event.held.lease
+  if (event.type === 'checked' || event.type === 'votes') return event.lease
+  return event.type === 'alarm' ? (event.lease ?? 0) : 0
+}

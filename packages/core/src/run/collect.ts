@@ -1,0 +1,164 @@
+import type { Artifacts } from '../contract/artifacts.ts'
+import type { Clock } from '../contract/context.ts'
+import type { FarmEvent, Output, TaskRef, TaskState } from '../contract/farm.ts'
+import type { Address, Bytes32, Commit, LedgerDomain } from '../contract/messages.ts'
+import type { TaskInput, TaskOrder } from '../job/task-types.ts'
+import { download } from './download.ts'
+import { pause } from './effort.ts'
+import type { FarmLoop } from './farm-loop.ts'
+import type { JobProofs } from './proofs.ts'
+import type { RunnerTuning } from './types.ts'
+
+export interface CollectOptions {
+  readonly loop: FarmLoop
+  readonly ref: TaskRef
+  readonly order: TaskOrder
+  readonly job: Bytes32
+  readonly domain: LedgerDomain
+  /** Frame indexes that are here already. */
+  readonly fetched: (index: number) => boolean
+  readonly committed: (commit: Commit) => boolean
+  readonly send: (input: TaskInput) => Promise<unknown>
+  readonly onProgress: (progress: { readonly framesDone: number; readonly frame?: number; readonly fraction?: number }) => void
+  readonly artifacts: Artifacts
+  readonly proofs: JobProofs
+  readonly clock: Clock
+  readonly tuning: RunnerTuning
+  readonly signal: AbortSignal
+}
+
+const MOVING: readonly TaskState[] = ['running', 'starting']
+const ENDED: readonly TaskState[] = ['succeeded', 'failed', 'canceled', 'incompatible', 'lost', 'interrupted']
+
+/**
+ * Follows one task at its farm until the signal ends it: downloads outputs, checks commitments, reports the farm's end, and notices when a running task makes no
+ * progress of any kind.
+ */
+export async function collect(options: CollectOptions): Promise<void> {
+  const { loop, ref, order, clock, tuning, signal, send } = options
+  const { frames, farm, part } = order.lease
+  const wanted = new Set<number>()
+  let ready: { frame: number; hash: Bytes32; ms: number }[] = []
+  let sending = false
+  let moving = false
+  let progressAtMs = clock.now()
+  let progress = ''
+
+  /** What arrives in one turn goes into one fact. */
+  const flush = async (): Promise<void> => {
+    sending = true
+    while (ready.length > 0 && !signal.aborted) {
+      const batch = ready
+      ready = []
+      await send({
+        type: 'fetched',
+        ref: ref.ref,
+        frames: batch.map((one) => one.frame),
+        hashes: batch.map((one) => one.hash),
+        renderMs: batch.map((one) => one.ms),
+      }).catch(() => {})
+    }
+    sending = false
+  }
+  const fetch = (output: Output): void => {
+    const index = frames.indexOf(output.frame)
+    if (index < 0 || output.part !== part || wanted.has(index) || options.fetched(index)) return
+    wanted.add(index)
+    void loop.downloads.add(async () => {
+      if (signal.aborted) return
+      const here = await download(loop, output, options.artifacts, clock, tuning, signal)
+      if (!here) return
+      ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0 })
+      if (!sending) {
+        sending = true
+        queueMicrotask(() => void flush())
+      }
+    })
+  }
+
+  async function take(events: readonly FarmEvent[]): Promise<void> {
+    for (const event of events) {
+      if (signal.aborted) return
+      switch (event.type) {
+        case 'output':
+          progressAtMs = clock.now()
+          fetch(event.output)
+          break
+        case 'commit':
+          progressAtMs = clock.now()
+          await takeCommit(event.commit)
+          break
+        case 'state':
+          if (`${event.state} ${event.raw}` !== progress) progressAtMs = clock.now()
+          progress = `${event.state} ${event.raw}`
+          moving = MOVING.includes(event.state)
+          if (ENDED.includes(event.state))
+            await send({
+              type: 'farm-state',
+              ref: ref.ref,
+              state: event.state,
+              ...(event.failure ? { failure: event.failure } : {}),
+            })
+          break
+        case 'progress': {
+          const now = `${event.framesDone} ${event.frame} ${event.fraction}`
+          if (now !== progress) progressAtMs = clock.now()
+          progress = now
+          moving = true
+          const { framesDone, frame, fraction } = event
+          options.onProgress({
+            framesDone,
+            ...(frame === undefined ? {} : { frame }),
+            ...(fraction === undefined ? {} : { fraction }),
+          })
+          break
+        }
+        case 'frame-failed':
+          progressAtMs = clock.now()
+          break
+        case 'ticket':
+          await send({ type: 'ticket', ticket: event.ticket })
+          break
+        case 'canceled':
+          await send({ type: 'canceled', ref: ref.ref })
+          break
+        default:
+          // Usage lines are information, and readers ignore types that they do not know.
+          break
+      }
+    }
+  }
+
+  async function takeCommit(commit: Commit): Promise<void> {
+    if (options.committed(commit)) return
+    const good = commit.job === options.job && commit.lease === order.lease.id && isGood(commit, farm)
+    await send(
+      good
+        ? { type: 'commit', ref: ref.ref, commit }
+        : { type: 'commit-bad', ref: ref.ref, message: `commitment ${commit.index} of lease ${order.lease.id} does not hold` },
+    )
+  }
+  function isGood(commit: Commit, key: Address): boolean {
+    return options.proofs.verifyCommit(options.domain, commit, key)
+  }
+
+  const unwatch = loop.watch(ref, {
+    take,
+    missing: async () => void (await send({ type: 'farm-state', ref: ref.ref, state: 'lost' })),
+  })
+  try {
+    const quietMs = Math.max(tuning.stallMs, (6 * order.expectedMs) / Math.max(1, frames.length))
+    while (!signal.aborted) {
+      await pause(clock, Math.max(1, progressAtMs + quietMs - clock.now()), signal)
+      if (signal.aborted) return
+      const quiet = clock.now() - progressAtMs
+      if (quiet < quietMs) continue
+      // A farm that does not answer at all makes no progress either, wherever its tasks stand.
+      const down = loop.downSinceMs !== undefined && clock.now() - loop.downSinceMs >= quietMs
+      if (moving || down) await send({ type: 'stalled', ref: ref.ref, quietMs: quiet }).catch(() => {})
+      progressAtMs = clock.now()
+    }
+  } finally {
+    unwatch()
+  }
+}

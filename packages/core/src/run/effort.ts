@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import type { CallContext, Clock } from '../contract/context.ts'
+import { isPictorError, PictorError } from '../contract/error.ts'
+import type { RunnerTuning } from './types.ts'
+
+/** Idempotency key of a command: sha256 of run, stream and command id, so that a retry after any crash carries the same one. */
+export function commandKey(run: string, stream: string, command: string): string {
+  return createHash('sha256').update(`${run}\n${stream}\n${command}`).digest('hex')
+}
+
+/** Wait before try number `attempt` (from 0): doubling, with jitter that depends only on the command, and never less than what the other side asked for. */
+export function backoffMs(key: string, attempt: number, tuning: RunnerTuning, retryAfterMs = 0): number {
+  const base = Math.min(tuning.retryMaxMs, tuning.retryMs * 2 ** Math.min(attempt, 20))
+  const digest = createHash('sha256').update(`${key} ${attempt}`).digest()
+  const jitter = digest.readUInt16BE(0) / 65536
+  return Math.max(retryAfterMs, Math.round(base * (0.5 + jitter / 2)))
+}
+
+/** Runs one call with a time limit; the call's signal ends when the limit or the command does, and no listener stays behind. */
+export async function limitedCall<T>(
+  clock: Clock,
+  limitMs: number,
+  outer: AbortSignal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  outer.throwIfAborted()
+  const inner = new AbortController()
+  const stop = (): void => inner.abort(outer.reason)
+  outer.addEventListener('abort', stop, { once: true })
+  const done = new AbortController()
+  const limit = clock.sleep(limitMs, done.signal).then(
+    () => inner.abort(new PictorError('timeout', `no answer within ${limitMs} ms`)),
+    () => {},
+  )
+  try {
+    // A callee that ignores the signal must not hold the command up.
+    return await Promise.race([call(inner.signal), rejectOnAbort(inner.signal, done.signal)])
+  } finally {
+    outer.removeEventListener('abort', stop)
+    done.abort()
+    await limit
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal, done: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(signal.reason)
+    if (signal.aborted) return fail()
+    signal.addEventListener('abort', fail, { once: true })
+    done.addEventListener('abort', () => signal.removeEventListener('abort', fail), { once: true })
+  })
+}
+
+export interface Effort {
+  readonly clock: Clock
+  readonly tuning: RunnerTuning
+  readonly key: string
+  readonly signal: AbortSignal
+}
+
+/** What becomes of an error of an effect. */
+export type Fate = 'again' | 'refused'
+
+/** By default errors that may pass are tried again for as long as the command is open; what the other side refused is not. Unknown errors get a few tries. */
+export function fateOf(error: unknown, attempt: number): Fate {
+  if (isPictorError(error)) return error.retryable ? 'again' : 'refused'
+  return attempt < 5 ? 'again' : 'refused'
+}
+
+/**
+ * Tries `act` until it succeeds, the command ends, or the error is final. Resolves to the final error, or undefined.
+ */
+export async function tryUntilDone(
+  effort: Effort,
+  act: (ctx: CallContext) => Promise<unknown>,
+  fate: (error: unknown, attempt: number) => Fate = fateOf,
+): Promise<unknown> {
+  const { clock, tuning, key, signal } = effort
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      await limitedCall(clock, tuning.callMs, signal, (limited) =>
+        act({ signal: limited, key, deadlineAtMs: clock.now() + tuning.callMs }),
+      )
+      return undefined
+    } catch (error) {
+      if (signal.aborted) return undefined
+      if (fate(error, attempt) === 'refused') return error
+      const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
+      await pause(clock, backoffMs(key, attempt, tuning, retryAfterMs), signal)
+    }
+  }
+  return undefined
+}
+
+/** Sleeps; resolves early when the signal ends it. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch(() => {})
+}
+
+/** Sleeps until a time of the clock, however the clock is set meanwhile. */
+export async function pauseUntil(clock: Clock, atMs: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && clock.now() < atMs) await pause(clock, Math.min(atMs - clock.now(), 2 ** 31 - 1), signal)
+}

@@ -1,0 +1,151 @@
+import PQueue from 'p-queue'
+import type { Clock } from '../contract/context.ts'
+import { isPictorError } from '../contract/error.ts'
+import type { Farm, FarmEvent, FarmInfo, FarmPoll, TaskRef } from '../contract/farm.ts'
+import { backoffMs, limitedCall } from './effort.ts'
+import { nap } from './nap.ts'
+import type { RunnerTuning } from './types.ts'
+
+/** Somebody who waits for events of one task. */
+export interface Watcher {
+  /** Events of the task in order. What it returns is awaited before the cursor moves on. */
+  take(events: readonly FarmEvent[]): Promise<void>
+  /** A full reconcile did not know the task. */
+  missing(): Promise<void>
+}
+
+/** One farm as the runner sees it: one poll loop for all tasks of all jobs, and limits on calls and downloads. */
+export interface FarmLoop {
+  readonly farm: Farm
+  readonly calls: PQueue
+  readonly downloads: PQueue
+  info(signal: AbortSignal): Promise<FarmInfo>
+  /** Since when every poll failed; undefined while the farm answers. */
+  readonly downSinceMs: number | undefined
+  /** The loop runs while anybody watches. Returns the function that ends it. */
+  watch(ref: TaskRef, watcher: Watcher): () => void
+  close(): void
+}
+
+const INFO_TTL_MS = 600_000
+
+export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning): FarmLoop {
+  const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
+  const fresh = new Map<string, TaskRef>()
+  const closing = new AbortController()
+  const rest = nap(clock)
+  let running = false
+  let cursor: string | undefined
+  let reconciledAtMs = 0
+  let failures = 0
+  let downSinceMs: number | undefined
+  let known: { readonly info: FarmInfo; readonly untilMs: number } | undefined
+
+  const poll = (query: { cursor?: string; scope?: readonly TaskRef[] }): Promise<FarmPoll> =>
+    limitedCall(clock, tuning.callMs, closing.signal, (signal) => farm.poll(query, { signal, key: `poll ${farm.id}` }))
+
+  async function dispatch(events: readonly FarmEvent[]): Promise<Set<string>> {
+    const byRef = new Map<string, FarmEvent[]>()
+    for (const event of events) {
+      const ref = event.type === 'output' ? event.output.task.ref : event.task?.ref
+      if (ref === undefined || !watchers.has(ref)) continue
+      const list = byRef.get(ref)
+      if (list) list.push(event)
+      else byRef.set(ref, [event])
+    }
+    await Promise.all(
+      [...byRef].map(([ref, list]) =>
+        watchers
+          .get(ref)
+          ?.watcher.take(list)
+          .catch(() => {}),
+      ),
+    )
+    return new Set(byRef.keys())
+  }
+
+  /** Asks for the whole state of some tasks: new ones, whose first events may have passed before anybody watched, and from time to time all of them. */
+  async function reconcile(scope: readonly TaskRef[]): Promise<void> {
+    const page = await poll({ scope })
+    const seen = await dispatch(page.events)
+    for (const { ref } of scope) {
+      const entry = watchers.get(ref)
+      if (!entry) continue
+      entry.misses = seen.has(ref) ? 0 : entry.misses + 1
+      // Twice, because a task may be younger than the farm's view of itself.
+      if (entry.misses >= 2) await entry.watcher.missing().catch(() => {})
+      else if (entry.misses === 1) fresh.set(ref, entry.ref)
+    }
+  }
+
+  async function loop(): Promise<void> {
+    running = true
+    while (watchers.size > 0 && !closing.signal.aborted) {
+      let waitMs: number
+      rest.arm()
+      try {
+        if (clock.now() - reconciledAtMs >= tuning.reconcileMs) {
+          reconciledAtMs = clock.now()
+          for (const [ref, entry] of watchers) fresh.set(ref, entry.ref)
+        }
+        if (fresh.size > 0) {
+          const scope = [...fresh.values()]
+          fresh.clear()
+          await reconcile(scope).catch((error) => {
+            for (const ref of scope) fresh.set(ref.ref, ref)
+            throw error
+          })
+        }
+        const page = await poll(cursor === undefined ? {} : { cursor })
+        await dispatch(page.events)
+        cursor = page.cursor
+        failures = 0
+        downSinceMs = undefined
+        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
+      } catch (error) {
+        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
+        downSinceMs ??= clock.now()
+        waitMs = backoffMs(`poll ${farm.id}`, failures++, tuning, retryAfterMs)
+      }
+      if (fresh.size > 0 && failures === 0) waitMs = Math.min(waitMs, tuning.pollMinMs)
+      if (watchers.size > 0) await rest.sleep(waitMs, closing.signal)
+    }
+    running = false
+  }
+
+  return {
+    farm,
+    calls: new PQueue({ concurrency: tuning.callsAtOnce }),
+    downloads: new PQueue({ concurrency: tuning.downloadsAtOnce }),
+    get downSinceMs() {
+      return downSinceMs
+    },
+    async info(signal) {
+      if (known && known.untilMs > clock.now()) return known.info
+      const info = await limitedCall(clock, tuning.callMs, signal, (limited) =>
+        farm.describe({ signal: limited, key: `describe ${farm.id}` }),
+      )
+      known = { info, untilMs: clock.now() + INFO_TTL_MS }
+      return info
+    },
+    watch(ref, watcher) {
+      watchers.set(ref.ref, { ref, watcher, misses: 0 })
+      fresh.set(ref.ref, ref)
+      if (running) {
+        if (failures === 0) rest.kick()
+      } else if (!closing.signal.aborted) {
+        running = true
+        queueMicrotask(() => void loop())
+      }
+      return () => {
+        if (watchers.get(ref.ref)?.watcher === watcher) watchers.delete(ref.ref)
+        fresh.delete(ref.ref)
+        if (watchers.size === 0) rest.kick()
+      }
+    },
+    close() {
+      closing.abort(new Error('closed'))
+      rest.kick()
+    },
+  }
+}

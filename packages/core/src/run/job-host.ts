@@ -1,0 +1,290 @@
+import type { Clock } from '../contract/context.ts'
+import { decodeJournal, encodeJournal } from '../contract/codec.ts'
+import type { CheckerJob } from '../contract/checker.ts'
+import { PictorError } from '../contract/error.ts'
+import type { Batch, Bytes32, Commit, Held, Lease, LeaseSet, SeedReveal, Vote } from '../contract/messages.ts'
+import type { CheckerReport } from '../proof/votes.ts'
+import { jobMachine } from '../job/job.ts'
+import { leaseOfRow } from '../job/job-rows.ts'
+import type { JobCommand, JobFact, JobInput, JobStreamState, SetRow, TaskRow } from '../job/job-types.ts'
+import { taskMachine } from '../job/task.ts'
+import type { KeptCommit, LeaseJson, TaskCommand, TaskFact, TaskInput, TaskStreamState } from '../job/task-types.ts'
+import type { Fence } from '../store/types.ts'
+import { checkerLoop, type CheckerLoop } from './checker-loop.ts'
+import { commandKey, pause } from './effort.ts'
+import type { FarmLoop } from './farm-loop.ts'
+import { performJob } from './job-effects.ts'
+import { ledgerLoop, type LedgerLoop } from './ledger-loop.ts'
+import { openStream, readFact, type StreamHost } from './stream.ts'
+import { performTask } from './task-effects.ts'
+import type { RunnerOptions, RunnerTuning } from './types.ts'
+import type { JobProofs } from './proofs.ts'
+import type PQueue from 'p-queue'
+
+/** What all runs of a runner share. */
+export interface Shared {
+  readonly options: RunnerOptions
+  readonly clock: Clock
+  readonly tuning: RunnerTuning
+  readonly proofs: JobProofs
+  readonly deliveries: PQueue
+  /** The farm's loop, or undefined while the host has no such farm. */
+  farm(id: string): FarmLoop | undefined
+  /** Staged bundles by farm and root; may be emptied at any time. */
+  readonly stages: Map<string, Promise<{ readonly farm: string; readonly ref: string }>>
+}
+
+/** Everything that a run needs while it is owned by this runner. */
+export interface JobHost {
+  readonly run: Bytes32
+  readonly shared: Shared
+  readonly job: StreamHost<JobStreamState, JobInput>
+  readonly checkers: ReadonlyMap<string, CheckerLoop>
+  readonly ledger: LedgerLoop
+  readonly tasks: Map<number, StreamHost<TaskStreamState, TaskInput>>
+  /** What progress last said, by task. */
+  readonly progress: Map<number, { readonly framesDone: number; readonly frame?: number; readonly fraction?: number }>
+  openTask(task: number): Promise<StreamHost<TaskStreamState, TaskInput>>
+  /** A task's state, from memory or folded from the store. */
+  taskState(task: number): Promise<TaskStreamState>
+  jobId(): Bytes32
+  checkerJob(): CheckerJob
+  row(task: number): TaskRow
+  lease(row: TaskRow): Lease
+  leases(set: SetRow): readonly Lease[]
+  tree(set: SetRow): ReturnType<JobProofs['setTree']>
+  setMessage(set: SetRow): LeaseSet
+  key(stream: string, command: string): string
+  stop(): void
+}
+
+export interface JobHostOptions {
+  readonly run: Bytes32
+  readonly fence: Fence
+  readonly shared: Shared
+  /** Called after facts of this run became durable. */
+  readonly onFacts: (stream: string, facts: readonly (JobFact | TaskFact)[]) => void
+  readonly onDead: (error: unknown) => void
+}
+
+export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
+  const { run, fence, shared, onFacts } = options
+  const { options: ports, clock } = shared
+  const closing = new AbortController()
+  const tasks = new Map<number, StreamHost<TaskStreamState, TaskInput>>()
+  const opening = new Map<number, Promise<StreamHost<TaskStreamState, TaskInput>>>()
+  const setLeases = new Map<number, { readonly leases: readonly Lease[]; tree?: ReturnType<JobProofs['setTree']> }>()
+  let jobId: Bytes32 | undefined
+
+  const die = (error: unknown): void => {
+    if (closing.signal.aborted) return
+    host.stop()
+    options.onDead(error)
+  }
+
+  const job = await openStream<JobStreamState, JobInput, JobFact, JobCommand>({
+    machine: jobMachine,
+    store: ports.store,
+    clock,
+    name: `job:${run}`,
+    fence,
+    perform: (command, signal) => performJob(host, command, signal),
+    onFacts: (facts) => {
+      onFacts(`job:${run}`, facts)
+      for (const fact of facts) retire(fact)
+    },
+    onDead: die,
+    isOpen: (state) => state.phase !== 'ended',
+  })
+
+  const host: JobHost = {
+    run,
+    shared,
+    job,
+    checkers: new Map(),
+    ledger: ledgerLoop(() => host, closing.signal),
+    tasks,
+    progress: new Map(),
+    async openTask(task) {
+      const known = tasks.get(task)
+      if (known) return known
+      let promise = opening.get(task)
+      if (!promise) {
+        promise = openStream<TaskStreamState, TaskInput, TaskFact, TaskCommand>({
+          machine: taskMachine,
+          store: ports.store,
+          clock,
+          name: `task:${run}:${task}`,
+          fence,
+          perform: (command, signal) => performTask(host, task, command, signal),
+          onFacts: (facts) => onFacts(`task:${run}:${task}`, facts),
+          onDead: die,
+        })
+        opening.set(task, promise)
+      }
+      const stream = await promise
+      opening.delete(task)
+      if (closing.signal.aborted) {
+        stream.stop()
+        throw closing.signal.reason
+      }
+      if (!tasks.has(task)) {
+        tasks.set(task, stream)
+        stream.resume()
+      }
+      return stream
+    },
+    async taskState(task) {
+      const known = tasks.get(task)
+      return known ? known.state : loadTask(shared, run, task)
+    },
+    jobId: () => (jobId ??= shared.proofs.jobId(ports.ledger.domain, order().terms)),
+    checkerJob() {
+      const { terms, spec } = order()
+      return {
+        domain: ports.ledger.domain,
+        terms,
+        job: host.jobId(),
+        run,
+        spec: spec.render,
+        bundle: spec.bundle,
+        files: ports.artifacts,
+      }
+    },
+    row: (task) => job.state.rows.get(task)!,
+    lease: (row) => leaseOf(leaseOfRow(job.state, row)),
+    leases(set) {
+      let kept = setLeases.get(set.seq)
+      if (!kept || kept.leases.length !== set.last - set.first + 1) {
+        const leases: Lease[] = []
+        for (let id = set.first; id <= set.last; id++) leases.push(host.lease(host.row(id)))
+        setLeases.set(set.seq, (kept = { leases }))
+      }
+      return kept.leases
+    },
+    tree(set) {
+      const leases = host.leases(set)
+      const kept = setLeases.get(set.seq)!
+      return (kept.tree ??= shared.proofs.setTree(leases))
+    },
+    setMessage: (set) => ({
+      job: host.jobId(),
+      seq: set.seq,
+      setRoot: set.root!,
+      ...(set.signature ? { signature: set.signature } : {}),
+    }),
+    key: (stream, command) => commandKey(run, stream, command),
+    stop() {
+      if (closing.signal.aborted) return
+      closing.abort(new PictorError('canceled', `run ${run} was stopped`))
+      job.stop()
+      for (const task of tasks.values()) task.stop()
+    },
+  }
+  const order = () => job.state.order!
+  const loops = host.checkers as Map<string, CheckerLoop>
+  for (const checker of ports.checkers)
+    loops.set(
+      checker.address,
+      checkerLoop(checker, () => host, closing.signal),
+    )
+
+  /** Lets go of tasks that are over; their farm may forget them too. */
+  function retire(fact: JobFact): void {
+    const over: number[] = []
+    if (fact.t === 'task-freed' || (fact.t === 'task-voided' && fact.freed) || fact.t === 'delivered') over.push(fact.task)
+    if (fact.t === 'ledger' && fact.event.type === 'attested') {
+      const batch = job.state.batches.find((one) => one.hash === fact.event['batchHash'])
+      over.push(...(batch?.leases ?? []))
+    }
+    for (const task of over) {
+      const row = job.state.rows.get(task)
+      const settled = row && ['attested', 'gone'].includes(row.phase) && !job.state.agenda.open.has(`deliver/${task}`)
+      if (settled) void evict(task)
+    }
+  }
+
+  async function evict(task: number): Promise<void> {
+    const stream = tasks.get(task)
+    if (!stream) return
+    const { ref, phase } = stream.state
+    const farm = ref && shared.farm(ref.farm)
+    if (ref && farm) {
+      // Best effort: what a farm keeps longer costs nothing, and the job does not wait for it.
+      const key = host.key(stream.name, 'erase')
+      if (phase !== 'judged') await pause(clock, 1, closing.signal)
+      void farm.calls.add(() => farm.farm.set(ref, { desired: 'erase' }, { key, signal: closing.signal })).catch(() => {})
+    }
+    stream.stop()
+    tasks.delete(task)
+    host.progress.delete(task)
+  }
+  return host
+}
+
+/** Folds a task's journal without owning it. */
+export async function loadTask(shared: Shared, run: Bytes32, task: number): Promise<TaskStreamState> {
+  const name = `task:${run}:${task}`
+  const state = taskMachine.empty(name)
+  const loaded = await shared.options.store.load(name)
+  for await (const stored of loaded.facts) taskMachine.evolve(state, readFact<TaskFact>(stored.body, name))
+  return state
+}
+
+export function leaseOf(lease: LeaseJson): Lease {
+  return { ...lease, price: BigInt(lease.price) }
+}
+
+/** A commitment as it was signed. */
+export function commitOf(state: TaskStreamState, job: Bytes32, kept: KeptCommit): Commit {
+  const { lease } = state.order!
+  return {
+    job,
+    lease: lease.id,
+    index: kept.index,
+    outputRoot: kept.outputRoot,
+    outputs: kept.frames.map((frame, i) => ({
+      frame: lease.frames[frame]!,
+      part: lease.part,
+      outputHash: kept.hashes[i]!,
+      completedAtMs: kept.completedAtMs[i]!,
+    })),
+    signature: kept.signature,
+  }
+}
+
+export function heldOf(state: TaskStreamState, job: Bytes32): Held[] {
+  return state.commits.flatMap((kept) =>
+    [...kept.held].map(([checker, signature]) => ({
+      job,
+      lease: state.order!.lease.id,
+      outputRoot: kept.outputRoot,
+      checker,
+      signature,
+    })),
+  )
+}
+
+/** What one checker revealed about one lease; kept as an artifact because it is large and needed once. */
+export interface VotesBlob {
+  readonly votes: readonly Vote[]
+  readonly seed: SeedReveal
+  readonly reports: readonly CheckerReport[]
+}
+
+export async function readBlob<T>(shared: Shared, hash: Bytes32): Promise<T> {
+  return decodeJournal<T>(new TextDecoder().decode(await shared.options.artifacts.read(hash)))
+}
+
+export async function writeBlob(shared: Shared, value: unknown): Promise<Bytes32> {
+  return (await shared.options.artifacts.put(new TextEncoder().encode(encodeJournal(value)))).hash
+}
+
+export async function votesOf(shared: Shared, state: TaskStreamState): Promise<VotesBlob[]> {
+  return Promise.all([...state.votes.values()].map((vote) => readBlob<VotesBlob>(shared, vote.blob)))
+}
+
+/** What a batch was made of; kept as an artifact. */
+export interface BatchBlob {
+  readonly batch: Batch
+}

@@ -1,0 +1,77 @@
+import { isPictorError } from '../contract/error.ts'
+import type { LedgerEvent } from '../contract/ledger.ts'
+import type { LedgerEventJson } from '../job/job-types.ts'
+import { backoffMs, limitedCall } from './effort.ts'
+import type { JobHost } from './job-host.ts'
+import { nap, type Nap } from './nap.ts'
+
+/** Polls the ledger about one job; only final events move the job's money. */
+export interface LedgerLoop {
+  start(): void
+  /** Something was sent: look soon. */
+  expect(): void
+}
+
+export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop {
+  let running = false
+  let rest: Nap | undefined
+
+  async function loop(): Promise<void> {
+    const { shared, job } = host()
+    const { clock, tuning, options } = shared
+    rest = nap(clock)
+    let cursor: string | undefined
+    let failures = 0
+    let idlePolls = 0
+    while (!signal.aborted && job.state.phase !== 'ended') {
+      let waitMs: number
+      rest.arm()
+      try {
+        const id = host().jobId()
+        const page = await limitedCall(clock, tuning.callMs, signal, (limited) =>
+          options.ledger.poll({ job: id, ...(cursor === undefined ? {} : { cursor }) }, { signal: limited, key: `poll ${id}` }),
+        )
+        for (const event of page.events) await take(event)
+        cursor = page.cursor
+        failures = 0
+        idlePolls = page.events.length > 0 ? 0 : idlePolls + 1
+        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
+        if (idlePolls > 20) waitMs = Math.max(waitMs, Math.min(tuning.pollMaxMs, waitMs * 2 ** Math.min(5, idlePolls - 20)))
+      } catch (error) {
+        if (signal.aborted) return
+        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
+        waitMs = backoffMs('poll ledger', failures++, tuning, retryAfterMs)
+      }
+      await rest.sleep(waitMs, signal)
+    }
+  }
+
+  async function take(event: LedgerEvent): Promise<void> {
+    if (event.status !== 'final' || event.job !== host().jobId()) return
+    const { job } = host()
+    if (event.type === 'refused') {
+      const command = [...job.state.agenda.open.keys()].find((id) => host().key(job.name, id) === event.key)
+      if (command) await job.send({ type: 'refused', command, code: 'ledger-refused', message: event.reason })
+      return
+    }
+    await job.send({ type: 'ledger', event: ledgerEventJson(event) })
+  }
+
+  return {
+    start() {
+      if (running) return
+      running = true
+      void loop()
+    },
+    expect: () => rest?.kick(),
+  }
+}
+
+/** Amounts become decimal strings; frame records stay in the batch. */
+export function ledgerEventJson(event: LedgerEvent): LedgerEventJson {
+  const { ...fields } = event as LedgerEvent & { records?: unknown }
+  delete fields.records
+  return JSON.parse(
+    JSON.stringify(fields, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)),
+  ) as LedgerEventJson
+}

@@ -1,0 +1,251 @@
+import { randomUUID } from 'node:crypto'
+import PQueue from 'p-queue'
+import { PictorError, isPictorError } from '../contract/error.ts'
+import type { Bytes32 } from '../contract/messages.ts'
+import type { JobInput } from '../job/job-types.ts'
+import { systemClock } from './clock.ts'
+import { pause } from './effort.ts'
+import { farmLoop, type FarmLoop } from './farm-loop.ts'
+import { openJobHost, type JobHost, type Shared } from './job-host.ts'
+import { jobRun, type RunSource } from './job-run.ts'
+import { orderInput } from './order.ts'
+import { realProofs } from './real-proofs.ts'
+import { DEFAULT_TUNING } from './tuning.ts'
+import type { JobOrder, JobRun, JobSummary, Runner, RunnerInput, RunnerOptions } from './types.ts'
+import { jobSummary, loadJob, receiptMaterial } from './view.ts'
+
+interface Entry {
+  host: JobHost | undefined
+  readonly listeners: Set<() => void>
+}
+
+/**
+ * Makes a runner over a store and ports. Nothing happens before `submit`, `attach` or `start`; several runners may share a store, each job is run by one of them
+ * at a time.
+ */
+export function createRunner(options: RunnerOptions): Runner {
+  const clock = options.clock ?? systemClock()
+  const tuning = { ...DEFAULT_TUNING, ...options.tuning }
+  const owner = options.owner ?? randomUUID()
+  const closing = new AbortController()
+  const farms = new Map<string, FarmLoop>()
+  const entries = new Map<Bytes32, Entry>()
+  const claiming = new Map<Bytes32, Promise<JobHost | undefined>>()
+  let looping: Promise<unknown> | undefined
+  let takesOver = false
+
+  const shared: Shared = {
+    options,
+    clock,
+    tuning,
+    proofs: options.proofs ?? realProofs(),
+    deliveries: new PQueue({ concurrency: tuning.downloadsAtOnce }),
+    farm(id) {
+      const farm = options.farms(id)
+      if (!farm) return undefined
+      let loop = farms.get(id)
+      // The host may have replaced the farm object: the old loop must not go on with it.
+      if (loop && loop.farm !== farm) {
+        loop.close()
+        loop = undefined
+      }
+      if (!loop) farms.set(id, (loop = farmLoop(farm, clock, tuning)))
+      return loop
+    },
+    stages: new Map(),
+  }
+
+  const entry = (run: Bytes32): Entry => {
+    let found = entries.get(run)
+    if (!found) entries.set(run, (found = { host: undefined, listeners: new Set() }))
+    return found
+  }
+
+  /** Takes a run if nobody else has it. Two calls at once share one claim. */
+  function take(run: Bytes32): Promise<JobHost | undefined> {
+    const known = entries.get(run)?.host
+    if (known) return Promise.resolve(known)
+    let promise = claiming.get(run)
+    if (!promise) {
+      promise = claimHost(run).finally(() => claiming.delete(run))
+      claiming.set(run, promise)
+    }
+    return promise
+  }
+
+  async function claimHost(run: Bytes32): Promise<JobHost | undefined> {
+    closing.signal.throwIfAborted()
+    const fence = await options.store.claim(run, owner, clock.now(), tuning.claimMs)
+    if (fence === undefined) return undefined
+    const own = entry(run)
+    const host = await openJobHost({
+      run,
+      fence,
+      shared,
+      onFacts: () => {
+        for (const listener of own.listeners) listener()
+        if (host.job.state.phase === 'ended') void retire(run, host, fence)
+      },
+      onDead: (error) => void fall(run, host, error),
+    })
+    own.host = host
+    if (host.job.state.phase === 'ended') {
+      await retire(run, host, fence)
+      return undefined
+    }
+    host.job.resume()
+    loop()
+    return host
+  }
+
+  async function retire(run: Bytes32, host: JobHost, fence: number): Promise<void> {
+    // The last facts' listeners run first: whoever waits for the end still sees this host's state.
+    await Promise.resolve()
+    if (entries.get(run)?.host === host) entry(run).host = undefined
+    host.stop()
+    await options.store.release(run, fence).catch(() => {})
+    for (const listener of entry(run).listeners) listener()
+  }
+
+  /** The store refused an append: what is in memory is worth nothing. After a full disk the run is taken up again, after a lost claim it is another runner's. */
+  async function fall(run: Bytes32, host: JobHost, error: unknown): Promise<void> {
+    if (entries.get(run)?.host === host) entry(run).host = undefined
+    if (isPictorError(error, 'stale-fence')) {
+      for (const listener of entry(run).listeners) listener()
+      return
+    }
+    for (let attempt = 0; !closing.signal.aborted; attempt++) {
+      await pause(clock, Math.min(tuning.retryMaxMs, tuning.retryMs * 2 ** attempt), closing.signal)
+      if (closing.signal.aborted) return
+      try {
+        await take(run)
+        return
+      } catch {
+        // The store is not back yet.
+      }
+    }
+  }
+
+  /** Keeps claims, reads the inbox, takes over what others left behind. */
+  function loop(): void {
+    looping ??= Promise.all([renewLoop(), inboxLoop()])
+  }
+
+  async function renewLoop(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await pause(clock, tuning.claimMs / 3, closing.signal)
+      if (closing.signal.aborted) return
+      await options.store.renew(owner, clock.now(), tuning.claimMs).catch(() => {})
+      if (takesOver) await takeDue().catch(() => {})
+    }
+  }
+
+  async function takeDue(): Promise<void> {
+    for (const run of await options.store.due(clock.now(), 1_000))
+      if (run.startsWith('0x')) await take(run as Bytes32).catch(() => {})
+  }
+
+  async function inboxLoop(): Promise<void> {
+    while (!closing.signal.aborted) {
+      const posted = await options.store.posted(owner).catch(() => [])
+      for (const { id, group, body } of posted)
+        await entries
+          .get(group as Bytes32)
+          ?.host?.job.send(JSON.parse(body) as JobInput, id)
+          .catch(() => {})
+      await pause(clock, tuning.inboxMs, closing.signal)
+    }
+  }
+
+  async function post(run: Bytes32, input: RunnerInput, key: string = randomUUID()): Promise<void> {
+    const job = jobInput(input)
+    const host = entries.get(run)?.host
+    if (host) {
+      await host.job.send(job)
+      return
+    }
+    const state = await loadJob(shared, run)
+    if (state.phase !== 'ended') await options.store.post(run, JSON.stringify(job), key)
+  }
+
+  const source = (run: Bytes32): RunSource => ({
+    run,
+    shared,
+    host: () => entries.get(run)?.host,
+    closed: closing.signal,
+    onNews(listener) {
+      const { listeners } = entry(run)
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    post: (input) => post(run, input),
+  })
+
+  return {
+    async submit(order: JobOrder): Promise<JobRun> {
+      const addresses = options.checkers.map((checker) => checker.address)
+      const input = orderInput(order, addresses, shared.proofs)
+      const host = await take(order.run)
+      const known = host?.job.state ?? (await loadJob(shared, order.run).catch(() => undefined))
+      if (known?.order === undefined && !host)
+        throw new PictorError('conflict', `run ${order.run} is being submitted by another process`, {
+          details: { run: order.run },
+        })
+      if (known?.order !== undefined) {
+        if (
+          shared.proofs.jobId(options.ledger.domain, known.order.terms) !==
+            shared.proofs.jobId(options.ledger.domain, order.terms) ||
+          known.order.terms.specHash !== order.terms.specHash ||
+          known.order.terms.quoteHash !== order.terms.quoteHash
+        )
+          throw new PictorError('conflict', `run ${order.run} exists with another order`, { details: { run: order.run } })
+        return jobRun(source(order.run))
+      }
+      await host!.job.send(input)
+      return jobRun(source(order.run))
+    },
+    async attach(run) {
+      await loadJob(shared, run)
+      await take(run)
+      return jobRun(source(run))
+    },
+    async *jobs(): AsyncGenerator<JobSummary> {
+      for (let cursor: string | undefined; ;) {
+        const page = await options.store.list('job', { limit: 100, ...(cursor === undefined ? {} : { cursor }) })
+        for (const stream of page.streams) {
+          const run = stream.slice('job:'.length) as Bytes32
+          yield jobSummary(run, entries.get(run)?.host?.job.state ?? (await loadJob(shared, run)))
+        }
+        if (page.cursor === undefined) return
+        cursor = page.cursor
+      }
+    },
+    async start() {
+      takesOver = true
+      await takeDue()
+      loop()
+    },
+    post,
+    material: async (run) => receiptMaterial(shared, run, entries.get(run)?.host?.job.state ?? (await loadJob(shared, run))),
+    async close() {
+      if (closing.signal.aborted) return
+      closing.abort(new PictorError('canceled', 'the runner was closed'))
+      for (const [run, { host, listeners }] of entries) {
+        host?.stop()
+        const fence = host && (await options.store.claim(run, owner, clock.now(), tuning.claimMs).catch(() => undefined))
+        if (fence !== undefined) await options.store.release(run, fence).catch(() => {})
+        for (const listener of listeners) listener()
+      }
+      for (const farm of farms.values()) farm.close()
+      await looping
+    },
+  }
+}
+
+function jobInput(input: RunnerInput): JobInput {
+  if (input === 'cancel' || input === 'hold') return { type: 'want', wanted: input }
+  if (input === 'resume') return { type: 'want', wanted: 'run' }
+  if ('priority' in input) return { type: 'priority', priority: input.priority }
+  if ('deadlineAtMs' in input) return { type: 'deadline', atMs: input.deadlineAtMs }
+  return { type: 'answer', ...input.answer }
+}

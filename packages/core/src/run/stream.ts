@@ -1,0 +1,180 @@
+import type { Clock } from '../contract/context.ts'
+import { PictorError } from '../contract/error.ts'
+import type { CommandBase, Machine, MachineRefusal } from '../job/machine.ts'
+import type { Fence, Store } from '../store/types.ts'
+
+export interface FactBase {
+  readonly v: number
+  readonly t: string
+  readonly at: number
+}
+
+export interface StreamOptions<S, I, F extends FactBase, C extends CommandBase> {
+  readonly machine: Machine<S, I, F, C>
+  readonly store: Store
+  readonly clock: Clock
+  readonly name: string
+  readonly fence: Fence
+  /** Performs a command until it is done or the signal ends it; must not reject. Starts only after its cause is durable. */
+  readonly perform: (command: C, signal: AbortSignal) => Promise<void>
+  /** Told of facts once they are durable. */
+  readonly onFacts?: (facts: readonly F[]) => void
+  /** The stream cannot go on: the store refused an append. Memory is ahead of the store and must be thrown away. */
+  readonly onDead: (error: unknown) => void
+  /** False when the group wants nothing more. */
+  readonly isOpen?: (state: S) => boolean
+}
+
+/** A machine with its journal: inputs in, durable facts, commands out. */
+export interface StreamHost<S, I> {
+  readonly name: string
+  readonly state: S
+  /** Resolves when what the input caused is durable; with the refusal when it caused nothing. @throws the append's error */
+  send(input: I, answered?: number): Promise<MachineRefusal | undefined>
+  /** Starts the open commands of a stream that was loaded. */
+  resume(): void
+  /** Ids of commands that are being performed. */
+  performing(): readonly string[]
+  /** Ends all effects; nothing is accepted any more. */
+  stop(): void
+}
+
+/** Version of the facts that this release writes and reads. */
+export const FACT_VERSION = 1
+
+interface Waiting<I> {
+  readonly input: I
+  readonly answered: number | undefined
+  readonly resolve: (refusal: MachineRefusal | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Loads a stream and keeps it going. Inputs that arrive while an append is under way are decided together and appended together, so a busy stream makes few and
+ * large transactions.
+ * @throws unknown-fact when a newer version wrote the journal
+ */
+export async function openStream<S, I extends { readonly type: string }, F extends FactBase, C extends CommandBase>(
+  options: StreamOptions<S, I, F, C>,
+): Promise<StreamHost<S, I>> {
+  const { machine, store, clock, name } = options
+  const state = machine.empty(name)
+  let seq = 0
+  const loaded = await store.load(name)
+  for await (const stored of loaded.facts) {
+    machine.evolve(state, readFact<F>(stored.body, name))
+    seq = stored.seq
+  }
+
+  const efforts = new Map<string, AbortController>()
+  let queue: Waiting<I>[] = []
+  let busy = false
+  const life: { dead: unknown } = { dead: undefined }
+
+  const start = (command: C): void => {
+    const effort = new AbortController()
+    efforts.set(command.id, effort)
+    void options.perform(command, effort.signal).finally(() => {
+      // A later command with the same id may have taken its place.
+      if (efforts.get(command.id) === effort) efforts.delete(command.id)
+    })
+  }
+  const end = (id: string): void => {
+    efforts.get(id)?.abort(new PictorError('canceled', `${name}: ${id} is no longer wanted`))
+    efforts.delete(id)
+  }
+  const stop = (reason: unknown): void => {
+    if (life.dead !== undefined) return
+    life.dead = reason
+    for (const id of efforts.keys()) end(id)
+    for (const waiting of queue) waiting.reject(reason)
+    queue = []
+  }
+
+  async function flush(): Promise<void> {
+    busy = true
+    while (queue.length > 0 && life.dead === undefined) {
+      const batch = queue
+      queue = []
+      const facts: F[] = []
+      const answered: number[] = []
+      const refusals = new Map<Waiting<I>, MachineRefusal>()
+      // Net effect of the batch on commands, in order: what started and ended within it never runs.
+      const ended: string[] = []
+      const started = new Map<string, C>()
+      const apply = (fact: F): void => {
+        facts.push(fact)
+        machine.evolve(state, fact)
+        const turn = machine.commands(state)
+        for (const id of turn.ended) {
+          started.delete(id)
+          ended.push(id)
+        }
+        for (const command of turn.started) started.set(command.id, command)
+      }
+      for (const waiting of batch) {
+        const atMs = clock.now()
+        const decision = machine.accept(state, waiting.input, atMs)
+        if (decision.refused) refusals.set(waiting, decision.refused)
+        if (waiting.answered !== undefined) answered.push(waiting.answered)
+        for (const fact of decision.facts) apply(fact)
+        if (decision.facts.length > 0)
+          for (let fact = machine.next(state, atMs); fact; fact = machine.next(state, atMs)) apply(fact)
+      }
+      if (facts.length > 0 || answered.length > 0) {
+        try {
+          const bodies = facts.map((fact) => JSON.stringify(fact))
+          const open = options.isOpen?.(state)
+          await store.append(name, options.fence, seq, bodies, {
+            ...(open === undefined ? {} : { open }),
+            ...(answered.length > 0 ? { answered } : {}),
+          })
+          seq += facts.length
+        } catch (error) {
+          for (const waiting of batch) waiting.reject(error)
+          stop(error)
+          options.onDead(error)
+          break
+        }
+      }
+      for (const id of ended) end(id)
+      if (life.dead === undefined) for (const command of started.values()) start(command)
+      if (facts.length > 0) options.onFacts?.(facts)
+      for (const waiting of batch) waiting.resolve(refusals.get(waiting))
+    }
+    busy = false
+  }
+
+  return {
+    name,
+    state,
+    send: (input, answered) =>
+      new Promise((resolve, reject) => {
+        if (life.dead !== undefined) return reject(life.dead)
+        queue.push({ input, answered, resolve, reject })
+        if (!busy) {
+          busy = true
+          queueMicrotask(() => void flush())
+        }
+      }),
+    resume() {
+      for (const command of machine.pending(state)) if (!efforts.has(command.id)) start(command)
+    },
+    performing: () => [...efforts.keys()],
+    stop: () => stop(new PictorError('canceled', `${name} was stopped`)),
+  }
+}
+
+/** Reads a fact. @throws unknown-fact when it was written by a newer version */
+export function readFact<F extends FactBase>(body: string, stream: string): F {
+  const fact = JSON.parse(body) as F
+  if (fact.v !== FACT_VERSION)
+    throw new PictorError(
+      'unknown-fact',
+      `${stream}: a fact of version ${fact.v} needs a newer Pictor; this one reads ${FACT_VERSION}`,
+      {
+        details: { stream, needs: fact.v, reads: FACT_VERSION },
+      },
+    )
+  return fact
+}

@@ -1,0 +1,223 @@
+import { PictorError } from '../contract/error.ts'
+import type { Bytes32 } from '../contract/messages.ts'
+import { jobMachine } from '../job/job.ts'
+import { FRAME, type JobFact, type JobStreamState } from '../job/job-types.ts'
+import type { TaskStreamState } from '../job/task-types.ts'
+import {
+  commitOf,
+  heldOf,
+  leaseOf,
+  loadTask,
+  readBlob,
+  votesOf,
+  type BatchBlob,
+  type Shared,
+  type VotesBlob,
+} from './job-host.ts'
+import { leaseOfRow } from '../job/job-rows.ts'
+import { signaturesOf, unpackPath } from './job-effects.ts'
+import type { Projection } from './project.ts'
+import { readFact } from './stream.ts'
+import type { DeliveredFrame, JobMoneyState, JobResult, JobState, JobSummary, LeaseEvidence, ReceiptMaterial } from './types.ts'
+
+/** Folds a job's journal without owning it. @throws not-found */
+export async function loadJob(shared: Shared, run: Bytes32): Promise<JobStreamState> {
+  const name = `job:${run}`
+  const state = jobMachine.empty(name)
+  const loaded = await shared.options.store.load(name)
+  if (loaded.seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
+  for await (const stored of loaded.facts) jobMachine.evolve(state, readFact<JobFact>(stored.body, name))
+  return state
+}
+
+export function moneyOf(state: JobStreamState): JobMoneyState {
+  const { money } = state
+  return {
+    currency: state.order?.spec.budget.currency ?? '',
+    locked: money.locked,
+    pending: state.phase === 'ended' ? money.pending : money.live + money.liveCheck + money.pending,
+    paid: money.paid,
+    refunded: money.refunded,
+  }
+}
+
+export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<TaskStreamState>, nowMs: number): JobState {
+  const order = state.order
+  const tickets = [...tasks].flatMap((task) =>
+    [...task.tickets.values()]
+      .filter((ticket) => !ticket.closed && task.phase === 'rendering')
+      .map((ticket) => ({ farm: task.order?.farm ?? '', ticket })),
+  )
+  const left = timeLeft(state, nowMs)
+  return {
+    run,
+    name: order?.spec.name ?? '',
+    phase: state.phase === 'new' ? 'opening' : state.phase,
+    wanted: state.wanted,
+    ...(state.blocked === undefined ? {} : { blocked: state.blocked }),
+    ...(state.outcome === undefined ? {} : { outcome: state.outcome }),
+    framesTotal: state.frames.length,
+    framesRendered: Math.min(state.frames.length, state.rendered),
+    framesAccepted: state.accepted,
+    framesDelivered: state.delivered,
+    framesMissing: state.missing,
+    money: moneyOf(state),
+    farms: Object.fromEntries(
+      [...state.farms.values()].map((farm) => [
+        farm.id,
+        {
+          leased: farm.leased,
+          accepted: farm.accepted,
+          refused: farm.refused,
+          ...(farm.excluded === undefined ? {} : { quarantined: farm.excluded }),
+        },
+      ]),
+    ),
+    tickets,
+    startedAtMs: state.startedAtMs,
+    deadlineAtMs: state.deadlineAtMs,
+    ...(left ? { leftMs: left } : {}),
+  }
+}
+
+/** Time left from the rate so far. The band widens with what is unknown: the factor falls from 2 to 1.1 as frames come in. */
+function timeLeft(state: JobStreamState, nowMs: number): JobState['leftMs'] | undefined {
+  if (state.accepted === 0 || state.phase === 'ended' || state.frames.length === 0) return undefined
+  const open = state.frames.length - state.accepted - state.missing
+  const expected = Math.round(((nowMs - state.startedAtMs) / state.accepted) * open)
+  const band = 1.1 + 0.9 / Math.sqrt(state.accepted)
+  return { low: Math.round(expected / band), expected, high: Math.round(expected * band) }
+}
+
+export function jobSummary(run: Bytes32, state: JobStreamState): JobSummary {
+  return {
+    run,
+    name: state.order?.spec.name ?? '',
+    phase: state.phase === 'new' ? 'opening' : state.phase,
+    ...(state.outcome === undefined ? {} : { outcome: state.outcome }),
+    framesTotal: state.frames.length,
+    framesDelivered: state.delivered,
+    createdAtMs: state.startedAtMs,
+  }
+}
+
+/** The result of an ended job. Reads the hashes of delivered frames task by task. */
+export async function jobResult(shared: Shared, run: Bytes32, state: JobStreamState): Promise<JobResult> {
+  const frames: DeliveredFrame[] = []
+  for (const [task, paths] of state.paths) {
+    const row = state.rows.get(task)!
+    const kept = await loadTask(shared, run, task)
+    const hashes = new Map(kept.commits.flatMap((one) => one.frames.map((frame, i) => [frame, one.hashes[i]!] as const)))
+    let nth = 0
+    row.frames.forEach((i, at) => {
+      if (state.winner[i] !== task) return
+      const frame = state.frames[i]!
+      const path = typeof paths === 'string' ? unpackPath(paths, frame) : paths[nth]!
+      nth++
+      frames.push({ frame, path, hash: hashes.get(at)!, farm: row.farm, task })
+    })
+  }
+  frames.sort((a, b) => a.frame - b.frame)
+  return {
+    run,
+    job: state.job,
+    outcome: state.outcome ?? 'failed',
+    ...(state.message === undefined ? {} : { message: state.message }),
+    frames,
+    missing: state.frames.filter((_, i) => state.frameState[i] !== FRAME.delivered),
+    money: moneyOf(state),
+    material: () => receiptMaterial(shared, run, state),
+  }
+}
+
+/** Collects every signed message of a run from journal and artifacts. */
+export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobStreamState): Promise<ReceiptMaterial> {
+  const order = state.order!
+  const { domain } = shared.options.ledger
+  const job = state.job ?? shared.proofs.jobId(domain, order.terms)
+  const leases: LeaseEvidence[] = []
+  for (const row of state.rows.values()) {
+    if (row.phase === 'planned' || row.startedAtMs === 0) continue
+    const kept = await loadTask(shared, run, row.id)
+    const blobs = await votesOf(shared, kept)
+    leases.push({
+      lease: leaseOf(leaseOfRow(state, row)),
+      farm: row.farm,
+      offer: row.offer,
+      seq: row.seq,
+      ...(kept.leaseSignature ? { leaseSignature: kept.leaseSignature } : {}),
+      commits: kept.commits.map((commit) => commitOf(kept, job, commit)),
+      held: heldOf(kept, job),
+      votes: blobs.flatMap((blob) => blob.votes),
+      seeds: blobs.map((blob) => blob.seed),
+      reports: blobs.flatMap((blob) => blob.reports),
+    })
+  }
+  const batches = []
+  for (const batch of state.batches) {
+    if (batch.number === undefined || !batch.blob) continue
+    const { batch: message } = await readBlob<BatchBlob>(shared, batch.blob)
+    batches.push({ number: batch.number, batch: message, signatures: signaturesOf(batch.signatures) })
+  }
+  return {
+    spec: order.spec,
+    domain,
+    job,
+    terms: order.terms,
+    quotes: order.quotes,
+    sets: state.sets
+      .filter((set) => set.root !== undefined)
+      .map((set) => ({
+        set: { job, seq: set.seq, setRoot: set.root!, ...(set.signature ? { signature: set.signature } : {}) },
+        leases: Array.from({ length: set.last - set.first + 1 }, (_, i) =>
+          leaseOf(leaseOfRow(state, state.rows.get(set.first + i)!)),
+        ),
+        ready: [...set.ready.values()],
+      })),
+    leases,
+    batches,
+    ...(state.final.keep === undefined || state.final.signatures.size === 0
+      ? {}
+      : { final: { keep: state.final.keep, signatures: signaturesOf(state.final.signatures) } }),
+    ledgerEvents: state.ledgerEvents.map(ledgerEventOf),
+    evidence: state.evidence ? await readBlob<unknown>(shared, state.evidence) : undefined,
+  }
+}
+
+const AMOUNTS = new Set(['farmBudget', 'checkBudget', 'reserved', 'refunded', 'keep', 'amount', 'gas'])
+
+/** A kept ledger event with its amounts as bigint again. */
+function ledgerEventOf(event: JobStreamState['ledgerEvents'][number]): ReceiptMaterial['ledgerEvents'][number] {
+  const revive = (key: string, value: unknown): unknown =>
+    AMOUNTS.has(key) && (typeof value === 'string' || typeof value === 'number') ? BigInt(value) : value
+  const fields = Object.fromEntries(Object.entries(event).map(([key, value]) => [key, revive(key, value)]))
+  const paid = fields['paid'] as readonly { amount: string }[] | undefined
+  return { ...fields, ...(paid ? { paid: paid.map((one) => ({ ...one, amount: BigInt(one.amount) })) } : {}) } as never
+}
+
+/** How events of a run are made from its facts. */
+export function projectionOf(shared: Shared, run: Bytes32, job: () => JobStreamState): Projection {
+  const votes = (state: TaskStreamState): Promise<VotesBlob[]> => votesOf(shared, state)
+  return {
+    run,
+    job,
+    task: (task) => loadTask(shared, run, task),
+    votes,
+    async result(task, kept) {
+      const state = job()
+      const row = state.rows.get(task)!
+      const blobs = await votes(kept)
+      const id = state.job ?? shared.proofs.jobId(shared.options.ledger.domain, state.order!.terms)
+      return shared.proofs.mergeVotes({
+        domain: shared.options.ledger.domain,
+        terms: state.order!.terms,
+        lease: leaseOf(leaseOfRow(state, row)),
+        seq: row.seq,
+        commits: kept.commits.map((commit) => commitOf(kept, id, commit)),
+        votes: blobs.flatMap((blob) => blob.votes),
+        seeds: blobs.map((blob) => blob.seed),
+        reports: blobs.flatMap((blob) => blob.reports),
+      })
+    },
+  }
+}
