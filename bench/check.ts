@@ -1,0 +1,170 @@
+// pnpm bench check [CORPUS_FOLDER]: detection per kind of defect on the labelled corpus, with and without references, and the time a UHD frame takes beside oiiotool.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RenderSpec } from '@pictor/core/contract'
+import type { Bench } from '../scripts/bench.ts'
+import { checkFile, checkPath, type CheckLine } from '../packages/checker/src/index.ts'
+
+type Report = Parameters<Bench>[0]
+
+/** Counts of one kind of defect. */
+interface Tally {
+  total: number
+  refuse: number
+  unsure: number
+  codes: Map<string, number>
+}
+
+async function tally(manifest: string, labels: ReadonlyMap<string, string>, references: boolean): Promise<Map<string, Tally>> {
+  const kinds = new Map<string, Tally>()
+  for await (const line of checkPath(manifest, { references })) {
+    const label = labels.get(line.file) ?? 'unlabelled'
+    const kind = kinds.get(label) ?? { total: 0, refuse: 0, unsure: 0, codes: new Map<string, number>() }
+    kinds.set(label, kind)
+    kind.total++
+    if (line.verdict === 'refuse') kind.refuse++
+    if (line.verdict === 'unsure') kind.unsure++
+    const code = reasonOf(line)
+    if (code) kind.codes.set(code, (kind.codes.get(code) ?? 0) + 1)
+  }
+  return kinds
+}
+
+const reasonOf = (line: CheckLine): string | undefined => (line.verdict === 'accept' ? undefined : line.findings[0]?.code)
+
+/** Lower end of the exact 95 % interval of a share (Clopper and Pearson) where all `n` were found: alpha/2 ^ (1/n); else by bisection of the binomial tail. */
+export function lowerBound(found: number, n: number): number {
+  if (found === 0) return 0
+  let low = 0
+  let high = found / n
+  for (let i = 0; i < 60; i++) {
+    const p = (low + high) / 2
+    if (upperTail(found, n, p) < 0.025) low = p
+    else high = p
+  }
+  return low
+}
+
+/** P(X >= k) of a binomial variable. */
+function upperTail(k: number, n: number, p: number): number {
+  let sum = 0
+  let term = 0
+  for (let i = 1; i <= n; i++) term += Math.log(i)
+  let logChoose = 0
+  for (let i = 0; i <= n; i++) {
+    if (i > 0) logChoose += Math.log((n - i + 1) / i)
+    if (i >= k) sum += Math.exp(logChoose + i * Math.log(p) + (n - i) * Math.log1p(-p))
+  }
+  return Math.min(1, sum)
+}
+
+async function corpus(report: Report, folder: string): Promise<void> {
+  const manifest = join(folder, 'manifest.json')
+  if (!existsSync(manifest)) {
+    console.log(`(no corpus at ${folder}: detection skipped; name its folder as an argument)`)
+    return
+  }
+  const { files } = JSON.parse(readFileSync(manifest, 'utf8')) as { files: { file: string; label: string }[] }
+  const labels = new Map(files.map(({ file, label }) => [file, label]))
+  for (const references of [true, false]) {
+    const name = references ? 'with references' : 'file + sequence only'
+    const kinds = await tally(manifest, labels, references)
+    const honest = kinds.get('honest') ?? { total: 0, refuse: 0, unsure: 0, codes: new Map() }
+    let total = 0
+    let refused = 0
+    let found = 0
+    for (const [label, kind] of [...kinds].sort(([a], [b]) => a.localeCompare(b))) {
+      if (label === 'honest') continue
+      total += kind.total
+      refused += kind.refuse
+      found += kind.refuse + kind.unsure
+      const codes = [...kind.codes].map(([code, count]) => `${code} ${count}`).join(', ')
+      report({ name: `${label}, ${name}`, value: kind.refuse + kind.unsure, unit: `of ${kind.total}`, note: codes || 'missed' })
+    }
+    report({
+      name: `TOTAL found, ${name}`,
+      value: found,
+      unit: `of ${total}`,
+      note: `${((100 * found) / total).toFixed(1)} %, lower 95 % bound ${(100 * lowerBound(found, total)).toFixed(1)} %`,
+    })
+    report({
+      name: `TOTAL refused outright, ${name}`,
+      value: refused,
+      unit: `of ${total}`,
+      note: 'the rest of those found are unsure',
+    })
+    report({ name: `HONEST refused, ${name}`, value: honest.refuse, unit: `of ${honest.total}`, note: `${honest.unsure} unsure` })
+  }
+}
+
+/** CPU milliseconds of `work`, best of `runs`. */
+function cpuMs(runs: number, work: () => void): number {
+  let best = Infinity
+  for (let i = 0; i < runs; i++) {
+    const before = process.cpuUsage()
+    work()
+    const used = process.cpuUsage(before)
+    best = Math.min(best, (used.user + used.system) / 1000)
+  }
+  return best
+}
+
+/** CPU milliseconds of a child process, from the shell's own accounting. */
+function childCpuMs(command: string, args: readonly string[]): number {
+  // `times` prints the shell's own times, then its children's.
+  const script = `${[command, ...args].map((arg) => `'${arg}'`).join(' ')} >/dev/null 2>&1; times`
+  const out = execFileSync('bash', ['-c', script], { encoding: 'utf8' })
+  return [...out.matchAll(/(\d+)m([\d.]+)s/g)]
+    .slice(-2)
+    .reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000, 0)
+}
+
+function speed(report: Report): void {
+  if (spawnSync('oiiotool', ['--version']).error) {
+    console.log('(no oiiotool: its UHD test pictures and timings are skipped)')
+    return
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'bench-check-'))
+  try {
+    for (const [name, spec, args] of [
+      [
+        'UHD EXR half ZIP RGBA',
+        { format: 'OPEN_EXR', bitDepth: 16, colorMode: 'RGBA' },
+        ['-d', 'half', '--compression', 'zip', '-o', 'frame.exr'],
+      ],
+      [
+        'UHD PNG 8-bit RGB',
+        { format: 'PNG', bitDepth: 8, colorMode: 'RGB' },
+        ['--ch', 'R,G,B', '-d', 'uint8', '-o', 'frame.png'],
+      ],
+    ] as const) {
+      const file = join(folder, args.at(-1)!)
+      const fill = 'fill:topleft=.1,.2,.3,1:topright=.8,.4,.2,1:bottomleft=.2,.7,.3,1:bottomright=.9,.9,.8,1'
+      execFileSync('oiiotool', [
+        '--pattern',
+        fill,
+        '3840x2160',
+        '4',
+        '--noise:type=gaussian:stddev=0.02',
+        ...args.slice(0, -1),
+        file,
+      ])
+      const bytes = readFileSync(file)
+      const order = { output: { ...spec, width: 3840, height: 2160 }, samples: 0, scene: '', camera: '' } as unknown as RenderSpec
+      const findings = checkFile(bytes, order, 1).findings
+      if (findings.length > 0) throw new Error(`the test picture should pass: ${JSON.stringify(findings)}`)
+      const own = cpuMs(3, () => void checkFile(bytes, order, 1))
+      const peer = Math.min(...[1, 2, 3].map(() => childCpuMs('oiiotool', ['--stats', file])))
+      report({ name: `${name}: file checks on floats`, value: own, unit: 'ms CPU', peer: 'oiiotool --stats', peerValue: peer })
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+export const bench: Bench = async (report, args) => {
+  await corpus(report, args[0] ?? new URL('../../shared/corpus/frames', import.meta.url).pathname)
+  speed(report)
+}
