@@ -1,0 +1,76 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { decodeImage } from '@pictor/image'
+import { toPicture, type Picture } from '../compare/picture.ts'
+import { differencePicture } from '../verdict/difference-picture.ts'
+import { reportPage, type ReportRow } from '../verdict/report-page.ts'
+import { thumbnail } from '../verdict/thumbnail.ts'
+import { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './check-path.ts'
+
+/** Options of {@link writeReport}. */
+export interface WriteReportOptions extends CheckPathOptions {
+  readonly title?: string
+  /** Lines that were made already; the files are checked when left out. */
+  readonly lines?: readonly CheckLine[]
+  /** Milliseconds since 1970 for the page's date; the machine's clock when left out. */
+  readonly now?: number
+}
+
+/**
+ * Writes `index.html` with a thumbnail, verdict and reasons for every frame of a manifest or folder into `folder`, which is made when it is not there. Frames that were not
+ * accepted and have a reference render get a difference picture.
+ * @throws not-found, invalid-input as {@link checkPath}
+ */
+export async function writeReport(
+  folder: string,
+  path: string,
+  options: WriteReportOptions = {},
+): Promise<{ readonly page: string; readonly lines: readonly CheckLine[] }> {
+  const set = await readCheckSet(path, options.spec)
+  const lines: CheckLine[] = [...(options.lines ?? [])]
+  if (!options.lines) for await (const line of checkPath(path, options)) lines.push(line)
+  await mkdir(join(folder, 'frames'), { recursive: true })
+  const entries = new Map(set.frames.map((entry) => [entry.file, entry]))
+  const rows: ReportRow[] = []
+  for (const [i, line] of lines.entries()) {
+    options.signal?.throwIfAborted()
+    const entry = entries.get(line.file)
+    const picture = entry ? await pictureOf(entry.path) : undefined
+    if (!entry || !picture) {
+      rows.push(line)
+      continue
+    }
+    const name = String(i).padStart(5, '0')
+    await writeFile(join(folder, 'frames', `${name}.png`), thumbnail(picture))
+    const reference = set.references.find((one) => one.sequence === entry.sequence && one.frame === entry.frame)?.checkers[0]
+    const own = line.verdict !== 'accept' && reference ? await pictureOf(reference) : undefined
+    const comparable = own && own.width === picture.width && own.height === picture.height
+    if (comparable)
+      await writeFile(
+        join(folder, 'frames', `${name}-difference.png`),
+        differencePicture(picture, own, line.findings.find((found) => found.region)?.region),
+      )
+    rows.push({
+      ...line,
+      thumbnail: `frames/${name}.png`,
+      ...(comparable ? { difference: `frames/${name}-difference.png` } : {}),
+    })
+  }
+  const page = join(folder, 'index.html')
+  const references = options.references === false ? 0 : set.references.length
+  const basis = [
+    set.basis,
+    references > 0 ? `Reference renders for ${references} frames` : 'No reference renders: files and sequences only',
+  ]
+  await writeFile(page, reportPage({ title: options.title ?? 'Frame check', basis, madeAtMs: options.now ?? Date.now() }, rows))
+  return { page, lines }
+}
+
+async function pictureOf(path: string): Promise<Picture | undefined> {
+  try {
+    return toPicture(decodeImage(await readFile(path)))
+  } catch {
+    // Its row says what is wrong with the file.
+    return undefined
+  }
+}

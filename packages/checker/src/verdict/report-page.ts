@@ -1,0 +1,77 @@
+import type { Finding, Verdict } from '@pictor/core/contract'
+
+/** One frame on the page. */
+export interface ReportRow {
+  readonly file: string
+  readonly frame: number
+  readonly verdict: Verdict
+  readonly findings: readonly Finding[]
+  readonly ms: number
+  /** Path of a small picture, relative to the page. */
+  readonly thumbnail?: string
+  /** Path of the difference picture, relative to the page. */
+  readonly difference?: string
+}
+
+/** What stands above the frames. */
+export interface ReportHead {
+  readonly title: string
+  /** What the verdicts rest on, a sentence each. */
+  readonly basis: readonly string[]
+  readonly madeAtMs: number
+}
+
+const NAMES: Readonly<Record<Verdict, string>> = { accept: 'accepted', refuse: 'refused', unsure: 'unsure' }
+
+/** The whole page as HTML: no script, no network, works from a folder. Rows that need eyes come first. All text is escaped. */
+export function reportPage(head: ReportHead, rows: readonly ReportRow[]): string {
+  const order: readonly Verdict[] = ['refuse', 'unsure', 'accept']
+  const sorted = [...rows].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || a.frame - b.frame)
+  const count = (verdict: Verdict): number => rows.filter((row) => row.verdict === verdict).length
+  const summary = order.map((verdict) => `<span class="${verdict}">${count(verdict)} ${NAMES[verdict]}</span>`).join(' ')
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${text(head.title)}</title>
+<style>${STYLE}</style></head><body>
+<h1>${text(head.title)}</h1>
+<p class="summary">${summary}</p>
+${head.basis.map((line) => `<p class="basis">${text(line)}</p>`).join('\n')}
+<p class="basis">Made ${new Date(head.madeAtMs).toISOString()}</p>
+<main>
+${sorted.map(card).join('\n')}
+</main></body></html>
+`
+}
+
+function card(row: ReportRow): string {
+  const image = row.thumbnail
+    ? `<img loading="lazy" src="${text(row.thumbnail)}" alt="frame ${row.frame}">`
+    : '<div class="none">no picture</div>'
+  const link = row.difference ? `<a href="${text(row.difference)}">farm, own render, difference</a>` : ''
+  const items = row.findings
+    .map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
+    .join('')
+  return `<article class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)} ${link}</p><ul>${items}</ul></div></article>`
+}
+
+function numbers({ value, threshold, region }: Finding): string {
+  const parts = [
+    value === undefined ? '' : `measured ${value}`,
+    threshold === undefined ? '' : `limit ${threshold}`,
+    region ? `at ${region.x}, ${region.y}, ${region.width} x ${region.height} px` : '',
+  ].filter((part) => part !== '')
+  return parts.length === 0 ? '' : ` <small>(${parts.join(', ')})</small>`
+}
+
+const text = (value: string): string =>
+  value.replace(/[&<>"']/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!)
+
+const STYLE = `
+:root{color-scheme:light dark;font:15px/1.45 system-ui,sans-serif}body{margin:2rem auto;max-width:70rem;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1rem;margin:0}h2 em{font-style:normal;font-weight:400}
+.summary span{display:inline-block;padding:.2rem .7rem;border-radius:1rem;margin-right:.4rem}
+.basis,.file,small{opacity:.75}.file{margin:.1rem 0;word-break:break-all}ul{margin:.3rem 0 0;padding-left:1.1rem}
+main{display:grid;gap:.8rem}article{display:grid;grid-template-columns:240px 1fr;gap:1rem;padding:.7rem;border-left:5px solid;border-radius:.3rem;background:#8881}
+img,.none{width:240px;background:#8883;border-radius:.2rem}.none{height:5rem;display:grid;place-items:center;opacity:.6}
+article.accept{border-color:#2a9d4a}article.unsure{border-color:#d99a00}article.refuse{border-color:#d33}
+.summary .accept{background:#2a9d4a33}.summary .unsure{background:#d99a0033}.summary .refuse{background:#d3333333}
+@media(max-width:40rem){article{grid-template-columns:1fr}}`
