@@ -109,6 +109,7 @@ export type TaskInput =
       readonly frames: readonly number[]
       readonly hashes: readonly Bytes32[]
       readonly renderMs: readonly number[]
+      readonly completedAtMs: readonly number[]
     }
   | { readonly type: 'canceled'; readonly ref: string }
   | { readonly type: 'stalled'; readonly ref: string; readonly quietMs: number }
@@ -146,7 +147,14 @@ export type TaskFact = FactBase &
         /** When to try again; null: no more here. */
         readonly againAtMs: number | null
       }
-    | { readonly t: 'fetched'; readonly frames: readonly number[]; readonly hashes: string; readonly ms: readonly number[] }
+    | {
+        readonly t: 'fetched'
+        readonly frames: readonly number[]
+        readonly hashes: string
+        readonly ms: readonly number[]
+        /** How long before `at` the farm finished each frame, in milliseconds. */
+        readonly ago: readonly number[]
+      }
     | {
         readonly t: 'commit'
         readonly index: number

@@ -233,6 +233,7 @@ function fetched(
         frames: picked.map((i) => input.frames[i]!),
         hashes: packHashes(picked.map((i) => input.hashes[i]!)),
         ms: picked.map((i) => input.renderMs[i] ?? 0),
+        ago: picked.map((i) => at - (input.completedAtMs[i] ?? at)),
       },
     ],
   }

@@ -38,7 +38,7 @@ export async function collect(options: CollectOptions): Promise<void> {
   const { loop, ref, order, clock, tuning, signal, send } = options
   const { frames, farm, part } = order.lease
   const wanted = new Set<number>()
-  let ready: { frame: number; hash: Bytes32; ms: number }[] = []
+  let ready: { frame: number; hash: Bytes32; ms: number; doneAtMs: number }[] = []
   let sending = false
   let moving = false
   let progressAtMs = clock.now()
@@ -56,6 +56,7 @@ export async function collect(options: CollectOptions): Promise<void> {
         frames: batch.map((one) => one.frame),
         hashes: batch.map((one) => one.hash),
         renderMs: batch.map((one) => one.ms),
+        completedAtMs: batch.map((one) => one.doneAtMs),
       }).catch(() => {})
     }
     sending = false
@@ -68,7 +69,7 @@ export async function collect(options: CollectOptions): Promise<void> {
       if (signal.aborted) return
       const here = await download(loop, output, options.artifacts, clock, tuning, signal)
       if (!here) return
-      ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0 })
+      ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0, doneAtMs: output.completedAtMs })
       if (!sending) {
         sending = true
         queueMicrotask(() => void flush())

@@ -33,11 +33,12 @@ export async function download(
         // `gone` may still come back from a reconcile; the lease's commitBy ends the waiting.
         waitMs = answer.retryAfterMs ?? (answer.unavailable === 'not-yet' ? tuning.pollMinMs : tuning.retryMaxMs)
       } else {
+        const end = got + answer.bytes
         for await (const part of answer.stream) {
           signal.throwIfAborted()
           parts.push(part.slice())
           got += part.length
-          if (got > output.bytes) throw new PictorError('farm-refused', `${output.name}: more bytes than announced`)
+          if (got > end || got > output.bytes) throw new PictorError('farm-refused', `${output.name}: more bytes than announced`)
         }
         if (got < output.bytes) throw new PictorError('farm-unreachable', `${output.name}: the stream ended early`)
         const data = Buffer.concat(parts)

@@ -183,13 +183,19 @@ async function askChecker(
   }
 }
 
+/** That it has happened already is what was wanted: its event will come. */
+function unlessDone(error: unknown): void {
+  if (isPictorError(error, 'ledger-refused') && error.details['reason'] === 'done') return
+  throw error
+}
+
 /** Sends a ledger action, and again with the same key, until its final event ended the command. Refusals may pass (a block time behind ours): they are shown and tried again. */
 async function tell(host: JobHost, id: string, signal: AbortSignal, action: LedgerAction): Promise<void> {
   const { shared, job } = host
   const { clock, tuning } = shared
   for (let round = 0; !signal.aborted; round++) {
     const error = await tryUntilDone(effort(host, job.name, id, signal), async (ctx) => {
-      await shared.options.ledger.send(action, ctx)
+      await shared.options.ledger.send(action, ctx).catch(unlessDone)
       host.ledger.expect()
     })
     if (error !== undefined && round >= 3) {
@@ -233,6 +239,7 @@ async function signBatchAction(host: JobHost, n: number, signal: AbortSignal): P
       batch: await batchOf(host, n),
       votes: blobs.flatMap((blob) => blob.votes),
       seeds: blobs.map((blob) => blob.seed),
+      reports: blobs.flatMap((blob) => blob.reports),
     }
   })
   return action
@@ -266,7 +273,7 @@ async function attest(
           return { set: host.setMessage(set), leases: host.leases(set) }
         })
         const signatures = signaturesOf(row.signatures).slice(0, terms.quorum)
-        await shared.options.ledger.send({ kind: 'attest', terms, batch, sets, signatures }, ctx)
+        await shared.options.ledger.send({ kind: 'attest', terms, batch, sets, signatures }, ctx).catch(unlessDone)
         host.ledger.expect()
       },
       // A refusal may be about the moment (a paused ledger, a block that is late): a few tries before the batch is broken up.

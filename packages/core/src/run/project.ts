@@ -44,14 +44,12 @@ async function taskEvents(task: number, fact: TaskFact, projection: Projection):
     }
     case 'fetched': {
       const hashes = unpackHashes(fact.hashes)
-      return fact.frames.map((frame, i): Draft => ({
-        type: 'frame-rendered',
-        task,
-        farm,
-        frame: frameOf(frame),
-        hash: hashes[i]!,
-        ...(fact.ms[i] === undefined ? {} : { renderMs: fact.ms[i] as number }),
-      }))
+      return fact.frames.map((frame, i): Draft => {
+        const completedAtMs = fact.at - (fact.ago[i] ?? 0)
+        const draft = { type: 'frame-rendered' as const, task, farm, frame: frameOf(frame), hash: hashes[i]!, completedAtMs }
+        const ms = fact.ms[i]
+        return ms === undefined || ms === 0 ? draft : { ...draft, renderMs: ms }
+      })
     }
     case 'rendered':
       return [{ type: 'task-end', task, farm, outcome: 'committed' }]

@@ -98,6 +98,8 @@ export interface SimulatedFarmOptions {
 /** A farm in memory with a price, a speed, a queue and faults. `stats` counts what happened, for assertions. */
 export interface SimulatedFarm extends Farm {
   readonly stats: SimulatedFarmStats
+  /** The key's address: what leases name. */
+  readonly address: Address
   /** Throws away everything that a crash of the farm's own machine would lose; tasks and outputs stay. */
   forgetCursors(): void
   /** From now on every call fails, until called with false. */

@@ -128,6 +128,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
   }
   return Object.assign(farm, {
     stats,
+    address: key.address,
     forgetCursors: () => void epoch++,
     setDown: (value: boolean) => void (down = value),
   })
@@ -164,7 +165,7 @@ function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: Simulat
       const corrupt = random.chance(faults.downloadCorrupt ?? 0)
       const sent = corrupt ? rest.map((byte, i) => (i === rest.length - 1 ? byte ^ 1 : byte)) : rest
       return {
-        bytes: bytes.length,
+        bytes: rest.length,
         stream: (async function* () {
           const half = sent.length >> 1
           yield sent.subarray(0, half)

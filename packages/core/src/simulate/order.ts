@@ -1,0 +1,155 @@
+import { formatFrames } from '../contract/frames.ts'
+import type { JobSpec } from '../contract/job.ts'
+import type { Address, Terms } from '../contract/messages.ts'
+import type { Quote } from '../contract/quote.ts'
+import { leastFrameCap, sharePrice, splitRoute, type SplitLease } from '../job/split.ts'
+import type { Allocation, FarmParty, JobOptions, JobOrder, ReplanRequest } from '../run/types.ts'
+import { ZERO_ADDRESS } from '../proof/terms.ts'
+import { simulatedAddress, textHash } from './keys.ts'
+
+export interface SimulatedOrderOptions {
+  readonly name: string
+  readonly nowMs: number
+  readonly frames: readonly number[]
+  /** Work of each frame in reference seconds (1 each). */
+  readonly work?: readonly number[]
+  readonly quotes: readonly Quote[]
+  readonly parties: Readonly<Record<string, FarmParty>>
+  readonly checkers: readonly Address[]
+  readonly quorum: number
+  readonly deadlineMs: number
+  /** Farm budget over the price of the first plan, per mille (2500). */
+  readonly headroomPerMille?: number
+  readonly leaseMs?: number
+  readonly graceMs?: number
+  readonly slack?: number
+  readonly leaseKey?: Address
+  readonly platformFeeBps?: number
+  readonly disputeWindowS?: number
+  readonly bundle?: JobSpec['bundle']
+  readonly options?: Partial<JobOptions>
+}
+
+/** A whole order from quotes: frames spread over the farms by speed, leases split, terms with headroom. Plain arithmetic; real plans come from `route`. */
+export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
+  const { nowMs, frames, quotes, parties } = options
+  const run = textHash(`run ${options.name}`)
+  const work = options.work ?? frames.map(() => 1)
+  const checkFee = 10n
+  const deadlineAtS = Math.ceil((nowMs + options.deadlineMs) / 1000)
+  const bundle = options.bundle ?? { root: textHash('bundle'), entry: 'scene.blend', files: [] }
+  const spec: JobSpec = {
+    name: options.name,
+    frames: formatFrames(frames),
+    bundle,
+    render: {
+      software: 'blender',
+      softwareVersion: '4.2',
+      engine: 'CYCLES',
+      scene: 'Scene',
+      viewLayers: ['ViewLayer'],
+      camera: 'Camera',
+      samples: 16,
+      adaptive: false,
+      denoise: false,
+      seed: 0,
+      animatedSeed: false,
+      output: { format: 'PNG', width: 320, height: 180, colorMode: 'RGB', bitDepth: 8 },
+      checkClass: 'crop',
+    },
+    deadlineAtMs: nowMs + options.deadlineMs,
+    budget: { amount: 0n, currency: 'USD' },
+    goal: 'cheapest',
+  }
+  let firstId = 1
+  const leases: SplitLease[] = []
+  let from = 0
+  const speeds = quotes.map(
+    (quote) => quote.offers[0]!.hosts / ((quote.offers[0]!.msPerWork[0] ?? 1) + quote.offers[0]!.perFrameMs),
+  )
+  const all = speeds.reduce((sum, speed) => sum + speed, 0)
+  let share = 0
+  quotes.forEach((quote, i) => {
+    share += speeds[i]!
+    const to = i === quotes.length - 1 ? frames.length : Math.round((frames.length * share) / all)
+    const party = parties[quote.farm]!
+    const made = splitRoute(
+      {
+        farm: quote.farm,
+        offer: quote.offers[0]!,
+        frames: frames.slice(from, to),
+        work: work.slice(from, to),
+        key: party.key,
+        payTo: party.payTo,
+      },
+      {
+        firstId,
+        nowMs,
+        deadlineAtS,
+        checkClass: 'crop',
+        ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+        ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
+        ...(options.slack === undefined ? {} : { slack: options.slack }),
+      },
+    )
+    leases.push(...made)
+    firstId += made.length
+    from = to
+  })
+  const price = leases.reduce((sum, { lease }) => sum + lease.price, 0n)
+  const dearest = quotes.reduce((most, quote) => {
+    const each = sharePrice(
+      quote.offers[0]!,
+      1,
+      (quote.offers[0]!.msPerWork[0] ?? 0) * Math.max(...work) + quote.offers[0]!.perFrameMs,
+      1,
+    )
+    return each > most ? each : most
+  }, 0n)
+  const headroom = BigInt(options.headroomPerMille ?? 2500)
+  const cap = leastFrameCap(leases.map(({ lease }) => lease))
+  const terms: Terms = {
+    creator: simulatedAddress('creator'),
+    runId: run,
+    token: ZERO_ADDRESS,
+    farmBudget: (price * headroom) / 1000n + 1n,
+    checkBudget: checkFee * BigInt(frames.length) * 4n,
+    frameCap: (cap > dearest ? cap : dearest) * 2n + 1n,
+    checkFee,
+    specHash: textHash('spec'),
+    bundleRoot: bundle.root,
+    quoteHash: textHash('quotes'),
+    checkers: [...options.checkers].sort(),
+    registryDraw: 0,
+    quorum: options.quorum,
+    arbiter: simulatedAddress('arbiter'),
+    leaseKey: options.leaseKey ?? simulatedAddress('lease key'),
+    platform: simulatedAddress('platform'),
+    platformFeeBps: options.platformFeeBps ?? 500,
+    recordMode: 'root',
+    deadlineAtS,
+    attestByS: deadlineAtS + 3_600,
+    claimTimeS: 3_600,
+    refundAfterS: deadlineAtS + 10_800,
+    disputeWindowS: options.disputeWindowS ?? 0,
+    resolveByS: 3_600,
+  }
+  return {
+    run,
+    spec,
+    terms,
+    leases,
+    parties,
+    quotes,
+    work,
+    options: { giveUpAtMs: (terms.refundAfterS + 3_600) * 1000, outDir: '/simulated', ...options.options },
+  }
+}
+
+/** Places frames on the farm that is not excluded and has the fewest frames a host under lease. */
+export function simulatedReplan(request: ReplanRequest): Allocation[] {
+  const open = request.quotes.filter((quote) => request.excluded[quote.farm] === undefined)
+  const load = (quote: Quote): number => (request.busy[quote.farm] ?? 0) / quote.offers[0]!.hosts
+  const best = open.sort((a, b) => load(a) - load(b) || (a.farm < b.farm ? -1 : 1))[0]
+  return best ? [{ farm: best.farm, offer: best.offers[0]!.id, frames: request.frames }] : []
+}
