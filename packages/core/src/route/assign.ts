@@ -16,37 +16,86 @@ export interface Quota {
 }
 
 /**
- * Assigns every unit of frames to the offer where `frame charge + price * hours` is least, and raises the price of an hour on each
- * offer that would get more than its quota until it does not. At a fixed point this is the optimum of the transportation problem for
- * the chosen offers, on the frames themselves instead of the coarse grid.
+ * Finds a price of an hour on each offer of the plan such that, when every unit of frames goes where `frame charge + price * hours` is
+ * least, no offer gets more than its quota. At a fixed point this is the optimum of the transportation problem for the chosen offers,
+ * on the frames themselves instead of the coarse grid.
  *
- * @returns frames of each unit on each offer of the plan, `unit * offers + offer`; undefined when a frame fits no chosen offer.
+ * @returns undefined when a frame fits no chosen offer.
  */
-export function assignByPrice(
-  prepared: Prepared,
-  fluid: Fluid,
-  plan: FluidPlan,
-  quotas: readonly Quota[],
-): Uint32Array | undefined {
+export function priceMarket(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quotas: readonly Quota[]): Market | undefined {
   const market = openMarket(prepared, fluid, plan, quotas)
   if (market === undefined) return undefined
-  const { routes } = market
   for (let round = 0; round < ROUNDS; round++) {
     let changed = false
-    for (let r = 0; r < routes; r++) {
-      if (settle(market, r, quotas[r] as Quota)) changed = true
-    }
+    for (let r = 0; r < market.routes; r++) if (settle(market, r, quotas[r] as Quota)) changed = true
     if (!changed) break
   }
-  const counts = new Uint32Array(prepared.units.size * routes)
+  return market
+}
+
+/** Frames of each unit on each route at the market's prices, `unit * routes + route`. */
+export function countsAt(market: Market, units: number): Uint32Array {
+  const counts = new Uint32Array(units * market.routes)
   for (let p = 0; p < market.pieces; p++) {
-    const at = (market.unit[p] as number) * routes + (market.best[p] as number)
+    const at = (market.unit[p] as number) * market.routes + (market.best[p] as number)
     counts[at] = (counts[at] as number) + (market.count[p] as number)
   }
   return counts
 }
 
-interface Market {
+/**
+ * Moves single frames off routes beyond their quota to where they cost least more and there is room. Changes `counts`; false when
+ * some hours found no room.
+ */
+export function balance(market: Market, counts: Uint32Array, quotas: readonly Quota[]): boolean {
+  const { routes, hours, count } = market
+  const load = new Float64Array(routes)
+  // One piece stands for its whole unit: all pieces of a unit have the same hours a frame.
+  const piece = new Map<number, number>()
+  for (let p = 0; p < market.pieces; p++) piece.set(market.unit[p] as number, p)
+  const perFrame = (u: number, r: number) => {
+    const p = piece.get(u) as number
+    return (hours[p * routes + r] as number) / (count[p] as number)
+  }
+  for (const u of piece.keys()) {
+    for (let r = 0; r < routes; r++) {
+      const n = counts[u * routes + r] as number
+      if (n > 0) load[r] = (load[r] as number) + n * perFrame(u, r)
+    }
+  }
+  let done = true
+  for (let r = 0; r < routes; r++) {
+    const most = (quotas[r] as Quota).mostH
+    if ((load[r] as number) <= most) continue
+    const moves: { u: number; to: number; regret: number }[] = []
+    for (const [u, p] of piece) {
+      if ((counts[u * routes + r] as number) === 0) continue
+      const h = hours[p * routes + r] as number
+      for (let to = 0; to < routes; to++) {
+        if (to === r || hours[p * routes + to] === Infinity || (load[to] as number) >= (quotas[to] as Quota).mostH) continue
+        moves.push({ u, to, regret: (bid(market, p, to) - bid(market, p, r)) / h })
+      }
+    }
+    moves.sort((a, b) => a.regret - b.regret || a.u - b.u || a.to - b.to)
+    for (const { u, to } of moves) {
+      const over = (load[r] as number) - most
+      if (over <= 0) break
+      const here = counts[u * routes + r] as number
+      const room = Math.floor(((quotas[to] as Quota).mostH - (load[to] as number)) / perFrame(u, to))
+      const n = Math.min(here, room, Math.ceil(over / perFrame(u, r)))
+      if (n <= 0) continue
+      counts[u * routes + r] = here - n
+      counts[u * routes + to] = (counts[u * routes + to] as number) + n
+      load[r] = (load[r] as number) - n * perFrame(u, r)
+      load[to] = (load[to] as number) + n * perFrame(u, to)
+    }
+    if ((load[r] as number) > most) done = false
+  }
+  return done
+}
+
+/** Pieces of frames, what each would cost on each route, and the prices that decide. */
+export interface Market {
   readonly routes: number
   readonly pieces: number
   readonly unit: Int32Array

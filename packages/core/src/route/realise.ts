@@ -1,5 +1,6 @@
 import { routeCost } from './billing.ts'
-import { assignByPrice, type Quota } from './assign.ts'
+import { countsAt, priceMarket, type Quota } from './assign.ts'
+import { realiseMany } from './realise-many.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
 import type { Fluid } from './fluid.ts'
@@ -7,15 +8,19 @@ import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { packNodes } from './schedule.ts'
 
+/** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
+const PACK_LIMIT = 20_000
+
 /** Turns a fluid plan into whole frames on nodes; undefined when some frames find no room before the deadline. */
 export function realise(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Draft | undefined {
+  if (prepared.frames > PACK_LIMIT) return realiseMany(prepared, fluid, plan, deadlineH)
   const assign = roundFrames(prepared, fluid, plan)
   if (assign === undefined) return undefined
   return packRoutes(prepared, fluid, plan, assign, deadlineH)
 }
 
 /** What each route may take, and what its hours cost at least while filling it. */
-function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, worth: Float64Array): Quota {
+export function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, worth: Float64Array): Quota {
   const { tables } = prepared
   const capacity = fluid.capacityH[o] as number
   const jump = fluid.isJump(o, hours)
@@ -35,8 +40,9 @@ function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan): Uint16A
   const { units, frames } = prepared
   const routes = plan.offers.length
   const quotas = plan.offers.map((o, r) => quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth))
-  const counts = assignByPrice(prepared, fluid, plan, quotas)
-  if (counts === undefined) return undefined
+  const market = priceMarket(prepared, fluid, plan, quotas)
+  if (market === undefined) return undefined
+  const counts = countsAt(market, units.size)
   // One pass along the timeline: each unit hands its frames out route by route, so neighbours stay together.
   const assign = new Uint16Array(frames)
   const route = new Uint16Array(units.size)
@@ -102,6 +108,7 @@ function byHours(state: PackState, r: number, list: ArrayLike<number>): { frames
 /** Finds the cheapest place for every frame without one, longest first. */
 function rehouse(state: PackState, homeless: number[]): boolean {
   const { work } = state.prepared.problem
+  let evictions = MOST_EVICTIONS
   homeless.sort((a, b) => (work[b] as number) - (work[a] as number) || a - b)
   for (const f of homeless) {
     let best = Infinity
@@ -120,37 +127,41 @@ function rehouse(state: PackState, homeless: number[]): boolean {
       }
     }
     if (to >= 0) state.put(f, to, toNode)
-    else if (!evict(state, f)) return false
+    else if (evictions-- <= 0 || !evict(state, f)) return false
   }
   return true
 }
 
-/** Makes room for a frame by sending one shorter or equal placed frame to another route. */
+/** Frames that may push others out before the fluid plan counts as too tight. */
+const MOST_EVICTIONS = 60
+/** Placed frames that are looked at as candidates to make room. */
+const VICTIMS = 2000
+
+/** Makes room for a frame by sending a placed frame to another route. */
 function evict(state: PackState, f: number): boolean {
+  const gap = state.load.map((load, r) => load.reduce((most, at) => Math.max(most, (state.limitH[r] as number) - at), 0))
+  const stride = Math.ceil(state.route.length / VICTIMS)
   let best = Infinity
   let victim = -1
   let to = -1
-  let toNode = -1
-  for (let g = 0; g < state.route.length; g++) {
+  for (let g = 0; g < state.route.length; g += stride) {
     const r = state.route[g] as number
     if (r < 0) continue
     const need = state.time(r, f) - state.time(r, g)
     if (((state.load[r] as Float64Array)[state.node[g] as number] as number) + need > (state.limitH[r] as number)) continue
+    const here =
+      state.value(r, (state.hours[r] as number) + need, state.used[r] as number, state.frames[r] as number) -
+      (state.cost[r] as number)
     for (let s = 0; s < state.offers.length; s++) {
-      if (s === r) continue
       const h = state.time(s, g)
-      if (h > (state.limitH[s] as number)) continue
-      const n = state.bestNode(s, h, true)
-      if (n < 0) continue
+      if (s === r || h > (gap[s] as number)) continue
+      const used = state.used[s] as number
       const delta =
-        state.costOfAdding(s, h, n) +
-        state.value(r, (state.hours[r] as number) + need, state.used[r] as number, state.frames[r] as number) -
-        (state.cost[r] as number)
+        here + state.value(s, (state.hours[s] as number) + h, used, (state.frames[s] as number) + 1) - (state.cost[s] as number)
       if (delta < best) {
         best = delta
         victim = g
         to = s
-        toNode = n
       }
     }
   }
@@ -159,7 +170,7 @@ function evict(state: PackState, f: number): boolean {
   const n = state.node[victim] as number
   state.take(victim)
   state.put(f, r, n)
-  state.put(victim, to, toNode)
+  state.put(victim, to, state.bestNode(to, state.time(to, victim), true))
   return true
 }
 
