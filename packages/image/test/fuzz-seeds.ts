@@ -42,6 +42,7 @@ export function fuzzSeeds(): readonly Seed[] {
     ),
   }))
   const data = Float32Array.from({ length: 19 * 40 }, (_, i) => Math.sin(i))
+  const wide = Float32Array.from({ length: 1024 * 40 }, (_, i) => Math.sin(i >> 8) * (i & 7))
   const part: WriterPart = {
     channels: [
       { name: 'A', type: 'half' },
@@ -69,6 +70,15 @@ export function fuzzSeeds(): readonly Seed[] {
         19,
         40,
         ['R', 'G', 'B'].map((name) => ({ name, type: 'half' as const, data })),
+      ),
+    },
+    // Large enough bands for the vector kernels.
+    {
+      name: 'exr-wide',
+      bytes: encodeExr(
+        1024,
+        40,
+        ['A', 'B', 'G', 'R'].map((name) => ({ name, type: 'half' as const, data: wide })),
       ),
     },
     { name: 'exr-ripmap', bytes: writeExr([{ ...part, tile: { width: 4, height: 4, mode: 2 } }], { shuffle: true }) },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { halfToFloat, numberToHalf } from '../src/half.ts'
 import { decodeImage, encodeExr, encodePng, pixelHash, scanImage } from '../src/index.ts'
 
 const plane = (name: string, data: Float32Array, type: 'half' | 'float' = 'half') => ({ name, type, data })
@@ -118,6 +119,48 @@ describe('scanImage', () => {
       }),
       { numRuns: 30 },
     )
+  })
+
+  it('finds the same by vector kernels as by plain code', () => {
+    // Wide enough for the kernels; as floats the same picture takes the plain way, and so does the odd width.
+    const [width, height] = [1024, 70]
+    const colors = [0, 1e-4, -0, 0.03, 0.049, 0.06, 0.5, 0.71, 2, Infinity, NaN, -3, 65504]
+    const value = (x: number, y: number, c: number): number => {
+      if (y === 17 || y > 60) return 0
+      if (y === 18 || (x >= 192 && x < 256 && y < 64)) return c === 3 ? 1 : 0
+      return colors[((x * 31 + y * 17) >> (c * 2)) % colors.length]!
+    }
+    const stats = (wide: number, type: 'half' | 'float', compression: 'zip' | 'none') => {
+      const planes = ['R', 'G', 'B', 'A'].map((name, c) => {
+        const data = Float32Array.from({ length: wide * height }, (_, i) => value(i % wide, Math.floor(i / wide), c))
+        return plane(
+          name,
+          data.map((v) => halfToFloat()[numberToHalf(v)]!),
+          type,
+        )
+      })
+      const scanned = scanImage(encodeExr(wide, height, planes, { compression }))
+      const { planes: figures, ...part } = scanned.parts[0]!
+      return {
+        part,
+        hash: scanned.pixelHash,
+        counts: figures.map((figure) => ({
+          ...figure,
+          type: undefined,
+          mean: figure.mean.toFixed(6),
+          std: figure.std.toFixed(3),
+        })),
+      }
+    }
+    const vectors = stats(width, 'half', 'zip')
+    const plain = stats(width, 'float', 'zip')
+    expect(vectors.part).toEqual(plain.part)
+    expect(vectors.counts).toEqual(plain.counts)
+    expect(vectors.part.magentaFraction).toBeGreaterThan(0.001)
+    expect(vectors.part).toMatchObject({ zeroTiles: 1 + 16, unfinishedRows: { top: 0, bottom: 9 } })
+    expect(stats(width, 'half', 'none').hash).toBe(vectors.hash)
+    expect(stats(1021, 'half', 'none').hash).toBe(stats(1021, 'half', 'zip').hash)
+    expect(stats(1021, 'half', 'zip').part).toEqual(stats(1021, 'float', 'zip').part)
   })
 
   it('chooses the beauty layer among several', () => {

@@ -1,3 +1,4 @@
+import { bandBuffer } from '../simd/scratch.ts'
 import { decodeChunk } from './codecs/index.ts'
 import { createBlock, LINES_PER_CHUNK, type Block } from './layout.ts'
 import type { ExrPartLayout } from './walk.ts'
@@ -29,11 +30,11 @@ function readScanlineBands(file: Uint8Array, part: ExrPartLayout, take: (band: E
   const { header } = part
   const { dataWindow, channels, compression } = header
   const lines = LINES_PER_CHUNK[compression]
-  let buffer = new Uint8Array(0)
+  let buffer: Uint8Array = new Uint8Array(0)
   for (let index = 0; index < part.starts.length; index++) {
     const yMin = dataWindow.yMin + index * lines
     const block = createBlock(channels, dataWindow.xMin, dataWindow.xMax, yMin, Math.min(dataWindow.yMax, yMin + lines - 1))
-    if (buffer.length < block.bytes) buffer = new Uint8Array(block.bytes)
+    if (buffer.length < block.bytes) buffer = bandBuffer(block.bytes)
     const bytes = buffer.subarray(0, block.bytes)
     decodeChunk(compression, chunkOf(file, part, index), block, bytes, { part: header.index, chunk: index, row: index * lines })
     take({ block, bytes })
@@ -49,12 +50,12 @@ function readTileBands(file: Uint8Array, part: ExrPartLayout, take: (band: ExrBa
   const pixelBytes = channels.reduce((sum, channel) => sum + channel.size, 0)
   const tileBytes = Math.min(tile.width, header.width) * Math.min(tile.height, header.height) * pixelBytes
   const tileBuffer = new Uint8Array(tileBytes)
-  const bandBuffer = new Uint8Array(header.width * Math.min(tile.height, header.height) * pixelBytes)
+  const buffer = bandBuffer(header.width * Math.min(tile.height, header.height) * pixelBytes)
   for (let ty = 0; ty < tilesY; ty++) {
     const yMin = dataWindow.yMin + ty * tile.height
     const yMax = Math.min(dataWindow.yMax, yMin + tile.height - 1)
     const block = createBlock(channels, dataWindow.xMin, dataWindow.xMax, yMin, yMax)
-    const bytes = bandBuffer.subarray(0, block.bytes)
+    const bytes = buffer.subarray(0, block.bytes)
     for (let tx = 0; tx < tilesX; tx++) {
       const xMin = dataWindow.xMin + tx * tile.width
       const xMax = Math.min(dataWindow.xMax, xMin + tile.width - 1)

@@ -1,4 +1,5 @@
 import { HALF_INFINITY, numberToHalf } from '../half.ts'
+import { FLAGS_AT, MAX_FLAGS, scratchOf } from '../simd/scratch.ts'
 import type { PixelType } from '../types.ts'
 import type { RowPlane } from './accumulate.ts'
 
@@ -52,6 +53,7 @@ function createIntegerClassifier(type: PixelType): Classifier {
   const high = half ? numberToHalf(0.7) : Math.floor(0.7 * scale)
   const top = half ? HALF_INFINITY : 0xffff
   return (r, g, b, counts) => {
+    if (half && countVectors(r, g, b, counts, { blackEnd, lowEnd, high, top })) return
     const [rs, gs, bs] = [r.samples as Uint16Array, g.samples as Uint16Array, b.samples as Uint16Array]
     const stride = r.stride
     let black = 0
@@ -69,6 +71,24 @@ function createIntegerClassifier(type: PixelType): Classifier {
     counts.black += black
     counts.magenta += magenta
   }
+}
+
+/** The same by the kernel, where the row is in its memory and of whole vectors; false where it is not. */
+function countVectors(
+  r: RowPlane,
+  g: RowPlane,
+  b: RowPlane,
+  counts: Counts,
+  { blackEnd, lowEnd, high, top }: Readonly<Record<'blackEnd' | 'lowEnd' | 'high' | 'top', number>>,
+): boolean {
+  const scratch = scratchOf(g.samples)
+  if (!scratch || r.count % 8 !== 0 || r.stride !== 1) return false
+  const totals = new Uint32Array(scratch.memory.buffer, 0, 2).fill(0)
+  const [red, green, blue] = [r, g, b].map((plane) => plane.samples.byteOffset + 2 * plane.at) as [number, number, number]
+  scratch.kernels.countHalves(red, green, blue, green + 2 * r.count, 0, blackEnd, lowEnd, high, top + 1)
+  counts.black += totals[0]!
+  counts.magenta += totals[1]!
+  return true
 }
 
 /** Follows rows and squares of equal or zero colours. */
@@ -123,6 +143,9 @@ export function createRowWatcher(width: number, type: PixelType): RowWatcher {
 /** Marks the squares in which the row has anything but zeros, and tells whether all its samples are equal or zero. */
 function scanRow(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean; constant: boolean } {
   const { at, stride, count } = row
+  const vectors =
+    row.samples instanceof Uint16Array && stride === 1 && count % TILE === 0 ? scanVectors(row, mask, used) : undefined
+  if (vectors) return vectors
   const samples = row.samples instanceof Float32Array ? floatBits(row.samples) : row.samples
   const first = samples[at]!
   const end = at + count * stride
@@ -143,6 +166,18 @@ function scanRow(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean
     }
   }
   return { zero: any === 0, constant: differs === 0 }
+}
+
+/** The same by the kernel; undefined where the row is not in its memory. */
+function scanVectors(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean; constant: boolean } | undefined {
+  const scratch = scratchOf(row.samples)
+  const tiles = row.count / TILE
+  if (!scratch || tiles > MAX_FLAGS) return undefined
+  const flags = new Uint8Array(scratch.memory.buffer, FLAGS_AT, tiles).fill(0)
+  const at = row.samples.byteOffset + 2 * row.at
+  const found = scratch.kernels.scanShorts(at, at + 2 * row.count, row.samples[row.at]!, mask & 0xffff, FLAGS_AT)
+  for (let tile = 0; tile < tiles; tile++) used[tile]! |= flags[tile]!
+  return { zero: (found & 1) === 0, constant: (found & 2) === 0 }
 }
 
 const floatBits = (floats: Float32Array): Uint32Array => new Uint32Array(floats.buffer, floats.byteOffset, floats.length)

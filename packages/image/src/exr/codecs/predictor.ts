@@ -1,3 +1,5 @@
+import { placeInput, scratchOf, type Scratch } from '../../simd/scratch.ts'
+
 /**
  * Undoes OpenEXR's byte predictor and its splitting into halves (ImfZip.cpp, `Zip::uncompress`): byte i is the previous
  * byte plus the stored one minus 128, then the first half of the bytes holds the even positions of the output and the
@@ -9,6 +11,11 @@
 export function reconstruct(stored: Uint8Array, out: Uint8Array): void {
   const length = stored.length
   const half = (length + 1) >> 1
+  const scratch = scratchOf(out)
+  if (scratch && length >= 64) {
+    reconstructVectors(scratch, stored, out)
+    return
+  }
   const low = wordsOf(stored, 0, half)
   const high = wordsOf(stored, half, length)
   const target = new Uint32Array(out.buffer, out.byteOffset, length >> 2)
@@ -34,12 +41,31 @@ export function reconstruct(stored: Uint8Array, out: Uint8Array): void {
     target[2 * i] = (even & 0xffff) | (odd << 16)
     target[2 * i + 1] = (even >>> 16) | (odd & 0xffff0000)
   }
-  for (let i = words * 4; i < half; i++) {
-    lowCarry = (lowCarry + stored[i]! + 128) & 255
-    out[2 * i] = lowCarry
-    if (half + i < length) {
-      highCarry = (highCarry + stored[half + i]! + 128) & 255
-      out[2 * i + 1] = highCarry
+  finish(stored, out, words * 4, lowCarry, highCarry)
+}
+
+/** The same by the kernel of 16 bytes at a time, where `out` lies in its memory. */
+function reconstructVectors(scratch: Scratch, stored: Uint8Array, out: Uint8Array): void {
+  const half = (stored.length + 1) >> 1
+  const whole = (stored.length >> 1) & ~15
+  const at = placeInput(scratch, out, stored)
+  let sum = scratch.kernels.byteSum(at, at + whole) + 128 * (1 + half)
+  for (let i = whole; i < half; i++) sum += stored[i]!
+  scratch.kernels.reconstruct(at, at + whole, at + half, out.byteOffset, 128, sum & 255)
+  finish(stored, out, whole, out[2 * whole - 2]!, out[2 * whole - 1]!)
+}
+
+/** Byte by byte from place `from` of each half, given the last byte of either. */
+function finish(stored: Uint8Array, out: Uint8Array, from: number, lowCarry: number, highCarry: number): void {
+  const half = (stored.length + 1) >> 1
+  let low = lowCarry
+  let high = highCarry
+  for (let i = from; i < half; i++) {
+    low = (low + stored[i]! + 128) & 255
+    out[2 * i] = low
+    if (half + i < stored.length) {
+      high = (high + stored[half + i]! + 128) & 255
+      out[2 * i + 1] = high
     }
   }
 }
