@@ -1,10 +1,8 @@
 import type {
   Address,
-  Bytes32,
   CallContext,
   FundingRequest,
   Ledger,
-  LedgerAction,
   LedgerDomain,
   Terms,
 } from '@pictor/core/contract'

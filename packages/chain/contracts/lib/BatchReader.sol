@@ -82,16 +82,25 @@ library BatchReader {
         tally.seq = seq;
         pos += 6;
         leaves = new bytes32[](2 * count);
-        tally.ids = new uint32[](count);
+        uint32[] memory ids = new uint32[](count);
+        tally.ids = ids;
         uint256 size = tally.full ? 63 : 59;
         uint256 last;
-        for (uint256 i; i < count; ++i) {
-            uint256 id;
-            (id, leaves[i]) = _readLease(blob, pos, tally);
-            if (id <= last) revert BadLease(uint32(id));
-            last = id;
-            tally.ids[i] = uint32(id);
-            pos += size;
+        // No sum can overflow: prices have 96 bits, weights 32, frames 16, and there are at most 2^24 leases in a blob.
+        unchecked {
+            for (uint256 i; i < count; ++i) {
+                uint256 id;
+                bytes32 leaf;
+                (id, leaf) = _readLease(blob, pos, tally);
+                if (id <= last) revert BadLease(uint32(id));
+                last = id;
+                assembly ("memory-safe") {
+                    let slot := shl(5, add(i, 1))
+                    mstore(add(leaves, slot), leaf)
+                    mstore(add(ids, slot), id)
+                }
+                pos += size;
+            }
         }
         return (leaves, count, pos);
     }
@@ -115,28 +124,33 @@ library BatchReader {
     }
 
     function _readLease(bytes calldata blob, uint256 pos, Tally memory tally) private pure returns (uint256 id, bytes32 leaf) {
-        uint256 word = _word(blob, pos);
-        id = word >> 224;
-        uint256 farm = word >> 216 & 0xff;
-        uint256 price = word >> 120 & type(uint96).max;
-        uint256 weightSum = word >> 88 & 0xffffffff;
-        uint256 accepted = word >> 56 & 0xffffffff;
-        uint256 frames = word >> 40 & 0xffff;
-        if (farm >= tally.farms.length || accepted > weightSum || weightSum == 0) revert BadLease(uint32(id));
-        if (price > tally.frameCap * frames) revert OverFrameCap(uint32(id));
-        FarmShare memory share = tally.farms[farm];
-        tally.frames += frames;
-        tally.farmReserve += price;
-        share.price += uint96(price);
-        share.gross += uint96(price * accepted / weightSum);
-        uint256 payees = tally.farmTable + 40 * farm;
-        assembly ("memory-safe") {
-            let p := mload(0x40)
-            mstore(p, shl(216, id))
-            calldatacopy(add(p, 5), add(blob.offset, payees), 40)
-            mstore(add(p, 45), or(shl(160, price), or(shl(128, weightSum), shl(96, frames))))
-            calldatacopy(add(p, 65), add(add(blob.offset, pos), 27), 32)
-            leaf := keccak256(p, 97)
+        unchecked {
+            uint256 word = _word(blob, pos);
+            id = word >> 224;
+            uint256 farm = word >> 216 & 0xff;
+            uint256 price = word >> 120 & type(uint96).max;
+            uint256 weightSum = word >> 88 & 0xffffffff;
+            uint256 accepted = word >> 56 & 0xffffffff;
+            uint256 frames = word >> 40 & 0xffff;
+            FarmShare[] memory farms = tally.farms;
+            if (farm >= farms.length || accepted > weightSum || weightSum == 0) revert BadLease(uint32(id));
+            // frameCap has 96 bits and frames 16: the product fits.
+            if (price > tally.frameCap * frames) revert OverFrameCap(uint32(id));
+            tally.frames += frames;
+            tally.farmReserve += price;
+            FarmShare memory share = farms[farm];
+            // A sum beyond 96 bits wraps here and is refused in `finish`, where the whole reserve must fit.
+            share.price += uint96(price);
+            share.gross += uint96(price * accepted / weightSum);
+            uint256 payees = tally.farmTable + 40 * farm;
+            assembly ("memory-safe") {
+                let p := mload(0x40)
+                mstore(p, shl(216, id))
+                calldatacopy(add(p, 5), add(blob.offset, payees), 40)
+                mstore(add(p, 45), or(shl(160, price), or(shl(128, weightSum), shl(96, frames))))
+                calldatacopy(add(p, 65), add(add(blob.offset, pos), 27), 32)
+                leaf := keccak256(p, 97)
+            }
         }
     }
 

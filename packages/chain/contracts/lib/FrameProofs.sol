@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 /// One frame as a batch records it (docs/encodings.md, "Record leaf").
@@ -41,52 +40,67 @@ library FrameProofs {
         return MerkleProof.verify(proof, root, leaf(job, record));
     }
 
-    /// OpenZeppelin's multiproof with packed flags. `nodes` holds `leaves` leaves and has room for one hash a flag; the proof starts at `pos` of `data`:
-    /// number of nodes 2, nodes, number of flags 2, flag bits. Returns the root that follows and the position after the proof.
+    /// OpenZeppelin's multiproof with packed flags. `nodes` holds `leaves` leaves; the proof starts at `pos` of `data`: number of nodes 2, nodes, number of
+    /// flags 2, flag bits. Returns the root that follows and the position after the proof. Each step takes two nodes from the front of a queue, or one and
+    /// the next proof node, and puts their hash at its end.
     function multiRoot(bytes32[] memory nodes, uint256 leaves, bytes calldata data, uint256 pos)
         internal
         pure
-        returns (bytes32 root, uint256)
+        returns (bytes32 root, uint256 end)
     {
-        uint256 proofEnd;
+        uint256 proofs;
         uint256 flags;
-        uint256 proofAt = pos + 2;
-        uint256 end;
         assembly ("memory-safe") {
-            let p := add(data.offset, pos)
-            proofEnd := add(proofAt, shl(5, shr(240, calldataload(p))))
-            flags := shr(240, calldataload(add(data.offset, proofEnd)))
-            end := add(add(proofEnd, 2), shr(3, add(flags, 7)))
+            proofs := shr(240, calldataload(add(data.offset, pos)))
+            flags := shr(240, calldataload(add(add(data.offset, pos), add(2, shl(5, proofs)))))
+            end := add(add(pos, 4), add(shl(5, proofs), shr(3, add(flags, 7))))
         }
-        if (end > data.length || leaves + (proofEnd - proofAt) / 32 != flags + 1) revert BadProof();
+        if (end > data.length || leaves + proofs != flags + 1) revert BadProof();
         bytes32[] memory queue = nodes;
         if (nodes.length < leaves + flags) {
             queue = new bytes32[](leaves + flags);
             for (uint256 i; i < leaves; ++i) queue[i] = nodes[i];
         }
-        uint256 head;
-        for (uint256 i; i < flags; ++i) {
-            bool known;
-            assembly ("memory-safe") {
-                let bits := byte(0, calldataload(add(add(add(data.offset, proofEnd), 2), shr(3, i))))
-                known := and(shr(sub(7, and(i, 7)), bits), 1)
-            }
-            bytes32 a = queue[head++];
-            bytes32 b;
-            if (known) {
-                b = queue[head++];
-            } else {
-                if (proofAt >= proofEnd) revert BadProof();
-                assembly ("memory-safe") {
-                    b := calldataload(add(data.offset, proofAt))
+        bool ok = true;
+        assembly ("memory-safe") {
+            let head := add(queue, 32)
+            let tail := add(head, shl(5, leaves))
+            let proof := add(add(data.offset, pos), 2)
+            let bits := add(add(proof, shl(5, proofs)), 2)
+            let proofEnd := sub(bits, 2)
+            let word := 0
+            for { let i := 0 } lt(i, flags) { i := add(i, 1) } {
+                if iszero(and(i, 255)) { word := calldataload(add(bits, shr(3, i))) }
+                let a := mload(head)
+                let b
+                switch shr(255, word)
+                case 1 {
+                    b := mload(add(head, 32))
+                    head := add(head, 64)
                 }
-                proofAt += 32;
+                default {
+                    b := calldataload(proof)
+                    proof := add(proof, 32)
+                    head := add(head, 32)
+                }
+                word := shl(1, word)
+                // A node may be used only after it was computed, a proof node only once: zero-filled memory and foreign calldata are no nodes.
+                ok := and(ok, iszero(or(gt(head, tail), gt(proof, proofEnd))))
+                switch lt(a, b)
+                case 1 {
+                    mstore(0, a)
+                    mstore(32, b)
+                }
+                default {
+                    mstore(0, b)
+                    mstore(32, a)
+                }
+                mstore(tail, keccak256(0, 64))
+                tail := add(tail, 32)
             }
-            // A node may be used only after it was computed; zero-filled memory is no node.
-            if (head > leaves + i) revert BadProof();
-            queue[leaves + i] = Hashes.commutativeKeccak256(a, b);
+            ok := and(ok, eq(proof, proofEnd))
+            root := mload(sub(tail, 32))
         }
-        if (proofAt != proofEnd) revert BadProof();
-        return (queue[leaves + flags - 1], end);
+        if (!ok) revert BadProof();
     }
 }

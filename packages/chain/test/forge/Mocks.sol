@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+
+/// Keeps one percent of every transfer.
+contract FeeToken is ERC20("Fee", "FEE") {
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        if (from != address(0) && to != address(0)) {
+            super._update(from, address(0xFEE), amount / 100);
+            amount -= amount / 100;
+        }
+        super._update(from, to, amount);
+    }
+}
+
+/// Returns nothing, as USDT does.
+contract NoReturnToken {
+    mapping(address => uint256) public balanceOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+    mapping(address => bool) public blocked;
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+    }
+
+    /// As USDC's blocklist.
+    function setBlocked(address account, bool isBlocked) external {
+        blocked[account] = isBlocked;
+    }
+
+    function _move(address from, address to, uint256 amount) private {
+        require(!blocked[from] && !blocked[to], "blocked");
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
+/// Says false instead of reverting.
+contract FalseToken {
+    function balanceOf(address) external pure returns (uint256) {
+        return 0;
+    }
+
+    function mint(address, uint256) external {}
+
+    function approve(address, uint256) external pure returns (bool) {
+        return true;
+    }
+
+    function transferFrom(address, address, uint256) external pure returns (bool) {
+        return false;
+    }
+}
+
+/// Calls its sender's hook before and after it moves, like ERC-777.
+contract HookToken is ERC20("Hook", "HOOK") {
+    address public hook;
+    bytes public payload;
+    bool public hookSucceeded;
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function setHook(address target, bytes calldata data) external {
+        (hook, payload) = (target, data);
+    }
+
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount);
+        if (hook != address(0)) {
+            address target = hook;
+            hook = address(0);
+            (hookSucceeded,) = target.call(payload);
+            hook = target;
+        }
+    }
+}
+
+/// A contract that signs by ERC-1271 until it takes its word back.
+contract Wallet1271 {
+    bool public willing = true;
+    address public reenter;
+
+    function setWilling(bool willing_) external {
+        willing = willing_;
+    }
+
+    function setReenter(address target) external {
+        reenter = target;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        // A call that changes state fails inside the static call; the attempt must not change the answer.
+        if (reenter != address(0)) {
+            (bool ok,) = reenter.staticcall(abi.encodeWithSignature("withdraw(address,address)", address(this), address(this)));
+            if (ok) return bytes4(0);
+        }
+        return willing ? bytes4(0x1626ba7e) : bytes4(0);
+    }
+}
+
+/// A Permit2 that checks what the real one binds: owner, witness, spender and amount. The signature is the keccak256 of those.
+contract MockPermit2 {
+    struct TokenPermissions {
+        address token;
+        uint256 amount;
+    }
+
+    struct PermitTransferFrom {
+        TokenPermissions permitted;
+        uint256 nonce;
+        uint256 deadline;
+    }
+
+    struct SignatureTransferDetails {
+        address to;
+        uint256 requestedAmount;
+    }
+
+    mapping(address => mapping(uint256 => bool)) public used;
+
+    function permitWitnessTransferFrom(
+        PermitTransferFrom calldata permit,
+        SignatureTransferDetails calldata details,
+        address owner,
+        bytes32 witness,
+        string calldata witnessType,
+        bytes calldata signature
+    ) external {
+        require(!used[owner][permit.nonce] && block.timestamp <= permit.deadline, "permit2");
+        used[owner][permit.nonce] = true;
+        bytes32 typeHash = keccak256(
+            abi.encodePacked(
+                "PermitWitnessTransferFrom(TokenPermissions permitted,address spender,uint256 nonce,uint256 deadline,", witnessType
+            )
+        );
+        bytes32 tokenHash = keccak256(
+            abi.encode(keccak256("TokenPermissions(address token,uint256 amount)"), permit.permitted.token, permit.permitted.amount)
+        );
+        bytes32 structHash = keccak256(abi.encode(typeHash, tokenHash, msg.sender, permit.nonce, permit.deadline, witness));
+        bytes32 domain = keccak256(
+            abi.encode(keccak256("EIP712Domain(string name,uint256 chainId,address verifyingContract)"), keccak256("Permit2"), block.chainid, address(this))
+        );
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", domain, structHash));
+        (bytes32 r, bytes32 s, uint8 v) = abi.decode(signature, (bytes32, bytes32, uint8));
+        require(ecrecover(digest, v, r, s) == owner, "signature");
+        ERC20(permit.permitted.token).transferFrom(owner, details.to, details.requestedAmount);
+    }
+}
