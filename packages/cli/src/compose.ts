@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
@@ -54,6 +54,7 @@ export function stateDirOf(options: StateOptions): string {
 /** Puts the SDK together: farms of the config, or one self-hosted farm on this machine; the local ledger in USD, or a chain. */
 export async function compose(options: StateOptions, onPlanProgress?: (progress: PlanProgress) => void): Promise<Composition> {
   const stateDir = stateDirOf(options)
+  mkdirSync(stateDir, { recursive: true })
   const keys = keyFile(join(stateDir, 'keys.json'), 'Private keys of Pictor on this machine. Whoever has them can spend.')
   const blender = options.env.PICTOR_BLENDER
   const own = (id: string) => ({ id, workDir: join(stateDir, 'farms', id), ...(blender ? { blender } : {}) })

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
@@ -29,6 +30,7 @@ export interface Cast {
 
 /** Makes farms, checkers and keys below `dir`. Every slot is one Blender with one thread, so that slots share the cores fairly. */
 export function castOf(dir: string, keys: KeyFile, blender: string | undefined): Cast {
+  for (const id of CHECKERS) mkdirSync(join(dir, 'checkers', id), { recursive: true })
   const program = blender ? { blender } : {}
   const names = new Map<string, string>()
   const named = (name: string, key: string): DigestSigner => {

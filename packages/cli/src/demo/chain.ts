@@ -28,7 +28,7 @@ export async function openChain(statePath: string, keys: KeyFile, amount: bigint
   const provider = new JsonRpcProvider(anvil.rpcUrl, anvil.chainId, { staticNetwork: true, pollingInterval: 100 })
   const owner = new Wallet(devAccounts[0]!.privateKey, provider)
   const creator = new Wallet(keys.privateKey('creator'))
-  const deployment = await deploy({ rpcUrl: anvil.rpcUrl, signer: owner, token: 'usd' })
+  const deployment = await deploy({ rpcUrl: anvil.rpcUrl, signer: owner, token: 'usd', minGapS: 1 })
   const token = new Contract(deployment.token, TOKEN_ABI, owner)
   let nonce = await provider.getTransactionCount(owner.address)
   const funded = await owner.sendTransaction({ to: creator.address, value: parseEther('10'), nonce: nonce++ })
