@@ -195,6 +195,30 @@ test.each([
   expect(only(events, 'alarm').reason).toBe(reason)
 })
 
+test('a set that was refused counts as seen, and the next one can be ready', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const dear = test.lease(1, [1], { price: 20_000n })
+  expect(only(await act(checker, { kind: 'ready', job, set: await test.set(0, [dear]), leases: [dear] }), 'alarm').reason).toBe(
+    'frame-cap',
+  )
+  const fair = test.lease(2, [1])
+  only(await act(checker, { kind: 'ready', job, set: await test.set(1, [fair]), leases: [fair] }), 'ready')
+})
+
+test('Final waits until a lease that it does not keep can no longer be committed', async () => {
+  let nowMs = Date.now()
+  const { checker, test } = await start({ now: () => nowMs })
+  const { job } = test
+  const lease = test.lease(1, [1])
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const waiting = act(checker, { kind: 'sign-final', job, keep: 0n })
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  expect((await checker.poll({ job: job.job }, { key: 'poll' })).events.map((event) => event.type)).toEqual(['ready'])
+  nowMs = lease.commitByS * 1000 + 1000
+  only(await waiting, 'final-signature')
+})
+
 test('check fees may reach the check budget, not pass it', async () => {
   const { checker, test } = await start()
   const { job } = test

@@ -15,7 +15,8 @@ import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
 import type { SamplingOptions } from '../sampling/rate.ts'
 import { examineLease, type CropSize } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
-import { inspectBundle, inspectSet } from './ready.ts'
+import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
+import { pause } from './pause.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
 import type { CheckerStore, JobState } from './state.ts'
@@ -40,7 +41,8 @@ type Perform = (
 type Of<K extends CheckerAction['kind']> = Extract<CheckerAction, { readonly kind: K }>
 
 /**
- * One function that performs every action: it changes the state without waiting in between and returns the events to save with it. A throw changes nothing.
+ * One function that performs every action: it changes the state without waiting in between and returns the events to save with it. A throw changes nothing, except that
+ * a refused lease set counts as seen.
  */
 export function createActions(tools: ActionTools): Perform {
   const { signer, now, store } = tools
@@ -63,10 +65,13 @@ export function createActions(tools: ActionTools): Perform {
   }
 
   async function ready(state: JobState, { job, set, leases }: Of<'ready'>, signal: AbortSignal): Promise<CheckerEvent[]> {
-    const added = inspectSet(state, { job, set, leases }, signer.address, now())
+    const ids = leases.map((lease) => lease.id)
+    inspectSet(state, { job, set, leases }, signer.address, now())
+    // Seen, even if what follows refuses it: later sets can only be judged by who has seen all.
+    state.sets[set.seq] ??= { set, leases: ids, refused: true }
+    const added = inspectLeases(state, { job, set, leases }, now())
     if (!inspected.has(job.job)) await inspectBundle(job, signal)
     inspected.add(job.job)
-    const ids = leases.map((lease) => lease.id)
     const seedRoot = seedRootOf(seedsOf(store.secret(), job.job, ids))
     const message = { job: job.job, seq: set.seq, setRoot: set.setRoot, bundleRoot: job.terms.bundleRoot, seedRoot }
     const signed = await signReady(signer, job.domain, message)
@@ -138,10 +143,15 @@ export function createActions(tools: ActionTools): Perform {
     return [{ type: 'batch-signature', batchHash: batch.batchHash, signature, atMs: now() }]
   }
 
-  async function signEnd(state: JobState, { job, keep }: Of<'sign-final'>): Promise<CheckerEvent[]> {
-    const needed = neededAtFinal(state, job, now())
-    if (keep < needed)
-      throw refuse('keep-too-small', `leases that are attested or may still be need ${needed}, Final would keep ${keep}`)
+  async function signEnd(state: JobState, { job, keep }: Of<'sign-final'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+    for (;;) {
+      const { settled, open, nextAtMs } = neededAtFinal(state, job, now())
+      if (keep < settled)
+        throw refuse('keep-too-small', `leases that are attested or committed need ${settled}, Final would keep ${keep}`)
+      if (keep >= settled + open) break
+      // A farm may still commit to a lease that has not lapsed: its price stays locked until then.
+      await pause(Math.min(Math.max(nextAtMs - now(), 50), 1000), signal)
+    }
     const signature = await signFinal(signer, job.domain, job.job, keep)
     state.final = keep
     return [{ type: 'final-signature', keep, signature, atMs: now() }]
@@ -164,7 +174,7 @@ export function createActions(tools: ActionTools): Perform {
       case 'sign-batch':
         return signResults(state, action)
       case 'sign-final':
-        return signEnd(state, action)
+        return signEnd(state, action, ctx.signal)
     }
   }
 }
@@ -185,12 +195,18 @@ function framesOf(state: JobState): number {
   return new Set(Object.values(state.leases).flatMap(({ lease }) => lease.frames)).size
 }
 
-/** Full prices and check fees of all leases that are attested, committed, or may still be committed. */
-function neededAtFinal(state: JobState, job: CheckerJob, nowMs: number): bigint {
-  let sum = 0n
+/** Full prices and check fees: of leases that are attested or committed, of those that may still be committed, and when the first of these lapses. */
+function neededAtFinal(state: JobState, job: CheckerJob, nowMs: number): { settled: bigint; open: bigint; nextAtMs: number } {
+  let settled = 0n
+  let open = 0n
+  let nextAtMs = Infinity
   for (const { lease, attested } of Object.values(state.leases)) {
-    const open = attested || state.commits[lease.id] !== undefined || lease.commitByS * 1000 >= nowMs
-    if (open) sum += lease.price + job.terms.checkFee * BigInt(lease.frames.length)
+    const full = lease.price + job.terms.checkFee * BigInt(lease.frames.length)
+    if (attested || state.commits[lease.id] !== undefined) settled += full
+    else if (lease.commitByS * 1000 >= nowMs) {
+      open += full
+      nextAtMs = Math.min(nextAtMs, lease.commitByS * 1000 + 1)
+    }
   }
-  return sum
+  return { settled, open, nextAtMs }
 }

@@ -42,7 +42,8 @@ export interface CheckerOptions {
 
 /**
  * Makes a checker: the port of PROTOCOL.md steps 2 and 4 to 7. Actions are queued and answered by `poll`; the same key has the same effect once; what was signed or voted
- * survives a restart when `store` names a file. Checks run in a lane of their own, so that a long render never delays a Held beyond its time.
+ * survives a restart when `store` names a file. Checks run in a lane of their own, so that a long render never delays a Held beyond
+ * its time; Final waits until the leases that it does not keep have lapsed.
  *
  * @example
  * const checker = createChecker({ signer: privateKeySigner(key), renderer: studio, store: 'checker.db' })
@@ -56,7 +57,7 @@ export function createChecker(options: CheckerOptions): Checker {
   const store = openStore(options.store ?? ':memory:', secret)
   const now = options.now ?? Date.now
   const closing = new AbortController()
-  const lanes = { quick: createLane(), check: createLane() }
+  const lanes = { quick: createLane(), check: createLane(), final: createLane() }
   const states = new Map<Bytes32, JobState>()
   const underWay = new Set<string>()
   const stateOf = (job: Bytes32): JobState => {
@@ -111,7 +112,7 @@ export function createChecker(options: CheckerOptions): Checker {
       if (closing.signal.aborted) throw refuse('closed', 'this checker was closed')
       if (underWay.has(ctx.key) || store.done(ctx.key)) return
       underWay.add(ctx.key)
-      const lane = action.kind === 'check' ? lanes.check : lanes.quick
+      const lane = action.kind === 'check' ? lanes.check : action.kind === 'sign-final' ? lanes.final : lanes.quick
       void lane
         .run(() => perform(action, ctx))
         .finally(() => underWay.delete(ctx.key))
@@ -128,7 +129,7 @@ export function createChecker(options: CheckerOptions): Checker {
     async close() {
       if (closing.signal.aborted) return
       closing.abort(refuse('closed', 'this checker was closed'))
-      await Promise.all([lanes.quick.idle(), lanes.check.idle()])
+      await Promise.all(Object.values(lanes).map((lane) => lane.idle()))
       store.close()
     },
   }

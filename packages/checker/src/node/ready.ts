@@ -21,11 +21,11 @@ export interface ReadyRequest {
 }
 
 /**
- * Whether a checker may say that it is ready: the job is what its id says, spec and bundle are those of the terms, the checker is one of the job's, the set
- * is the next one and signed, no lease breaks the terms, and everything live fits the budgets. Returns the leases to remember.
- * @throws checker-refused naming the rule that does not hold
+ * Whether a lease set is what it says: of this job, the next one, all before it seen, its root over the leases, signed by the leaseKey, and no second set for one seq.
+ * A set that passes counts as seen even when the checker refuses to be ready for it.
+ * @throws checker-refused naming the rule that does not hold, signature-invalid
  */
-export function inspectSet(state: JobState, request: ReadyRequest, self: Address, nowMs: number): readonly KnownLease[] {
+export function inspectSet(state: JobState, request: ReadyRequest, self: Address, nowMs: number): void {
   const { job, set, leases } = request
   inspectTerms(job, self, nowMs)
   if (set.job !== job.job) throw refuse('set-of-other-job', `the lease set belongs to ${set.job}, the job is ${job.job}`)
@@ -44,15 +44,19 @@ export function inspectSet(state: JobState, request: ReadyRequest, self: Address
   const root = leaseSetRoot(leases)
   if (root !== set.setRoot) throw refuse('set-root', `the leases hash to ${root}, the set says ${set.setRoot}`)
   if (set.seq > 0) requireSigner(leaseSetDigest(job.domain, set), set.signature ?? '0x', job.terms.leaseKey, 'set.signature')
+}
+
+/**
+ * Whether the leases of an authentic set keep to the terms, and everything live fits the budgets. Returns the leases to remember.
+ * @throws checker-refused naming the rule that does not hold
+ */
+export function inspectLeases(state: JobState, { job, set, leases }: ReadyRequest, nowMs: number): readonly KnownLease[] {
   for (const lease of leases) inspectLease(state, job, set, lease, nowMs)
   const added = leases.map(
     (lease): KnownLease => state.leases[lease.id] ?? { lease, seq: set.seq, charge: lease.price, attested: false },
   )
-  inspectBudgets(
-    { ...state, leases: { ...state.leases, ...Object.fromEntries(added.map((one) => [one.lease.id, one])) } },
-    job,
-    nowMs,
-  )
+  const all = { ...state.leases, ...Object.fromEntries(added.map((one) => [one.lease.id, one])) }
+  inspectBudgets({ ...state, leases: all }, job, nowMs)
   return added
 }
 

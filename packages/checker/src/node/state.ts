@@ -31,7 +31,8 @@ export interface CastVotes {
 /** Everything a checker remembers of one job. Plain data; grows with leases and frames, not with actions. */
 export interface JobState {
   readonly job: Bytes32
-  readonly sets: Record<number, { readonly set: LeaseSet; readonly leases: readonly number[] }>
+  /** By seq. `refused`: seen and authentic, but not one to be ready for. */
+  readonly sets: Record<number, { readonly set: LeaseSet; readonly leases: readonly number[]; readonly refused?: true }>
   readonly leases: Record<number, KnownLease>
   /** By lease, in order of the commitments' index. */
   readonly commits: Record<number, readonly Commit[]>

@@ -15,6 +15,7 @@ import {
   type Window,
 } from '@pictor/core/contract'
 import { sha256Hex } from '@pictor/core/proof'
+import { pause } from '../node/pause.ts'
 
 /** A picture that the checker wants rendered: a whole frame, or a window of it. */
 export interface OwnRender {
@@ -104,7 +105,7 @@ async function renderBatch(
     cursor = poll.cursor
     for (const event of poll.events) note(byRef, event)
     if ([...byRef.values()].every((one) => one.state && ENDED.has(one.state))) break
-    await sleep(Math.min(Math.max(poll.waitMs, 10), 1000), ctx.signal)
+    await pause(Math.min(Math.max(poll.waitMs, 10), 1000), ctx.signal)
   }
   return Promise.all(pending.map((one) => collect(options.farm, one, ctx)))
 }
@@ -168,19 +169,4 @@ async function readOutput(farm: Farm, output: Output, ctx: CallContext): Promise
   const chunks: Uint8Array[] = []
   for await (const chunk of body.stream) chunks.push(chunk)
   return Buffer.concat(chunks)
-}
-
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer)
-      reject(signal!.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    if (signal?.aborted) stop()
-    else signal?.addEventListener('abort', stop, { once: true })
-  })
 }
