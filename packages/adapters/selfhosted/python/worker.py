@@ -1,6 +1,6 @@
 """A warm Blender that renders what its host asks for.
 
-Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker.py -- REPLY_FD PARENT_PID`. Requests are JSON lines on stdin, replies are JSON lines
+Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker.py -- REPLY_FD PARENT_PID MEMORY_MIB`. Requests are JSON lines on stdin, replies are JSON lines
 on an own descriptor: nothing that a scene prints can pass for a reply. Every request has an `id` that its reply repeats. `-Y` and use_scripts=False keep code in
 scenes from running.
 """
@@ -33,6 +33,12 @@ def die_with(parent):
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the call above
         os._exit(1)
+
+
+def limit(memory_mib):
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the scene
+    if memory_mib:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mib * 2**20, memory_mib * 2**20))
 
 
 def put(owner, name, value):
@@ -102,6 +108,8 @@ def file_output_nodes(tree, seen):
 
 
 def load(request):
+    global configured
+    configured = None
     try:
         bpy.ops.wm.open_mainfile(filepath=request['file'], load_ui=False, use_scripts=False)
     except RuntimeError as error:
@@ -119,14 +127,10 @@ def load(request):
 
 # --- rendering ------------------------------------------------------------------------------------------------------------------------------------------------
 
-def choose_camera(scene, name, frame):
-    """The ordered camera, or (no name) the one that the timeline's markers or the scene say."""
-    if name:
-        for marker in scene.timeline_markers:
-            put(marker, 'camera', None)
-        put(scene, 'camera', member(scene.objects, name, 'camera'))
-    bound = [m for m in scene.timeline_markers if m.camera is not None]
-    due = [m for m in bound if m.frame <= frame]
+def require_camera(scene, frame):
+    """Blender switches to the camera of the last marker that is due; without markers the scene's camera counts."""
+    bound = [marker for marker in scene.timeline_markers if marker.camera is not None]
+    due = [marker for marker in bound if marker.frame <= frame]
     camera = max(due, key=lambda m: m.frame).camera if due else min(bound, key=lambda m: m.frame).camera if bound else scene.camera
     if camera is None or camera.type != 'CAMERA':
         raise Refused('no-camera', f'scene {scene.name!r} has no camera at frame {frame}: set one in the scene properties')
@@ -188,24 +192,54 @@ def choose_file(render, order):
     put(render, 'use_placeholder', False)
     put(render, 'use_file_extension', False)
     put(render, 'use_multiview', False)
-    put(render, 'filepath', order['out'])
 
 
-def render(order):
+configured = None
+
+
+def configure(order):
+    """Applies everything of an order but frame and file. Nothing else changes the settings in between, since scenes run no code: done once for a run of frames."""
+    global configured
+    wanted = {name: value for name, value in order.items() if name not in ('id', 'op', 'frame', 'out')}
     scene = member(bpy.data.scenes, order['scene'], 'scene')
+    if wanted == configured:
+        return scene
+    configured = None
     choose_engine(scene, order)
     choose_layers(scene, order['viewLayers'])
     choose_window(scene.render, order)
     choose_file(scene.render, order)
-    put(scene.render, 'use_persistent_data', order.get('persistent', True))
+    put(scene.render, 'use_persistent_data', True)
+    if order['camera']:
+        for marker in scene.timeline_markers:
+            put(marker, 'camera', None)
+        put(scene, 'camera', member(scene.objects, order['camera'], 'camera'))
+    configured = wanted
+    return scene
+
+
+def render_operator(**arguments):
+    """`bpy.ops.render.render` without what its Python wrapper adds: it evaluates the whole scene for a viewport before and after, which costs as much as syncing a
+    heavy frame. `blender -a` does not do that either."""
+    try:
+        from _bpy import ops
+    except ImportError:
+        return bpy.ops.render.render(**arguments)
+    if bpy.app.version >= (4, 0, 0):
+        return ops.call('render.render', arguments)
+    return ops.call('render.render', None, arguments)
+
+
+def render(order):
+    scene = configure(order)
     if scene.frame_current != order['frame']:
         # Not frame_set(): that would evaluate the whole scene once more for a viewport that does not exist.
         scene.frame_current = order['frame']
-    scene.frame_subframe = 0
-    choose_camera(scene, order['camera'], order['frame'])
+    require_camera(scene, order['frame'])
+    scene.render.filepath = order['out']
     before, start = os.times(), time.monotonic()
     try:
-        bpy.ops.render.render(write_still=True, scene=scene.name)
+        render_operator(write_still=True, scene=scene.name)
     except RuntimeError as error:
         raise Refused('render', str(error).strip()) from error
     after = os.times()
@@ -268,8 +302,9 @@ def usage():
 
 
 def main():
-    reply_fd, parent = (int(word) for word in sys.argv[sys.argv.index('--') + 1:][:2])
+    reply_fd, parent, memory_mib = (int(word) for word in sys.argv[sys.argv.index('--') + 1:][:3])
     die_with(parent)
+    limit(memory_mib)
     replies = os.fdopen(reply_fd, 'w', buffering=1, encoding='utf-8')
 
     def say(**message):

@@ -16,6 +16,10 @@ export interface SelfHostedOptions {
   readonly blender?: string | readonly string[]
   /** Whose scenes are rendered. `foreign` ones only in a sandbox. Default `own`. */
   readonly trust?: 'own' | 'foreign'
+  /** Renders scenes of others without a sandbox. Everybody who asks what the farm is can see it. */
+  readonly unsafeNoSandbox?: boolean
+  /** Most address space of one Blender, MiB; more ends it as out of memory. Default: no limit. Foreign scenes: the slot's share of the memory and 8 GiB. */
+  readonly memoryMiB?: number
   /** Price of one slot for an hour, in the smallest unit of `currency` (default USD, so micro-dollars). Default: free, in any currency. */
   readonly price?: { readonly perHostHour: bigint; readonly currency?: string; readonly source?: string; readonly asOf?: string }
   /** Host milliseconds a unit of work (1 = a second of the reference machine), when it was measured; see `msPerWork` of an offer. Default 1000. */
@@ -54,5 +58,7 @@ type Optional = 'price' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' |
 export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &
   Pick<SelfHostedOptions, Optional> & {
     readonly blender: readonly string[]
+    /** Whether Blender runs in a sandbox. */
+    readonly confined: boolean
     readonly recycle: { readonly frames: number; readonly scenes: number; readonly rssMiB: number }
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
@@ -10,6 +10,7 @@ import { chooseBlender, codeOfVersion, installedBlenders } from './blender/insta
 import { endingOf } from './blender/order.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
 import { quoteFor } from './quote.ts'
+import { requireSandbox, workingSandbox } from './sandbox/bubblewrap.ts'
 import { picturesOf } from './tasks/pictures.ts'
 import { outputFolder } from './tasks/render-task.ts'
 import { TaskRunner } from './tasks/runner.ts'
@@ -26,7 +27,7 @@ const LOCK_GRACE_MS = 1500
 /** Fills in defaults. @throws invalid-input naming the option */
 function settingsOf(options: SelfHostedOptions): Settings {
   const slots = positive('slots', options.slots ?? 1)
-  const { blender = 'blender', recycle, simulateCheat } = options
+  const { blender = 'blender', trust = 'own', recycle, simulateCheat } = options
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(options.id)) throw invalid('id', 'letters, digits, `.`, `_` and `-`', options.id)
   if (simulateCheat && !(simulateCheat.samplesFactor > 0 && simulateCheat.samplesFactor <= 1))
     throw invalid('simulateCheat.samplesFactor', 'a number above 0 and at most 1', simulateCheat.samplesFactor)
@@ -37,7 +38,10 @@ function settingsOf(options: SelfHostedOptions): Settings {
     slots,
     threadsPerSlot: positive('threadsPerSlot', options.threadsPerSlot ?? Math.max(1, Math.floor(availableParallelism() / slots))),
     blender: typeof blender === 'string' ? [blender] : blender,
-    trust: options.trust ?? 'own',
+    trust,
+    unsafeNoSandbox: options.unsafeNoSandbox ?? false,
+    confined: trust === 'foreign' && options.unsafeNoSandbox !== true,
+    memoryMiB: options.memoryMiB ?? (trust === 'foreign' ? Math.floor(totalmem() / 2 ** 20 / slots) + 8192 : 0),
     msPerWork: options.msPerWork ?? 1000,
     frameTimeoutMs: positive('frameTimeoutMs', options.frameTimeoutMs ?? 3_600_000),
     loadTimeoutMs: positive('loadTimeoutMs', options.loadTimeoutMs ?? 600_000),
@@ -108,6 +112,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
   }
 
   async function checkTask(task: Task): Promise<void> {
+    if (settings.confined) await requireSandbox()
     if (task.spec.software !== 'blender')
       throw new PictorError('farm-refused', `this farm has no ${task.spec.software}`, { details: { path: 'task.spec.software' } })
     if (picturesOf(task, 'CPU', 1).length === 0) throw invalid('task.work', 'at least one frame', 0)
@@ -122,13 +127,13 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     const inScope = (ref: string) => scope === undefined || scope.has(ref)
     const [seq, seen] = query.cursor === undefined ? [undefined, 0] : cursorOf(query.cursor)
     const events: FarmEvent[] = []
-    let next = seq ?? store.lastSeq()
+    let next = store.lastSeq()
     if (seq === undefined) for (const row of store.tasks()) if (inScope(row.ref.ref)) events.push(...reconcile(store, row, now()))
-    if (seq !== undefined)
-      for (const entry of store.eventsAfter(seq, POLL_LIMIT)) {
-        next = entry.seq
-        if (inScope(entry.ref)) events.push(entry.event)
-      }
+    if (seq !== undefined && seq < next) {
+      const entries = store.eventsAfter(seq, POLL_LIMIT)
+      if (entries.length === POLL_LIMIT) next = entries.at(-1)!.seq
+      for (const entry of entries) if (inScope(entry.ref)) events.push(entry.event)
+    }
     let version = seen
     for (const [ref, live] of runner.progress) {
       const row = live.version > seen && inScope(ref) ? store.task(ref) : undefined
@@ -269,6 +274,10 @@ async function describe(settings: Settings, blenders: Awaited<ReturnType<typeof 
     ...(payTo ? { payTo } : {}),
     slots,
     ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
-    ext: { formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`) },
+    ext: {
+      trust: settings.trust,
+      sandbox: settings.confined ? ((await workingSandbox()) ?? 'missing') : 'none',
+      formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`),
+    },
   }
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { realpath } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { PictorError } from '@pictor/core/contract'
 
@@ -6,6 +7,7 @@ const run = promisify(execFile)
 
 /** One Blender on this machine. */
 export interface InstalledBlender {
+  /** Where the program lies, absolute and without links. */
   readonly path: string
   /** As it says of itself, such as `3.4.1`. */
   readonly version: string
@@ -19,17 +21,20 @@ const known = new Map<string, Promise<InstalledBlender | undefined>>()
 export function blenderAt(path: string): Promise<InstalledBlender | undefined> {
   let found = known.get(path)
   if (!found) {
-    found = run(path, ['--version'], { timeout: 60_000, killSignal: 'SIGKILL' }).then(
-      ({ stdout }) => {
-        const match = /^Blender (\d+)\.(\d+)(?:\.(\d+))?/m.exec(stdout)
-        if (!match) return undefined
-        return { path, version: match.slice(1).filter(Boolean).join('.'), code: Number(match[1]) * 100 + Number(match[2]) }
-      },
-      () => undefined,
-    )
+    found = ask(path).catch(() => undefined)
     known.set(path, found)
   }
   return found
+}
+
+async function ask(path: string): Promise<InstalledBlender | undefined> {
+  // Children run with an environment of their own, and a sandbox needs to know where the program really lies.
+  const { stdout: where } = await run('/bin/sh', ['-c', 'command -v -- "$1"', 'sh', path])
+  const { stdout } = await run(where.trim(), ['--version'], { timeout: 60_000, killSignal: 'SIGKILL' })
+  const match = /^Blender (\d+)\.(\d+)(?:\.(\d+))?/m.exec(stdout)
+  if (!match) return undefined
+  const code = Number(match[1]) * 100 + Number(match[2])
+  return { path: await realpath(where.trim()), version: match.slice(1).filter(Boolean).join('.'), code }
 }
 
 /** The Blenders among `paths` (default: `blender` on PATH), oldest first. */

@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
-import { pythonProgram } from '../python.ts'
+import { workerProgram } from '../python.ts'
+import { FILTER_FD, confine } from '../sandbox/bubblewrap.ts'
 import type { RenderOrder } from './order.ts'
 import { identityOf, killGroup } from './process.ts'
 import type { ProcessIdentity } from './process.ts'
@@ -13,6 +14,8 @@ export type Fault =
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
   /** Ended by itself; `signal` as the system names it. SIGKILL that was not ours usually is the out-of-memory killer. */
   | { readonly kind: 'crash' | 'out-of-memory'; readonly message: string }
+  /** Never came up: the host's fault, not the scene's. */
+  | { readonly kind: 'start'; readonly message: string }
   | { readonly kind: 'hang'; readonly message: string }
   | { readonly kind: 'stopped'; readonly message: string }
 
@@ -63,8 +66,10 @@ export interface WorkerOptions {
   /** Working folder; a sandbox has its own. */
   readonly cwd: string
   readonly environment: Readonly<Record<string, string>>
-  /** Wraps the command line, such as a sandbox does. The wrapper must end the worker when this process dies. */
-  readonly wrap?: (argv: readonly string[]) => readonly string[]
+  /** Runs in a sandbox that may read these folders and write only to `cwd`. */
+  readonly confined?: { readonly read: readonly string[]; readonly devices?: readonly string[] }
+  /** Address space, MiB; 0 is no limit. */
+  readonly memoryMiB?: number
   readonly startTimeoutMs?: number
   /** Called with the identity before anything is asked of it, so that a crash of this process leaves a trace. */
   readonly onStart?: (process: ProcessIdentity) => void
@@ -76,26 +81,31 @@ const SAMPLES = /^Fra:.* \| [^|]*, [^|]* \| Sample (\d+)\/(\d+)\s*$/
 
 /** Starts a warm Blender. */
 export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>> {
-  const parent = options.wrap ? 0 : process.pid
+  const { blender, cwd, environment, confined } = options
   const flags = `-b --factory-startup -Y -t ${options.threads} --python-exit-code 42`.split(' ')
-  const argv = [options.blender, ...flags, '-P', pythonProgram('worker'), '--', '3', String(parent)]
-  const [command, ...rest] = options.wrap ? options.wrap(argv) : argv
+  // A sandbox ends with this process by itself, and sees other process numbers.
+  const own = ['3', String(confined ? 0 : process.pid), String(options.memoryMiB ?? 0)]
+  const plain = [blender, ...flags, '-P', workerProgram(), '--', ...own]
+  const box = confined && confine(plain, { blender, write: cwd, environment, ...confined })
+  const [command, ...rest] = box?.argv ?? plain
   const child = spawn(command!, rest, {
-    cwd: options.cwd,
-    env: options.environment,
+    cwd,
+    env: box ? { PATH: environment['PATH'] ?? '/usr/bin:/bin' } : environment,
     detached: true, // its own process group, so that all of it can be killed at once
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe', ...(box?.filter ? (['pipe'] as const) : [])],
   })
+  if (box?.filter) (child.stdio as (Duplex | null)[])[FILTER_FD]?.on('error', () => {}).end(box.filter)
   const state = new WorkerState(child)
   const spawned = await Promise.race([
     once(child, 'spawn').then(() => true),
     once(child, 'error').catch((error: unknown) => error),
   ])
-  if (spawned !== true) return { ok: false, fault: { kind: 'crash', message: `cannot start ${command}: ${messageOf(spawned)}` } }
+  if (spawned !== true) return { ok: false, fault: { kind: 'start', message: `cannot start ${command}: ${messageOf(spawned)}` } }
   const identity = identityOf(child.pid!) ?? { pid: child.pid!, start: '', boot: '' }
   options.onStart?.(identity)
   const hello = await state.reply(0, options.startTimeoutMs ?? 120_000)
-  if (!hello.ok) return hello
+  if (!hello.ok)
+    return hello.fault.kind === 'stopped' ? hello : { ok: false, fault: { kind: 'start', message: hello.fault.message } }
   return { ok: true, value: workerOf(state, identity, String(hello.value['blender'])) }
 }
 

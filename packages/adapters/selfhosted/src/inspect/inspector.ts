@@ -1,6 +1,6 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PictorError } from '@pictor/core/contract'
 import type { CallContext, Inspection, Inspector } from '@pictor/core/contract'
 import { openScene, readBlend } from '../blend/header.ts'
@@ -9,6 +9,7 @@ import { chooseBlender, installedBlenders } from '../blender/installed.ts'
 import type { InstalledBlender } from '../blender/installed.ts'
 import { startWorker } from '../blender/worker.ts'
 import type { Fault } from '../blender/worker.ts'
+import { requireSandbox } from '../sandbox/bubblewrap.ts'
 import { bundleScene } from './bundle.ts'
 import type { SceneReport } from './report.ts'
 import { chooseScene, renderSpecOf } from './spec.ts'
@@ -18,6 +19,10 @@ import { memoryMiBOf, warningsOf } from './warnings.ts'
 export interface InspectorOptions {
   /** Path of a Blender, or of several versions side by side. Default: `blender` on PATH. */
   readonly blender?: string | readonly string[]
+  /** Scenes of others are opened in a sandbox that sees only the scene's folder. Default `own`. */
+  readonly trust?: 'own' | 'foreign'
+  /** Opens scenes of others without a sandbox. */
+  readonly unsafeNoSandbox?: boolean
   /** Blender is killed when it takes longer to open and read the scene. Default 10 minutes. */
   readonly timeoutMs?: number
 }
@@ -43,12 +48,14 @@ export function blendInspector(options: InspectorOptions = {}): Inspector {
       ctx.signal?.throwIfAborted()
       const path = await realpath(scene).catch(() => scene)
       const { bytes } = await openScene(path)
+      const confined = options.trust === 'foreign' && options.unsafeNoSandbox !== true
+      if (confined) await requireSandbox()
       const blenders = await (installed ??= installedBlenders(options.blender))
       let blender: InstalledBlender | undefined
       const header = await readBlend(path, (head) => {
         blender = chooseBlender(blenders, head.versionCode)
       })
-      const report = await reportOf(path, blender!, options.timeoutMs ?? 600_000, ctx)
+      const report = await reportOf(path, blender!, { timeoutMs: options.timeoutMs ?? 600_000, confined }, ctx)
       return inspectionOf(path, bytes, { header, blender: blender!.version, report }, wishes)
     },
     bundle: async (inspection, files, ctx) => await bundleScene(inspection, files, ctx.signal ? { signal: ctx.signal } : {}),
@@ -78,13 +85,19 @@ function inspectionOf(path: string, bytes: number, facts: BlendFacts, wishes: Pa
   }
 }
 
-async function reportOf(path: string, blender: InstalledBlender, timeoutMs: number, ctx: CallContext): Promise<SceneReport> {
+async function reportOf(
+  path: string,
+  blender: InstalledBlender,
+  { timeoutMs, confined }: { readonly timeoutMs: number; readonly confined: boolean },
+  ctx: CallContext,
+): Promise<SceneReport> {
   const folder = await mkdtemp(join(tmpdir(), 'pictor-inspect-'))
   const started = await startWorker({
     blender: blender.path,
     threads: 1,
     cwd: folder,
     environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', HOME: folder, TMPDIR: folder },
+    ...(confined ? { confined: { read: [dirname(path)] } } : {}),
   })
   try {
     if (!started.ok) throw unreadable(path, started.fault)

@@ -99,6 +99,7 @@ async function renderPicture(
     await job.slot.retire('a try failed')
     if (job.watch.stop()) return 'stopped'
   }
+  if (failure!.raw === 'start') return failure
   return { ...failure!, frame: picture.frame }
 }
 
@@ -154,6 +155,8 @@ function failureOf(fault: Fault): Failure {
     }
     case 'out-of-memory':
       return { class: 'out-of-memory', message: fault.message, raw: 'killed' }
+    case 'start':
+      return { class: 'device-fault', message: fault.message, raw: 'start' }
     case 'hang':
       return { class: 'timeout', message: fault.message, raw: 'hang' }
     case 'crash':

@@ -102,7 +102,7 @@ export class Slot {
   }
 
   private async start(opening: Opening): Promise<Reply<Worker>> {
-    const { threadsPerSlot, environment } = this.settings
+    const { threadsPerSlot, environment, memoryMiB, confined } = this.settings
     for (const name of ['home', 'tmp']) await mkdir(join(this.folder, name), { recursive: true })
     let identity: ProcessIdentity | undefined
     const started = await startWorker({
@@ -116,6 +116,8 @@ export class Slot {
         HOME: join(this.folder, 'home'),
         TMPDIR: join(this.folder, 'tmp'),
       },
+      memoryMiB,
+      ...(confined ? { confined: { read: [opening.folder] } } : {}),
       onStart: (process) => {
         identity = process
         this.journal.started(process)

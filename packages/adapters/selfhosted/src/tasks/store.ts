@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS worker (pid INTEGER PRIMARY KEY, start TEXT NOT NULL,
 export class TaskStore {
   private readonly db: DatabaseSync
   private readonly farm: string
+  private newest = 0
   private readonly statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
 
   /** @throws conflict when another process works in this folder, store-failed when it cannot be written */
@@ -50,6 +51,7 @@ export class TaskStore {
         'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE; COMMIT',
       )
       this.db.exec(SCHEMA)
+      this.newest = this.readNewest()
     } catch (cause) {
       db?.close()
       const busy = /locked|busy/i.test((cause as Error).message)
@@ -76,6 +78,7 @@ export class TaskStore {
       return result
     } catch (error) {
       this.db.exec('ROLLBACK')
+      this.newest = this.readNewest() // the numbers taken back are given out again
       throw error
     }
   }
@@ -183,8 +186,9 @@ export class TaskStore {
       .filter((event) => event.type === type)
   }
 
+  /** Position of the newest event; kept in memory, since most polls ask for nothing else. */
   lastSeq(): number {
-    return Number(this.sql('SELECT coalesce(max(seq), 0) AS seq FROM event').get()!['seq'])
+    return this.newest
   }
 
   eventsAfter(seq: number, limit: number): { readonly seq: number; readonly ref: string; readonly event: FarmEvent }[] {
@@ -211,8 +215,14 @@ export class TaskStore {
       .map((row) => ({ pid: Number(row['pid']), start: String(row['start']), boot: String(row['boot']) }))
   }
 
+  private readNewest(): number {
+    return Number(this.sql('SELECT coalesce(max(seq), 0) AS seq FROM event').get()!['seq'])
+  }
+
   private emit(ref: TaskRef, event: FarmEvent): void {
-    this.sql('INSERT INTO event (ref, body) VALUES (?, ?)').run(ref.ref, encodeJournal(event))
+    this.newest = Number(
+      this.sql('INSERT INTO event (ref, body) VALUES (?, ?)').run(ref.ref, encodeJournal(event)).lastInsertRowid,
+    )
   }
 
   private refOf(row: Record<string, unknown>): TaskRef {
