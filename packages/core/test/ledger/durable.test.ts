@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type LedgerScenario, ledgerScenario, namedSigner, scenarioOn } from '../../src/conformance/index.ts'
 import { type Ledger, isPictorError } from '../../src/contract/index.ts'
 import { localLedger } from '../../src/ledger/index.ts'
-import { ZERO_ADDRESS, sha256Hex } from '../../src/proof/index.ts'
+import { ZERO_ADDRESS, approveDigest, sha256Hex } from '../../src/proof/index.ts'
 
 let dir: string
 beforeEach(() => {
@@ -163,6 +163,40 @@ describe('the book', () => {
     await second.scenario.open()
     await first.ledger.close?.()
     await second.ledger.close?.()
+  })
+
+  it('is stricter than an escrow where it can see more: weights follow from records', async () => {
+    const { scenario: s } = await openBook(':memory:')
+    await s.open()
+    const result = s.result(s.set0.leases[0]!, (_, i) => (i === 0 ? 'refuse' : 'accept'))
+    await expect(s.attest([{ ...result, acceptedWeight: result.acceptedWeight + 1 }])).rejects.toMatchObject({
+      details: { reason: 'lease' },
+    })
+  })
+
+  it('takes nothing back by a top-up', async () => {
+    const { scenario: s } = await openBook(':memory:')
+    await s.open()
+    await expect(s.send({ kind: 'top-up', farmBudget: -1n, checkBudget: 2n })).rejects.toMatchObject({
+      details: { reason: 'terms' },
+    })
+  })
+
+  it('asks a creator with another key for its signature of an early approval', async () => {
+    const creator = namedSigner('somebody else')
+    const ledger = localLedger({ signer: app, path: ':memory:', clock: { now: () => START_S * 1000 } })
+    const subject = { ledger, creator, token: ZERO_ADDRESS, nowS: async () => START_S, advance: async () => undefined }
+    const s = await scenarioOn(subject)
+    await s.open()
+    await s.attest([s.result(s.set0.leases[0]!)])
+    const approve = async (signer: typeof creator, batch: number): Promise<void> =>
+      s.send({ kind: 'approve', batch: 1, signature: await signer.signDigest(approveDigest(ledger.domain, s.job, batch)) })
+    const refusal = { details: { reason: 'signature' } }
+    await expect(s.send({ kind: 'approve', batch: 1 })).rejects.toMatchObject(refusal)
+    await expect(approve(app, 1)).rejects.toMatchObject(refusal)
+    await expect(approve(creator, 2)).rejects.toMatchObject(refusal)
+    await approve(creator, 1)
+    await s.send({ kind: 'release', batch: 1 })
   })
 
   it('says what it does not do', async () => {

@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type MakeLedger, ledgerConformance, ledgerScenario, namedSigner, receiptOfJob } from '../../src/conformance/index.ts'
+import {
+  type LedgerScenario,
+  type MakeLedger,
+  ledgerConformance,
+  ledgerScenario,
+  namedSigner,
+  receiptOfJob,
+} from '../../src/conformance/index.ts'
 import { localLedger } from '../../src/ledger/index.ts'
 import {
   type Receipt,
@@ -8,6 +15,7 @@ import {
   parseReceipt,
   quoteHashOf,
   sha256Hex,
+  signVote,
   specHashOf,
   verifyReceipt,
 } from '../../src/proof/index.ts'
@@ -34,6 +42,7 @@ describe.each([
   ['an escrow', bookChain, {}],
 ] as const)('the receipt of %s', (_name, make, trust) => {
   let receipt: Receipt
+  let checkers: LedgerScenario['checkers']
   let json: Record<string, unknown>
   beforeAll(async () => {
     const s = await ledgerScenario(make, {
@@ -41,6 +50,7 @@ describe.each([
       // Few frames, and so few signatures, in the lease whose votes are shown.
       lease: (lease) => (lease.id === 1 ? { ...lease, price: 30_001n, frames: [5, 6, 9], weights: [1, 2, 3] } : lease),
     })
+    checkers = s.checkers
     receipt = { ...(await receiptOfJob(s)), quote, spec: spec as never }
     json = JSON.parse(encodeReceipt(receipt)) as Record<string, unknown>
   })
@@ -102,6 +112,34 @@ describe.each([
     expect(verifyReceipt({ ...json, steps: [...(json['steps'] as unknown[])].reverse() }).answer).toBe('broken')
     const { quote: _gone, ...without } = json
     expect(verifyReceipt(without).broken).toBeUndefined()
+  })
+
+  it('is broken by well-signed votes that say something else than the batch', async () => {
+    const turn = async (vote: Receipt['votes'][number]): Promise<Receipt['votes'][number]> => {
+      const checker = checkers.find(({ address }) => address === vote.checker)!
+      return signVote(checker, receipt.domain, { ...vote, verdict: 'refuse' })
+    }
+    const votes = await Promise.all(receipt.votes.map((vote) => (vote.frame === 6 ? turn(vote) : vote)))
+    expect(verifyReceipt({ ...receipt, votes }).broken).toMatchObject({
+      name: 'votes',
+      path: 'steps[0].results[0].records[1].verdict',
+    })
+  })
+
+  it('is broken by a deposit that the ledger does not know, even when the sums agree', () => {
+    const { money } = receipt
+    const more = { ...money, deposited: money.deposited + 1n, locked: money.locked + 1n }
+    expect(verifyReceipt({ ...receipt, money: more }).broken).toMatchObject({ name: 'anchor' })
+  })
+
+  it('takes no proof of another slot', () => {
+    const { anchor } = receipt
+    if (anchor.kind !== 'evm') return
+    for (const [i, { slot }] of anchor.storageProof.entries()) {
+      const storageProof = anchor.storageProof.map((one, at) => (at === i ? { ...one, slot: sha256Hex(slot) } : one))
+      const { broken } = verifyReceipt({ ...receipt, anchor: { ...anchor, storageProof } })
+      expect(broken?.path).toBe(`anchor.storageProof[${i}].slot`)
+    }
   })
 
   it('is refused by name when it is no receipt', () => {

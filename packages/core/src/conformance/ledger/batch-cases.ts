@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { foldHead, attestItem, finalItem, releaseItem, settleBatch, signBatch } from '../../proof/index.ts'
+import { foldHead, attestItem, finalItem, leaseSetRoot, releaseItem, settleBatch, signBatch } from '../../proof/index.ts'
 import { type LedgerCase, conserves, creditOf, refuses } from './case.ts'
 import { type LedgerScenario, ledgerScenario, namedSigner } from './scenario.ts'
 
@@ -110,6 +110,31 @@ export const batchCases: readonly LedgerCase[] = [
       await refuses(s, wrong, () => s.attest([s.result(lease, 'accept', 3)], [bare]))
       await s.attest([s.result(lease, 'accept', 3), s.result(s.set0.leases[1]!)], [later])
       await refuses(s, 'settled', () => s.attest([s.result(lease, 'accept', 3)], [later]))
+    },
+  },
+  {
+    name: 'an id that stands in two sets is settled once, also within one batch',
+    async run(make) {
+      const s = await ledgerScenario(make)
+      await s.open()
+      const twin = s.lease(1, { price: 7n })
+      const later = await s.laterSet(1, [twin])
+      const both = [s.result(s.set0.leases[0]!), s.result(twin, 'accept', 1)]
+      await refuses(s, ['settled', 'lease'], () => s.attest(both, [later]))
+      await s.attest([both[0]!])
+      await refuses(s, 'settled', () => s.attest([both[1]!], [later]))
+    },
+  },
+  {
+    name: 'takes no other set 0 than the one that the job was opened with',
+    async run(make) {
+      const s = await ledgerScenario(make)
+      await s.open()
+      const leases = [s.lease(1, { price: 7n })]
+      const other = { set: { job: s.job, seq: 0, setRoot: leaseSetRoot(leases) }, leases }
+      const batch = await s.batch([s.result(leases[0]!)])
+      const signatures = await s.sign(batch)
+      await refuses(s, ['lease-set', 'lease'], () => s.send({ kind: 'attest', batch, sets: [other], signatures }))
     },
   },
   {

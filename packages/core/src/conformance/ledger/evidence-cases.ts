@@ -67,23 +67,21 @@ async function messagesOf(
   const { job } = s
   const farm = s.farms.find(({ address }) => address === lease.farm)!
   const outputs = records.map(({ frame, part, outputHash, completedAtMs }) => ({ frame, part, outputHash, completedAtMs }))
-  const votes = s.checkers
-    .slice(0, s.terms.quorum)
-    .flatMap((checker) =>
-      records.map(({ frame, part, outputHash, verdict, checked, score }) =>
-        signVote(checker, domain, {
-          job,
-          lease: lease.id,
-          frame,
-          part,
-          outputHash,
-          verdict,
-          checked,
-          score,
-          cropsHash: sha256Hex('crops'),
-        }),
-      ),
-    )
+  const votes = s.checkers.slice(0, s.terms.quorum).flatMap((checker) =>
+    records.map(({ frame, part, outputHash, verdict, checked, score }) =>
+      signVote(checker, domain, {
+        job,
+        lease: lease.id,
+        frame,
+        part,
+        outputHash,
+        verdict,
+        checked,
+        score,
+        cropsHash: sha256Hex('crops'),
+      }),
+    ),
+  )
   const ids = s.set0.leases.map(({ id }) => id)
   const seeds = s.checkers.slice(0, s.terms.quorum).map((checker, i) => {
     const all = seedsOf(sha256Hex(`secret ${i}`), job, ids)
@@ -122,6 +120,47 @@ export const evidenceCases: readonly LedgerCase[] = [
       const other = sha256Hex('another')
       const wrong = anchor.kind === 'evm' ? { trustedBlockHash: other } : { trustedLedger: other.slice(0, 42) as `0x${string}` }
       assert.equal(verifyReceipt(text, wrong).broken?.name, 'trust')
+    },
+  },
+  {
+    name: 'its evidence proves a job that is still running, and one that was released in two parts',
+    needs: 'approveEarly',
+    async run(make) {
+      const s = await ledgerScenario(make)
+      const { ledger } = s.subject
+      await s.open()
+      const batch = await s.batch([
+        s.result(s.set0.leases[0]!),
+        s.result(s.set0.leases[1]!, (_, i) => (i < 5 ? 'refuse' : 'accept')),
+      ])
+      const signatures = await s.sign(batch)
+      const check = async (released: boolean): Promise<void> => {
+        const events = await s.events()
+        const evidence = await ledger.evidence(s.job, s.ctx())
+        const money = await ledger.money(s.job, s.ctx())
+        const ready: never[] = []
+        const receipt = buildReceipt({
+          domain: ledger.domain,
+          terms: s.terms,
+          sets: [s.set0],
+          ready,
+          batches: [{ batch, signatures }],
+          events,
+          evidence,
+          money,
+        })
+        assert.equal(verifyReceipt(receipt).broken, undefined)
+        assert.equal(money.pending === 0n, released)
+      }
+      await check(true)
+      await s.send({ kind: 'attest', batch, sets: [s.set0], signatures })
+      await check(false)
+      await s.send({ kind: 'approve', batch: 1 })
+      await s.send({ kind: 'release', batch: 1 })
+      await check(false)
+      await s.subject.advance(3 * 3600)
+      await s.send({ kind: 'release', batch: 1 })
+      await check(true)
     },
   },
   {

@@ -90,6 +90,11 @@ export const jobCases: readonly LedgerCase[] = [
       await refuses(s, ['quorum', 'signature'], async () => s.send({ kind: 'ready', ready: [first!] }))
       await refuses(s, ['signature', 'not-allowed'], () => s.send({ kind: 'ready', ready: [first!, { ...stranger, seq: 0 }] }))
       await refuses(s, 'signature', () => s.send({ kind: 'ready', ready: [first!, { ...second!, signature: first!.signature }] }))
+      const elsewhere = await signReady(s.checkers[1]!, s.subject.ledger.domain, {
+        ...first!,
+        bundleRoot: sha256Hex('another bundle'),
+      })
+      await refuses(s, ['signature', 'lease-set'], () => s.send({ kind: 'ready', ready: [first!, elsewhere] }))
       await s.send({ kind: 'ready', ready: [first!, second!] })
       const events = (await s.events()).filter(({ type }) => type === 'ready')
       assert.ok(events.length >= 1, 'a ready event')
@@ -107,6 +112,8 @@ export const jobCases: readonly LedgerCase[] = [
       assert.equal((await s.subject.ledger.money(s.job, s.ctx())).deposited, 250_001n)
       await s.attest([s.result(lease!)])
       await conserves(s)
+      await s.subject.advance(s.terms.deadlineAtS - (await s.subject.nowS()) + 1)
+      await refuses(s, 'too-late', () => s.send({ kind: 'top-up', farmBudget: 1n, checkBudget: 0n }))
     },
   },
   {
