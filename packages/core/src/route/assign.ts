@@ -2,8 +2,10 @@ import type { FluidPlan } from './choose.ts'
 import type { Prepared } from './draft.ts'
 import type { Fluid } from './fluid.ts'
 
-/** Most pieces the frames are cut into; a piece is a few frames of nearly equal work. */
-const PIECES = 4000
+/** Pieces the frames are cut into; a piece is a few frames of nearly equal work. Fewer when there are many routes. */
+const MOST_PIECES = 4000
+const FEWEST_PIECES = 1500
+const CELLS = 100_000
 /** Rounds over all offers; prices settle long before. */
 const ROUNDS = 25
 
@@ -116,7 +118,8 @@ export interface Market {
 function openMarket(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quotas: readonly Quota[]): Market | undefined {
   const { units, tables, frames } = prepared
   const routes = plan.offers.length
-  const most = units.single ? 1 : Math.ceil(frames / PIECES)
+  const wanted = Math.min(MOST_PIECES, Math.max(FEWEST_PIECES, CELLS / routes))
+  const most = units.single ? 1 : Math.ceil(frames / wanted)
   const unit: number[] = []
   const count: number[] = []
   for (let u = 0; u < units.size; u++) {

@@ -1,14 +1,56 @@
+import { routeCost } from './billing.ts'
 import { draftOf, framesByRoute, hoursOf, lptRoute, type Draft, type Prepared } from './draft.ts'
 import { frameHours } from './tables.ts'
 
 /** The policies a host would write first; the router never returns a plan worse than any of them. */
 export type Baseline = 'cheapest-farm' | 'fastest-farm' | 'round-robin' | 'greedy'
 
-/** Runs one baseline; undefined when its policy finds no farm for some frame. The plan may be late or over budget. */
-export function baseline(prepared: Prepared, policy: Baseline, deadlineH: number): Draft | undefined {
-  if (policy === 'round-robin') return roundRobin(prepared)
-  if (policy === 'greedy') return greedy(prepared, deadlineH)
-  return singleFarm(prepared, policy, deadlineH)
+/** From this many frames on, a baseline is first priced on a sample of the timeline. */
+const SAMPLE_FROM = 50_000
+/** A sampled price this much above the best plan rules a baseline out; sampling errs by far less. */
+const RULED_OUT = 1.05
+
+/**
+ * Runs one baseline; undefined when its policy finds no farm for some frame or would not cost less than `below`. The plan may be late
+ * or over budget.
+ */
+export function baseline(prepared: Prepared, policy: Baseline, deadlineH: number, below: number = Infinity): Draft | undefined {
+  if (policy === 'round-robin' || policy === 'greedy') {
+    const offers = policy === 'greedy' ? inTime(prepared, deadlineH) : oneTier(prepared, byPrice(prepared))
+    if (offers.length === 0) return undefined
+    const fill = policy === 'greedy' ? greedy : roundRobin
+    if (prepared.frames >= SAMPLE_FROM && below < Infinity) {
+      const stride = Math.ceil(prepared.frames / 5000)
+      const sample = fill(prepared, offers, deadlineH, stride)
+      if (sample === undefined || costOf(prepared, offers, sample, stride) > below * RULED_OUT) return undefined
+    }
+    const assign = fill(prepared, offers, deadlineH, 1)
+    if (assign === undefined || costOf(prepared, offers, assign, 1) >= below) return undefined
+    return routesFor(prepared, offers, assign, policy)
+  }
+  return singleFarm(prepared, policy, deadlineH, below)
+}
+
+/** Cost of an assignment of every `stride`-th frame, scaled to all frames; nothing needs to be scheduled for it. */
+function costOf({ problem, tables, frames }: Prepared, offers: readonly number[], assign: Uint16Array, stride: number): number {
+  const hours = new Float64Array(offers.length)
+  const count = new Float64Array(offers.length)
+  for (let k = 0; k < assign.length; k++) {
+    const f = k * stride
+    const r = assign[k] as number
+    hours[r] =
+      (hours[r] as number) + frameHours(tables, offers[r] as number, problem.work[f] as number, problem.classOf[f] as number)
+    count[r] = (count[r] as number) + 1
+  }
+  const scale = frames / assign.length
+  let cost = 0
+  offers.forEach((o, r) => {
+    const n = (count[r] as number) * scale
+    if (n === 0) return
+    const nodes = Math.min(tables.nodes[o] as number, Math.ceil(n))
+    cost += routeCost(tables, o, (hours[r] as number) * scale + nodes * (tables.billedStartH[o] as number), n)
+  })
+  return cost
 }
 
 function routesFor(prepared: Prepared, offers: readonly number[], assign: Uint16Array, origin: string): Draft {
@@ -52,7 +94,12 @@ function totalHours({ units, tables }: Prepared, offer: number): number {
   return sum
 }
 
-function singleFarm(prepared: Prepared, policy: 'cheapest-farm' | 'fastest-farm', deadlineH: number): Draft | undefined {
+function singleFarm(
+  prepared: Prepared,
+  policy: 'cheapest-farm' | 'fastest-farm',
+  deadlineH: number,
+  below: number,
+): Draft | undefined {
   const { tables, units } = prepared
   let longest = 0
   for (let u = 0; u < units.size; u++) longest = Math.max(longest, units.greatest[u] as number)
@@ -61,10 +108,11 @@ function singleFarm(prepared: Prepared, policy: 'cheapest-farm' | 'fastest-farm'
     if (!rendersAll(prepared, o)) continue
     const hours = totalHours(prepared, o)
     const nodes = Math.min(tables.nodes[o] as number, prepared.frames)
-    const all = new Float64Array(1).fill(hours)
+    const cost = routeCost(tables, o, hours + nodes * (tables.billedStartH[o] as number), prepared.frames)
+    if (cost >= below) continue
     rough.push({
       offer: o,
-      cost: lptRoute({ ...prepared, tables }, o, 1, all).cost,
+      cost,
       finishH: (tables.overheadH[o] as number) + hours / nodes,
     })
   }
@@ -121,58 +169,64 @@ function oneTier(prepared: Prepared, order: readonly number[]): number[] {
   })
 }
 
-function roundRobin(prepared: Prepared): Draft | undefined {
-  const { tables, problem, frames } = prepared
-  const offers = oneTier(prepared, byPrice(prepared))
-  const assign = new Uint16Array(frames)
+/** Each frame goes to the next farm in turn that renders its class. */
+function roundRobin(
+  { tables, problem, frames }: Prepared,
+  offers: readonly number[],
+  _: number,
+  stride: number,
+): Uint16Array | undefined {
+  const assign = new Uint16Array(Math.ceil(frames / stride))
   let turn = 0
-  for (let f = 0; f < frames; f++) {
+  for (let k = 0; k < assign.length; k++) {
+    const cls = problem.classOf[k * stride] as number
     let tries = 0
     while (
       tries < offers.length &&
-      (tables.hoursPerWork[
-        (offers[turn % offers.length] as number) * tables.classes + (problem.classOf[f] as number)
-      ] as number) === 0
+      (tables.hoursPerWork[(offers[turn % offers.length] as number) * tables.classes + cls] as number) === 0
     ) {
       turn++
       tries++
     }
     if (tries === offers.length) return undefined
-    assign[f] = turn % offers.length
+    assign[k] = turn % offers.length
     turn++
   }
-  return routesFor(prepared, offers, assign, 'round-robin')
+  return assign
+}
+
+function inTime(prepared: Prepared, deadlineH: number): number[] {
+  const { tables } = prepared
+  return oneTier(
+    prepared,
+    byPrice(prepared).filter((o) => (tables.overheadH[o] as number) < deadlineH),
+  )
 }
 
 /** Cheapest offer first, each filled to 95 % of its capacity. */
-function greedy(prepared: Prepared, deadlineH: number): Draft | undefined {
+function greedy(prepared: Prepared, offers: readonly number[], deadlineH: number, stride: number): Uint16Array | undefined {
   const { tables, problem, frames } = prepared
-  const inTime = byPrice(prepared).filter((o) => (tables.overheadH[o] as number) < deadlineH)
-  const offers = oneTier(prepared, inTime)
-  if (offers.length === 0) return undefined
-  const room = Float64Array.from(
-    offers,
-    (o) => 0.95 * (tables.nodes[o] as number) * (deadlineH - (tables.overheadH[o] as number)),
-  )
-  const assign = new Uint16Array(frames)
-  for (let f = 0; f < frames; f++) {
-    const cls = problem.classOf[f] as number
+  const nodeH = Float64Array.from(offers, (o) => deadlineH - (tables.overheadH[o] as number))
+  const room = Float64Array.from(offers, (o, r) => (0.95 * (tables.nodes[o] as number) * (nodeH[r] as number)) / stride)
+  const assign = new Uint16Array(Math.ceil(frames / stride))
+  for (let k = 0; k < assign.length; k++) {
+    const cls = problem.classOf[k * stride] as number
+    const work = problem.work[k * stride] as number
     let chosen = -1
     let loosest = -1
     for (let r = 0; r < offers.length; r++) {
-      const o = offers[r] as number
-      const hours = frameHours(tables, o, problem.work[f] as number, cls)
+      const hours = frameHours(tables, offers[r] as number, work, cls)
       if (hours === 0) continue
       if (loosest < 0 || (room[r] as number) > (room[loosest] as number)) loosest = r
-      if (hours <= (room[r] as number) && hours <= deadlineH - (tables.overheadH[o] as number)) {
+      if (hours <= (room[r] as number) && hours <= (nodeH[r] as number)) {
         chosen = r
         break
       }
     }
     if (chosen < 0) chosen = loosest
     if (chosen < 0) return undefined
-    room[chosen] = (room[chosen] as number) - frameHours(tables, offers[chosen] as number, problem.work[f] as number, cls)
-    assign[f] = chosen
+    room[chosen] = (room[chosen] as number) - frameHours(tables, offers[chosen] as number, work, cls)
+    assign[k] = chosen
   }
-  return routesFor(prepared, offers, assign, 'greedy')
+  return assign
 }

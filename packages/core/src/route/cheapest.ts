@@ -1,8 +1,10 @@
 import { baseline, type Baseline } from './baselines.ts'
-import { chooseOffers, type ChoiceLimits } from './choose.ts'
+import { priceMarket } from './assign.ts'
+import { chooseOffers, type ChoiceLimits, type FluidPlan } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
-import { fluidAt } from './fluid.ts'
-import { realise } from './realise.ts'
+import { fineBound } from './fine-bound.ts'
+import { fluidAt, type Fluid } from './fluid.ts'
+import { quotasOf, realise } from './realise.ts'
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
 
@@ -36,10 +38,10 @@ export interface CheapestOptions {
   readonly drafts?: boolean
 }
 
-/** The baselines' drafts that respect the number of farms. */
-export function rivals(prepared: Prepared, deadlineH: number): Draft[] {
+/** The baselines' drafts that respect the number of farms and cost less than `below`. */
+export function rivals(prepared: Prepared, deadlineH: number, below: number = Infinity): Draft[] {
   return POLICIES.flatMap((policy) => {
-    const draft = baseline(prepared, policy, deadlineH)
+    const draft = baseline(prepared, policy, deadlineH, below)
     return draft === undefined || (prepared.maxFarms !== null && draft.routes.length > prepared.maxFarms) ? [] : [draft]
   })
 }
@@ -55,16 +57,24 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       if (late === undefined || draft.finishH < late.finishH) late = draft
     } else if (best === undefined || draft.cost < best.cost) best = draft
   }
-  if (baselines) for (const draft of rivals(prepared, deadlineH)) offer(draft)
   const fluid = fluidAt(prepared, deadlineH)
   if (fluid.usable.length === 0)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
+  }
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
+  let { lower } = choice
+  const make = (from: Fluid, plan: FluidPlan): Draft | undefined => {
+    const quotas = quotasOf(prepared, from, plan)
+    const market = priceMarket(prepared, from, plan, quotas)
+    if (market === undefined) return undefined
+    lower = Math.max(lower, fineBound(prepared, fluid, plan, market.price))
+    return realise(prepared, from, plan, quotas, market, deadlineH)
+  }
   if (drafts && choice.lower < Infinity) {
-    const good = () => best !== undefined && best.cost <= choice.lower * GOOD
+    const good = () => best !== undefined && best.cost <= lower * GOOD
     for (const plan of choice.plans.slice(0, TRIES)) {
       if (good()) break
-      offer(realise(prepared, fluid, plan, deadlineH))
+      offer(make(fluid, plan))
     }
     // Whole frames waste a little of each node; a choice that reserves it is often better than one that is repaired.
     for (const margin of MARGINS) {
@@ -72,13 +82,14 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       const tight = fluidAt(prepared, deadlineH, { margin })
       if (tight.usable.length === 0) break
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
-      for (const plan of again.plans.slice(0, TRIES)) offer(realise(prepared, tight, plan, deadlineH))
+      for (const plan of again.plans.slice(0, TRIES)) offer(make(tight, plan))
     }
   }
+  if (baselines) for (const draft of rivals(prepared, deadlineH, best?.cost)) offer(draft)
   return {
     ...(best === undefined ? {} : { draft: best }),
     ...(late === undefined ? {} : { late }),
-    lower: choice.lower * (1 - 1e-9),
+    lower: lower * (1 - 1e-9),
     worth: choice.worth,
   }
 }

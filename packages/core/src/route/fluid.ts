@@ -245,6 +245,31 @@ export class Fluid {
     return at >= hours * (1 - 1e-6)
   }
 
+  /** Hours of a node without any reserve. */
+  wholeNodeH(o: number): number {
+    return this.deadlineH - (this.tables.overheadH[o] as number) + DEADLINE_TOLERANCE
+  }
+
+  /** Least value of charge - price * hours, at most 0 (the offer stays closed). */
+  leastCharge(o: number, price: number): number {
+    const end = this.capacityH[o] as number
+    let best = Math.min(0, this.charge(o, 0), this.charge(o, end) - price * end)
+    const jumps = this.jumps[o] as Float64Array
+    const cost = this.jumpCost[o] as Float64Array
+    for (let j = 0; j < jumps.length; j++) best = Math.min(best, (cost[j] as number) - price * (jumps[j] as number))
+    return best
+  }
+
+  /** Highest price of an hour at which charge - price * hours is nowhere below `gain` (at most 0). */
+  dearestPrice(o: number, gain: number): number {
+    const end = this.capacityH[o] as number
+    let price = (this.charge(o, end) - gain) / end
+    const jumps = this.jumps[o] as Float64Array
+    const cost = this.jumpCost[o] as Float64Array
+    for (let j = 0; j < jumps.length; j++) price = Math.min(price, ((cost[j] as number) - gain) / (jumps[j] as number))
+    return price
+  }
+
   /** Whether fewer hours would cost the same: the end of a whole billing step or of the minimum charge. */
   isStep(o: number, hours: number): boolean {
     return hours > 0 && this.charge(o, hours * 0.999) >= this.charge(o, hours) * (1 - 1e-9)
@@ -350,8 +375,10 @@ export class Fluid {
   }
 }
 
-/** Most grid points over all classes; each class gets at least 2 points. */
-const POINTS = 18
+/** Most grid points over all classes (each class gets at least 2): more farms make the worth of a frame bend more often. */
+const FEW_POINTS = 18
+const MANY_POINTS = 30
+const MANY_OFFERS = 40
 
 /** The fluid problem of prepared tables and units for a deadline; see {@link Fluid}. */
 export function fluidAt(
@@ -359,7 +386,7 @@ export function fluidAt(
   deadlineH: number,
   options: { readonly free?: boolean; readonly margin?: number; readonly points?: number } = {},
 ): Fluid {
-  const grid = coarseGrid(units, tables, deadlineH, options.points ?? POINTS)
+  const grid = coarseGrid(units, tables, deadlineH, options.points ?? (tables.offers > MANY_OFFERS ? MANY_POINTS : FEW_POINTS))
   return new Fluid(tables, units, grid, deadlineH, options.free ?? false, options.margin ?? 0)
 }
 

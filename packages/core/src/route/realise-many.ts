@@ -1,26 +1,24 @@
-import { balance, countsAt, priceMarket, type Quota } from './assign.ts'
+import { balance, countsAt, type Market, type Quota } from './assign.ts'
 import { routeCost } from './billing.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
-import type { Fluid } from './fluid.ts'
-import { quotaOf } from './realise.ts'
 import { frameHours } from './tables.ts'
 
-/** Share of an offer's hours that is kept free at first: longest-first leaves about half a short frame a node unused. */
-const RESERVE = 0.001
+/** Rounds of shrinking the quotas of routes that would be late. */
 const TRIES = 4
 
 /**
  * Turns a fluid plan into whole frames when there are too many to place one by one. Finish times are bounds of longest-first
  * dispatch, never below the true ones: frame j ends by (hours before j) / nodes + its own hours.
  */
-export function realiseMany(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Draft | undefined {
-  const quotas: Quota[] = plan.offers.map((o, r) => {
-    const quota = quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth)
-    return { ...quota, mostH: quota.mostH * (1 - RESERVE) }
-  })
-  const market = priceMarket(prepared, fluid, plan, quotas)
-  if (market === undefined) return undefined
+export function realiseMany(
+  prepared: Prepared,
+  plan: FluidPlan,
+  wanted: readonly Quota[],
+  market: Market,
+  deadlineH: number,
+): Draft | undefined {
+  const quotas = [...wanted]
   const counts = countsAt(market, prepared.units.size)
   for (let turn = 0; turn < TRIES; turn++) {
     if (!balance(market, counts, quotas)) return undefined

@@ -1,5 +1,5 @@
 import { routeCost } from './billing.ts'
-import { countsAt, priceMarket, type Quota } from './assign.ts'
+import { countsAt, type Market, type Quota } from './assign.ts'
 import { realiseMany } from './realise-many.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
@@ -10,17 +10,25 @@ import { packNodes } from './schedule.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
 const PACK_LIMIT = 20_000
+/** Share of an offer's hours that is then kept free: longest-first leaves about half a short frame a node unused. */
+const RESERVE = 0.001
 
 /** Turns a fluid plan into whole frames on nodes; undefined when some frames find no room before the deadline. */
-export function realise(prepared: Prepared, fluid: Fluid, plan: FluidPlan, deadlineH: number): Draft | undefined {
-  if (prepared.frames > PACK_LIMIT) return realiseMany(prepared, fluid, plan, deadlineH)
-  const assign = roundFrames(prepared, fluid, plan)
-  if (assign === undefined) return undefined
+export function realise(
+  prepared: Prepared,
+  fluid: Fluid,
+  plan: FluidPlan,
+  quotas: readonly Quota[],
+  market: Market,
+  deadlineH: number,
+): Draft | undefined {
+  if (prepared.frames > PACK_LIMIT) return realiseMany(prepared, plan, quotas, market, deadlineH)
+  const assign = roundFrames(prepared, market)
   return packRoutes(prepared, fluid, plan, assign, deadlineH)
 }
 
 /** What each route may take, and what its hours cost at least while filling it. */
-export function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, worth: Float64Array): Quota {
+function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, worth: Float64Array): Quota {
   const { tables } = prepared
   const capacity = fluid.capacityH[o] as number
   const jump = fluid.isJump(o, hours)
@@ -35,13 +43,18 @@ export function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: numb
   return { mostH: hours, floor, start: Math.max(floor, fluid.densityAt(o, worth, hours)) }
 }
 
+/** The quotas of all offers of a plan. */
+export function quotasOf(prepared: Prepared, fluid: Fluid, plan: FluidPlan): Quota[] {
+  const reserve = prepared.frames > PACK_LIMIT ? RESERVE : 0
+  return plan.offers.map((o, r) => {
+    const quota = quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth)
+    return { ...quota, mostH: quota.mostH * (1 - reserve) }
+  })
+}
+
 /** Whole frames for the routes of the plan. */
-function roundFrames(prepared: Prepared, fluid: Fluid, plan: FluidPlan): Uint16Array | undefined {
-  const { units, frames } = prepared
-  const routes = plan.offers.length
-  const quotas = plan.offers.map((o, r) => quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth))
-  const market = priceMarket(prepared, fluid, plan, quotas)
-  if (market === undefined) return undefined
+function roundFrames({ units, frames }: Prepared, market: Market): Uint16Array {
+  const { routes } = market
   const counts = countsAt(market, units.size)
   // One pass along the timeline: each unit hands its frames out route by route, so neighbours stay together.
   const assign = new Uint16Array(frames)
