@@ -122,10 +122,10 @@ def compositor(scene):
             return
         seen.add(tree.name)
         for node in tree.nodes:
+            if node.type == 'OUTPUT_FILE':
+                outputs += 1  # load() has muted them
             if node.mute:
                 continue
-            if node.type == 'OUTPUT_FILE':
-                outputs += 1
             if node.type == 'GROUP':
                 walk(node.node_tree)
             elif node.type not in POINTWISE:

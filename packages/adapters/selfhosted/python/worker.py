@@ -283,6 +283,7 @@ def use_device(request):
 
 
 def report(request):
+    sys.dont_write_bytecode = True  # the folder may be read-only
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from scene_report import report as run
 

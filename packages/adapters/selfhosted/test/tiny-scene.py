@@ -80,3 +80,30 @@ with bpy.data.libraries.load(os.path.join(folder, 'outside', 'library.blend'), l
 scene.collection.objects.link(here.objects[0])
 bpy.ops.file.make_paths_relative()
 bpy.ops.wm.save_mainfile(compress=True)
+
+# Everything that a scene can do to its host without being a program: code in drivers and texts, files beside the ordered one.
+canary = os.path.join(folder, 'canary')
+scene, cube = fresh()
+text = bpy.data.texts.new('evil.py')
+text.write(f"open({canary + '-text'!r}, 'w').write('x')")
+text.use_module = True
+curve = cube.driver_add('location', 0)
+curve.driver.type = 'SCRIPTED'
+curve.driver.expression = f"(open({canary + '-driver'!r}, 'w').write('x'), 0)[1]"
+scene.use_nodes = True
+writer = scene.node_tree.nodes.new('CompositorNodeOutputFile')
+writer.base_path = canary + '-output'
+scene.node_tree.links.new(scene.node_tree.nodes['Render Layers'].outputs['Image'], writer.inputs[0])
+save('hostile.blend')
+
+# A texture of 40 GiB, generated when it is first used.
+scene, cube = fresh()
+giant = bpy.data.images.new('giant', 16, 16, float_buffer=True)
+material = bpy.data.materials.new('giant')
+material.use_nodes = True
+node = material.node_tree.nodes.new('ShaderNodeTexImage')
+node.image = giant
+material.node_tree.links.new(node.outputs['Color'], material.node_tree.nodes['Principled BSDF'].inputs['Base Color'])
+cube.data.materials.append(material)
+giant.generated_width = giant.generated_height = 51200
+save('giant.blend')

@@ -79,6 +79,9 @@ export interface WorkerOptions {
 /** `Fra:1 Mem:.. | Time:.. | Scene, Layer | Sample 3/16`: only for the progress bar, since object names can imitate it. */
 const SAMPLES = /^Fra:.* \| [^|]*, [^|]* \| Sample (\d+)\/(\d+)\s*$/
 
+/** Blender's allocator (intern/guardedalloc) on stderr. A scene that imitates it only harms itself. */
+const OUT_OF_MEMORY = /^[MC]alloc(?: array)? (?:returns null|aborted due to)/
+
 /** Starts a warm Blender. */
 export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>> {
   const { blender, cwd, environment, confined } = options
@@ -137,7 +140,9 @@ function workerOf(state: WorkerState, identity: ProcessIdentity, version: string
       const reply = await ask<Rendered>('render', { ...order, out }, timeoutMs)
       state.onFraction = undefined
       frames++
-      return reply
+      // What Blender wrote before its reply is read in this turn of the loop at the latest.
+      await new Promise((resolve) => setImmediate(resolve))
+      return state.starved && reply.ok ? { ok: false, fault: { kind: 'out-of-memory', message: state.starved } } : reply
     },
     request: ask,
     kill: (reason) => state.stop({ kind: 'stopped', message: reason }),
@@ -152,6 +157,8 @@ class WorkerState {
   onFraction: ((fraction: number) => void) | undefined
   alive = true
   rssMiB = 0
+  /** Blender's word that it went on without memory that it asked for: its pictures lack textures from then on, and it calls that success. */
+  starved: string | undefined
   private next = 0
   private waiting: { readonly id: number; settle(reply: Reply<Record<string, unknown>>): void } | undefined
   private readonly early = new Map<number, Reply<Record<string, unknown>>>()
@@ -238,6 +245,7 @@ class WorkerState {
     const match = this.onFraction && SAMPLES.exec(line)
     if (match) this.onFraction!(Math.min(1, Number(match[1]) / Math.max(1, Number(match[2]))))
     if (line.startsWith('Fra:')) return
+    if (OUT_OF_MEMORY.test(line)) this.starved ??= line.slice(0, 300)
     this.lastWords.push(line.slice(0, 300))
     if (this.lastWords.length > 12) this.lastWords.shift()
   }

@@ -159,10 +159,10 @@ export class TaskRunner {
 
   private async finishCancel(row: TaskRow): Promise<void> {
     await commitOutputs(this.store, row, this.settings.signer, this.settings.now)
-    const signature = await signEnd(this.store, row, this.settings.signer)
+    const signed = await signEnd(this.store, row, this.settings.signer)
     const frames = [...new Set(this.store.outputs(row.ref.ref).map((output) => output.frame))]
     this.store.atomically(() => {
-      this.store.addCanceled(row.ref, frames, signature, this.settings.now())
+      this.store.addCanceled(row.ref, frames, signed, this.settings.now())
       this.store.setState(row.ref, 'canceled', 'canceled', this.settings.now())
     })
   }

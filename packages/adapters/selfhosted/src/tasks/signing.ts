@@ -1,5 +1,5 @@
 import { PictorError } from '@pictor/core/contract'
-import type { DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
+import type { Bytes32, DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
 import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
 import type { Settings } from '../options.ts'
 import type { TaskRow, TaskStore } from './store.ts'
@@ -55,10 +55,17 @@ export async function commitOutputs(
   store.atomically(() => store.addCommit(row.ref, commit, now()))
 }
 
+/** Root of the outputs a canceled task had, with the farm's signature. */
+export interface SignedEnd {
+  readonly outputRoot: Bytes32
+  readonly signature: Signature
+}
+
 /** The farm's word on what it had done when its lease was canceled. */
-export async function signEnd(store: TaskStore, row: TaskRow, signer: DigestSigner | undefined): Promise<Signature | undefined> {
+export async function signEnd(store: TaskStore, row: TaskRow, signer: DigestSigner | undefined): Promise<SignedEnd | undefined> {
   const ticket = row.task.lease
   if (!ticket || !signer) return undefined
   const root = outputRoot(committed(store.outputs(row.ref.ref)))
-  return await signCanceled(signer, ticket.domain, { job: ticket.job, lease: ticket.lease.id, outputRoot: root })
+  const message = { job: ticket.job, lease: ticket.lease.id, outputRoot: root }
+  return { outputRoot: root, signature: await signCanceled(signer, ticket.domain, message) }
 }

@@ -2,8 +2,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PictorError, decodeJournal, encodeJournal } from '@pictor/core/contract'
-import type { Commit, Failure, FarmEvent, Output, Signature, Task, TaskRef, TaskState } from '@pictor/core/contract'
+import type { Commit, Failure, FarmEvent, Output, Task, TaskRef, TaskState } from '@pictor/core/contract'
 import type { ProcessIdentity } from '../blender/process.ts'
+import type { SignedEnd } from './signing.ts'
+import type { SignedEnd } from './signing.ts'
 
 /** What is known of one task. */
 export interface TaskRow {
@@ -174,8 +176,8 @@ export class TaskStore {
     this.emit(ref, { type: 'commit', task: ref, commit, atMs })
   }
 
-  addCanceled(ref: TaskRef, framesDone: readonly number[], signature: Signature | undefined, atMs: number): void {
-    this.emit(ref, { type: 'canceled', task: ref, framesDone, ...(signature ? { signature } : {}), atMs })
+  addCanceled(ref: TaskRef, framesDone: readonly number[], signed: SignedEnd | undefined, atMs: number): void {
+    this.emit(ref, { type: 'canceled', task: ref, framesDone, ...signed, atMs })
   }
 
   /** Events of one type of a task. */
