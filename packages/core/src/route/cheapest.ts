@@ -58,7 +58,8 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     } else if (best === undefined || draft.cost < best.cost) best = draft
   }
   const fluid = fluidAt(prepared, deadlineH)
-  if (fluid.usable.length === 0)
+  if (fluid.usable.length === 0) {
+    for (const draft of baselines ? rivals(prepared, deadlineH) : []) offer(draft)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
   }
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
