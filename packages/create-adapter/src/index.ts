@@ -1,1 +1,1 @@
-export {}
+export { createAdapter, CreateAdapterError, wordsOf, type NewAdapter } from './create-adapter.ts'

@@ -52,8 +52,9 @@ export function signedFarm(
     const { domain, job, lease } = ticket
     const outputs = await outputsOf(event.task.ref, signal)
     if (event.type === 'canceled') {
-      const signature = await signCanceled(signer, domain, { job, lease: lease.id, outputRoot: outputRoot(outputs) })
-      return [...(await commitOf(event, ticket, outputs)), { ...event, signature }]
+      const root = outputRoot(outputs)
+      const signature = await signCanceled(signer, domain, { job, lease: lease.id, outputRoot: root })
+      return [...(await commitOf(event, ticket, outputs)), { ...event, outputRoot: root, signature }]
     }
     return [...(await commitOf(event, ticket, outputs)), event]
   }

@@ -492,6 +492,7 @@ export const eventSchema: Tagged<FarmEvent> = tagged<FarmEvent>('type', {
     type: word('canceled'),
     task: taskRefSchema,
     framesDone: frames,
+    outputRoot: optional(hash),
     signature: optional(signature),
     atMs,
   }),

@@ -1,0 +1,1 @@
+export { __FUNCTION__, type FarmOptions } from './farm.ts'
