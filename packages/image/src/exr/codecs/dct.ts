@@ -94,39 +94,82 @@ function inverseDct(data: Float32Array, last: number): void {
   }
   // Rows whose first zigzag place lies behind the last term hold only zeros.
   const rows = last < 2 ? 1 : last < 3 ? 2 : last < 9 ? 3 : last < 10 ? 4 : last < 20 ? 5 : last < 21 ? 6 : last < 35 ? 7 : 8
-  for (let row = 0; row < rows; row++) transform8(data, row * 8, 1)
-  for (let column = 0; column < 8; column++) transform8(data, column, 8)
+  for (let row = 0; row < rows; row++) transformRow(data, row * 8)
+  for (let column = 0; column < 8; column++) transformColumn(data, column)
 }
 
-function transform8(d: Float32Array, at: number, step: number): void {
-  const x0 = d[at]!
-  const x1 = d[at + step]!
-  const x2 = d[at + 2 * step]!
-  const x3 = d[at + 3 * step]!
-  const x4 = d[at + 4 * step]!
-  const x5 = d[at + 5 * step]!
-  const x6 = d[at + 6 * step]!
-  const x7 = d[at + 7 * step]!
-  const b0 = f32(f32(f32(f32(x1 * B) + f32(x3 * D)) + f32(x5 * E)) + f32(x7 * G))
-  const b1 = f32(f32(f32(f32(x1 * D) - f32(x3 * G)) - f32(x5 * B)) - f32(x7 * E))
-  const b2 = f32(f32(f32(f32(x1 * E) - f32(x3 * B)) + f32(x5 * G)) + f32(x7 * D))
-  const b3 = f32(f32(f32(f32(x1 * G) - f32(x3 * E)) + f32(x5 * D)) - f32(x7 * B))
-  const t0 = f32(A * f32(x0 + x4))
-  const t3 = f32(A * f32(x0 - x4))
-  const t1 = f32(f32(C * x2) + f32(F * x6))
-  const t2 = f32(f32(F * x2) - f32(C * x6))
-  const g0 = f32(t0 + t1)
-  const g1 = f32(t3 + t2)
-  const g2 = f32(t3 - t2)
-  const g3 = f32(t0 - t1)
-  d[at] = g0 + b0
-  d[at + step] = g1 + b1
-  d[at + 2 * step] = g2 + b2
-  d[at + 3 * step] = g3 + b3
-  d[at + 4 * step] = g3 - b3
-  d[at + 5 * step] = g2 - b2
-  d[at + 6 * step] = g1 - b1
-  d[at + 7 * step] = g0 - b0
+/**
+ * The inverse transform of a row. Here and in the columns, sums are rounded to 32 bits in the order of the reference's AVX
+ * code, which most machines run, so that the halves come out alike.
+ */
+function transformRow(d: Float32Array, at: number): void {
+  const [x1, x3, x5, x7] = [d[at + 1]!, d[at + 3]!, d[at + 5]!, d[at + 7]!]
+  const a0 = f32(d[at]! * A)
+  const a4 = f32(d[at + 4]! * A)
+  const c2 = f32(d[at + 2]! * C)
+  const f2 = f32(d[at + 2]! * F)
+  const c6 = f32(d[at + 6]! * C)
+  const f6 = f32(d[at + 6]! * F)
+  const even0 = f32(f32(a0 + c2) + f32(a4 + f6))
+  const even1 = f32(f32(a0 + f2) - f32(a4 + c6))
+  const even2 = f32(f32(a0 - f2) + f32(c6 - a4))
+  const even3 = f32(f32(a0 - c2) + f32(a4 - f6))
+  const odd0 = f32(f32(f32(x1 * B) + f32(x3 * D)) + f32(f32(x5 * E) + f32(x7 * G)))
+  const odd1 = f32(f32(f32(x1 * D) - f32(x3 * G)) - f32(f32(x5 * B) + f32(x7 * E)))
+  const odd2 = f32(f32(f32(x1 * E) - f32(x3 * B)) + f32(f32(x5 * G) + f32(x7 * D)))
+  const odd3 = f32(f32(f32(x1 * G) - f32(x3 * E)) + f32(f32(x5 * D) - f32(x7 * B)))
+  storeEight(d, at, 1, even0, even1, even2, even3, odd0, odd1, odd2, odd3)
+}
+
+/** The inverse transform of a column: the same sums, grouped otherwise. */
+function transformColumn(d: Float32Array, at: number): void {
+  const [x1, x3, x5, x7] = [d[at + 8]!, d[at + 24]!, d[at + 40]!, d[at + 56]!]
+  const a0 = f32(d[at]! * A)
+  const a4 = f32(d[at + 32]! * A)
+  const outer = f32(f32(d[at + 16]! * C) + f32(d[at + 48]! * F))
+  const inner = f32(f32(d[at + 16]! * F) - f32(d[at + 48]! * C))
+  const sum = f32(a0 + a4)
+  const difference = f32(a0 - a4)
+  const odd0 = f32(f32(f32(x1 * B) + f32(x3 * D)) + f32(f32(x5 * E) + f32(x7 * G)))
+  const odd1 = f32(f32(f32(x1 * D) - f32(f32(x3 * G) + f32(x5 * B))) - f32(x7 * E))
+  const odd2 = f32(f32(f32(f32(x1 * E) - f32(x3 * B)) + f32(x5 * G)) + f32(x7 * D))
+  const odd3 = f32(f32(f32(x1 * G) + f32(x5 * D)) - f32(f32(x3 * E) + f32(x7 * B)))
+  storeEight(
+    d,
+    at,
+    8,
+    f32(sum + outer),
+    f32(difference + inner),
+    f32(difference - inner),
+    f32(sum - outer),
+    odd0,
+    odd1,
+    odd2,
+    odd3,
+  )
+}
+
+function storeEight(
+  d: Float32Array,
+  at: number,
+  step: number,
+  even0: number,
+  even1: number,
+  even2: number,
+  even3: number,
+  odd0: number,
+  odd1: number,
+  odd2: number,
+  odd3: number,
+): void {
+  d[at] = even0 + odd0
+  d[at + step] = even1 + odd1
+  d[at + 2 * step] = even2 + odd2
+  d[at + 3 * step] = even3 + odd3
+  d[at + 4 * step] = even3 - odd3
+  d[at + 5 * step] = even2 - odd2
+  d[at + 6 * step] = even1 - odd1
+  d[at + 7 * step] = even0 - odd0
 }
 
 /** Y'CbCr of Rec. 709 to RGB, in place. */

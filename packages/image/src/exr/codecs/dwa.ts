@@ -27,7 +27,7 @@ interface Sizes {
 
 /**
  * Decodes a DWAA or DWAB chunk (ImfDwaCompressor.cpp): colours as 8 x 8 cosine blocks of halves, alpha as run lengths,
- * everything else deflated. Lossy by nature: the reference decoder's own SIMD paths differ in the last bit of a half.
+ * everything else deflated. Halves come out as from the reference's AVX code; its other code paths differ in last bits.
  */
 export function decodeDwa(input: Uint8Array, block: Block, out: Uint8Array, where: ImageErrorWhere): void {
   if (input.length < HEADER_BYTES) throw new ImageError('bad-data', 'DWA chunk: too short for its header', where)
