@@ -154,7 +154,7 @@ export async function act(
   const query = { job: action.job.job }
   const before = await checker.poll(query, { key: 'poll' })
   await checker.send(action, { key })
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 60_000; i++) {
     const { events } = await checker.poll({ ...query, cursor: before.cursor }, { key: 'poll' })
     if (events.length > 0) return events
     await new Promise((resolve) => setTimeout(resolve, 5))

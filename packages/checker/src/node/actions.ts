@@ -16,6 +16,7 @@ import type { SamplingOptions } from '../sampling/rate.ts'
 import { examineLease, type CropSize } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
+import { noteCanceled } from './canceled.ts'
 import { pause } from './pause.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
@@ -64,9 +65,10 @@ export function createActions(tools: ActionTools): Perform {
     return made
   }
 
-  async function ready(state: JobState, { job, set, leases }: Of<'ready'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+  async function ready(state: JobState, { job, set, leases, canceled }: Of<'ready'>, signal: AbortSignal): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
     inspectSet(state, { job, set, leases }, signer.address, now())
+    noteCanceled(state, job, canceled ?? [])
     // Seen, even if what follows refuses it: later sets can only be judged by who has seen all.
     state.sets[set.seq] ??= { set, leases: ids, refused: true }
     const added = inspectLeases(state, { job, set, leases }, now())
@@ -143,7 +145,8 @@ export function createActions(tools: ActionTools): Perform {
     return [{ type: 'batch-signature', batchHash: batch.batchHash, signature, atMs: now() }]
   }
 
-  async function signEnd(state: JobState, { job, keep }: Of<'sign-final'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+  async function signEnd(state: JobState, { job, keep, canceled }: Of<'sign-final'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+    noteCanceled(state, job, canceled ?? [])
     for (;;) {
       const { settled, open, nextAtMs } = neededAtFinal(state, job, now())
       if (keep < settled)
@@ -200,7 +203,8 @@ function neededAtFinal(state: JobState, job: CheckerJob, nowMs: number): { settl
   let settled = 0n
   let open = 0n
   let nextAtMs = Infinity
-  for (const { lease, attested } of Object.values(state.leases)) {
+  for (const { lease, attested, canceled } of Object.values(state.leases)) {
+    if (canceled) continue
     const full = lease.price + job.terms.checkFee * BigInt(lease.frames.length)
     if (attested || state.commits[lease.id] !== undefined) settled += full
     else if (lease.commitByS * 1000 >= nowMs) {

@@ -62,7 +62,7 @@ export async function examineLease(request: ExamineRequest, ctx: CallContext): P
     await compareBatch(request, compare.slice(i, i + DECODED_AT_ONCE), drawn, ctx)
   }
   for (const one of frames) {
-    if (!one.reference) one.findings.push(notDrawn(request, perMille))
+    if (!one.reference && verdictOf(one.findings) !== 'refuse') one.findings.push(notDrawn(request, perMille))
   }
   let { standing } = request
   for (const one of frames) standing = verdictOf(one.findings) === 'refuse' ? 0 : standing + (one.reference?.checked ? 1 : 0)

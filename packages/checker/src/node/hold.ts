@@ -28,6 +28,7 @@ export function inspectCommit(
   nowMs: number,
 ): void {
   requireKnownLease(state, lease)
+  if (state.leases[lease.id]!.canceled) throw refuse('canceled', `lease ${lease.id} was given up by its farm`)
   if (farm !== lease.farm) throw refuse('other-farm', `lease ${lease.id} belongs to ${lease.farm}, not ${farm}`)
   if (commit.job !== job.job || commit.lease !== lease.id)
     throw refuse('other-lease', `the commitment is for lease ${commit.lease} of ${commit.job}`)

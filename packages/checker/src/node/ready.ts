@@ -101,8 +101,8 @@ function inspectLease(state: JobState, job: CheckerJob, set: LeaseSet, lease: Le
 function inspectBudgets(state: JobState, job: CheckerJob, nowMs: number): void {
   let farm = 0n
   let frames = 0
-  for (const { lease, charge, attested } of Object.values(state.leases)) {
-    const lapsed = !attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs
+  for (const { lease, charge, attested, canceled } of Object.values(state.leases)) {
+    const lapsed = canceled || !attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs
     if (lapsed) continue
     farm += charge
     frames += lease.frames.length

@@ -160,7 +160,13 @@ async function compareFull(
       threshold: noiseRatioLimit(statistics),
     },
   )
-  return { ...both, findings: [...cleared([...findings, ...alarms]), note], checked: true, replica, own }
+  return {
+    ...both,
+    findings: [note, ...cleared([...findings, ...alarms], 'explained by another seed or device')],
+    checked: true,
+    replica,
+    own,
+  }
 }
 
 /**

@@ -18,6 +18,8 @@ export interface KnownLease {
   /** What the lease still costs the budget: its price, or after a batch was signed the accepted share of it. */
   readonly charge: bigint
   readonly attested: boolean
+  /** Its farm gave it up by signature and nothing of it is held here: it costs nothing, and nothing of it will be held. */
+  readonly canceled?: true
 }
 
 /** The votes on a lease, made once and never again: a second set of votes would be an equivocation. */

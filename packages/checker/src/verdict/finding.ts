@@ -49,11 +49,11 @@ export function published(findings: readonly WeighedFinding[]): readonly Finding
     .map(({ weight: _weight, ...rest }) => rest)
 }
 
-/** What remains once a reference render agrees with the frame: suspicions and doubts were meant, proofs stand. */
-export function cleared(findings: readonly WeighedFinding[]): WeighedFinding[] {
+/** What remains once a reference explains the findings: suspicions and doubts become notes that end in `why`, proofs stand. */
+export function cleared(findings: readonly WeighedFinding[], why = "the checker's own render shows the same"): WeighedFinding[] {
   return findings.map((found) =>
     found.weight === 'suspect' || found.weight === 'doubt'
-      ? { ...found, weight: 'note', message: `${found.message}; the checker's own render shows the same` }
+      ? { ...found, weight: 'note', message: `${found.message}; ${why}` }
       : found,
   )
 }
