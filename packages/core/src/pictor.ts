@@ -34,6 +34,7 @@ import {
   type JobOptions,
   type JobOrder,
   type JobRun,
+  type JobState,
   type JobSummary,
   type PlannedLease,
   type ReceiptMaterial,
@@ -93,6 +94,8 @@ export interface Pictor {
   jobs(): AsyncIterable<JobSummary>
   start(): Promise<void>
   post(run: Bytes32, input: RunnerInput, key?: string): Promise<void>
+  /** Where a run stands by its journal, whichever process drives it. @throws not-found */
+  state(run: Bytes32): Promise<JobState>
   /** Everything that was signed in a run so far. */
   material(run: Bytes32): Promise<ReceiptMaterial>
   /** The receipt of a run that has ended. @throws not-found, invalid-input when there is no evidence yet */
@@ -190,6 +193,7 @@ export function createPictor(options: PictorOptions): Pictor {
     jobs: () => runner.jobs(),
     start: () => runner.start(),
     post: (run, input, key) => runner.post(run, input, key),
+    state: (run) => runner.state(run),
     material: (run) => runner.material(run),
     async receipt(run) {
       const material = await runner.material(run)

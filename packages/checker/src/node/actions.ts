@@ -65,7 +65,11 @@ export function createActions(tools: ActionTools): Perform {
     return made
   }
 
-  async function ready(state: JobState, { job, set, leases, canceled }: Of<'ready'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+  async function ready(
+    state: JobState,
+    { job, set, leases, canceled }: Of<'ready'>,
+    signal: AbortSignal,
+  ): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
     inspectSet(state, { job, set, leases }, signer.address, now())
     noteCanceled(state, job, canceled ?? [])
@@ -145,7 +149,11 @@ export function createActions(tools: ActionTools): Perform {
     return [{ type: 'batch-signature', batchHash: batch.batchHash, signature, atMs: now() }]
   }
 
-  async function signEnd(state: JobState, { job, keep, canceled }: Of<'sign-final'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+  async function signEnd(
+    state: JobState,
+    { job, keep, canceled }: Of<'sign-final'>,
+    signal: AbortSignal,
+  ): Promise<CheckerEvent[]> {
     noteCanceled(state, job, canceled ?? [])
     for (;;) {
       const { settled, open, nextAtMs } = neededAtFinal(state, job, now())

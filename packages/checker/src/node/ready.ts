@@ -102,7 +102,7 @@ function inspectBudgets(state: JobState, job: CheckerJob, nowMs: number): void {
   let farm = 0n
   let frames = 0
   for (const { lease, charge, attested, canceled } of Object.values(state.leases)) {
-    const lapsed = canceled || !attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs
+    const lapsed = canceled || (!attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs)
     if (lapsed) continue
     farm += charge
     frames += lease.frames.length

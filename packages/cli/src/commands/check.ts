@@ -17,7 +17,7 @@ export async function check(path: string, options: { readonly report?: string },
       `${paint(line.verdict.padEnd(7))} ${line.file}${line.findings.map((finding) => style.dim(`\n          ${finding.message}`)).join('')}`,
     )
   }
-  if (options.report) await writeReport(resolve(options.report), path, lines)
+  if (options.report) await writeReport(resolve(options.report), path, { lines })
   screen.log(`${counts.accept} accepted, ${counts.refuse} refused, ${counts.unsure} unsure`)
   return counts.refuse > 0 ? EXIT.failed : counts.unsure > 0 ? EXIT.partial : EXIT.ok
 }

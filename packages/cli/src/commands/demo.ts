@@ -52,7 +52,7 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
     const plans = await pictor.plan({ scene: SCENE, deadline: '30m', budget: BUDGET })
     const plan = planForAll(plans, cast.farms.length, Date.now())
     for (const line of [...inspectionLines(plans.inspection, context), '', ...planLines(plan, context), '']) screen.log(line)
-    const run = await pictor.submit(plan, { outDir: out, leaseMs: 20_000, batchWaitMs: 3_000 })
+    const run = await pictor.submit(plan, { outDir: out, leaseMs: 20_000, batchWaitMs: 8_000 })
     const submittedAtMs = Date.now()
     context.emit({ type: 'run', run: run.id })
     if (context.json) for await (const event of run.events()) context.emit(event)

@@ -5,6 +5,7 @@ import type {
   Address,
   Batch,
   Bytes32,
+  CanceledLease,
   CheckerSignature,
   Commit,
   Held,
@@ -31,29 +32,37 @@ export interface CheckerJob {
 }
 
 /** What a checker is asked. Every action is idempotent; results arrive by `poll`. */
-export type CheckerAction = { readonly job: CheckerJob } & (
-  | { readonly kind: 'ready'; readonly set: LeaseSet; readonly leases: readonly Lease[] }
-  /** Fetch the committed outputs and say that they are held. */
-  | { readonly kind: 'hold'; readonly lease: Lease; readonly commit: Commit; readonly farm: Address }
-  /** Check a lease whose last commitment is in. `neighbours` are accepted frames around it, for sequence checks. */
-  | {
-      readonly kind: 'check'
-      readonly lease: Lease
-      readonly commits: readonly Commit[]
-      readonly neighbours?: readonly { readonly frame: number; readonly hash: Bytes32 }[]
-    }
-  /** Reveal the seed and the votes of a checked lease. */
-  | { readonly kind: 'reveal'; readonly lease: number }
-  | {
-      readonly kind: 'sign-batch'
-      readonly batch: Batch
-      readonly votes: readonly Vote[]
-      readonly seeds: readonly SeedReveal[]
-      /** Revealed reports: refusals of several checkers stand only where their own renders agree. */
-      readonly reports?: readonly (FrameReport & { readonly checker: Address })[]
-    }
-  | { readonly kind: 'sign-final'; readonly keep: bigint }
-)
+export type CheckerAction = { readonly job: CheckerJob } &
+  /** `canceled` are leases that their farms gave up by signature: their prices are free for this set. */
+  (
+    | {
+        readonly kind: 'ready'
+        readonly set: LeaseSet
+        readonly leases: readonly Lease[]
+        readonly canceled?: readonly CanceledLease[]
+      }
+    /** Fetch the committed outputs and say that they are held. */
+    | { readonly kind: 'hold'; readonly lease: Lease; readonly commit: Commit; readonly farm: Address }
+    /** Check a lease whose last commitment is in. `neighbours` are accepted frames around it, for sequence checks. */
+    | {
+        readonly kind: 'check'
+        readonly lease: Lease
+        readonly commits: readonly Commit[]
+        readonly neighbours?: readonly { readonly frame: number; readonly hash: Bytes32 }[]
+      }
+    /** Reveal the seed and the votes of a checked lease. */
+    | { readonly kind: 'reveal'; readonly lease: number }
+    | {
+        readonly kind: 'sign-batch'
+        readonly batch: Batch
+        readonly votes: readonly Vote[]
+        readonly seeds: readonly SeedReveal[]
+        /** Revealed reports: refusals of several checkers stand only where their own renders agree. */
+        readonly reports?: readonly (FrameReport & { readonly checker: Address })[]
+      }
+    /** `canceled` as in `ready`: they need no money kept. */
+    | { readonly kind: 'sign-final'; readonly keep: bigint; readonly canceled?: readonly CanceledLease[] }
+  )
 
 /** One reason of a verdict, for a render wrangler. */
 export interface Finding {

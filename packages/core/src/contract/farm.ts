@@ -1,6 +1,6 @@
 import type { Artifacts, BundleManifest } from './artifacts.ts'
 import type { CallContext } from './context.ts'
-import type { Address, Commit, Signature } from './messages.ts'
+import type { Address, Bytes32, Commit, Signature } from './messages.ts'
 import type { Decline, Quote, QuoteRequest } from './quote.ts'
 import type { StageRef, Task } from './task.ts'
 
@@ -150,6 +150,8 @@ export type FarmEvent =
       readonly type: 'canceled'
       readonly task: TaskRef
       readonly framesDone: readonly number[]
+      /** Root of all outputs it had (zero hash for none) and its signature over it, of farms with a key: frees the lease's money before `commitBy`. */
+      readonly outputRoot?: Bytes32
       readonly signature?: Signature
       readonly atMs: number
     }

@@ -131,6 +131,14 @@ export interface Commit {
   readonly signature: Signature
 }
 
+/** The farm's last word on a lease that was canceled: it commits to nothing beyond `outputRoot` (the root of all outputs it had, zero hash for none). */
+export interface CanceledLease {
+  readonly job: Bytes32
+  readonly lease: number
+  readonly outputRoot: Bytes32
+  readonly signature: Signature
+}
+
 /** A checker holds bytes that match a commitment. */
 export interface Held {
   readonly job: Bytes32

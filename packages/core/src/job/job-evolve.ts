@@ -389,6 +389,7 @@ function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 'task-voi
   state.contesting.delete(row.id)
   farm.leased -= row.frames.length
   if (fact.blame) farm.strikes++
+  if (fact.cancel) state.cancels.set(row.id, fact.cancel)
   leaveWindow(state, row, fact.at)
   uncover(state, row, row.frames, fact.reason === 'lapsed' || fact.reason === 'lost' ? 'lapsed' : 'failed', fact.at)
   if (!fact.freed) return

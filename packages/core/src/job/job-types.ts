@@ -3,7 +3,7 @@ import type { JobSpec } from '../contract/job.ts'
 import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
 import type { Agenda } from './machine.ts'
-import type { LeaseJson, VoidReason } from './task-types.ts'
+import type { LeaseCancel, LeaseJson, VoidReason } from './task-types.ts'
 
 /** Options with every default filled in. */
 export interface FilledOptions {
@@ -180,6 +180,8 @@ export interface JobStreamState {
     /** Price and fees attested and not released. */
     pending: bigint
   }
+  /** Leases that their farms gave up by signature. */
+  readonly cancels: Map<number, LeaseCancel>
   final: { keep: bigint | undefined; readonly signatures: Map<Address, Signature>; done: boolean }
   refundOpen: boolean
   evidence: Bytes32 | undefined
@@ -219,6 +221,7 @@ export type JobInput =
       readonly reason: VoidReason
       readonly freed: boolean
       readonly failure?: Failure
+      readonly cancel?: LeaseCancel
     }
   | { readonly type: 'task-freed'; readonly task: number }
   | { readonly type: 'delivered'; readonly task: number; readonly paths: string | readonly string[] }
@@ -278,6 +281,7 @@ export type JobFact = FactBase &
         readonly freed: boolean
         readonly failure?: Failure
         readonly blame?: boolean
+        readonly cancel?: LeaseCancel
       }
     | { readonly t: 'task-freed'; readonly task: number }
     | { readonly t: 'farm-excluded'; readonly farm: string; readonly reason: string }

@@ -59,6 +59,7 @@ export const jobMachine: Machine<JobStreamState, JobInput, JobFact, JobCommand> 
       refunded: 0n,
       pending: 0n,
     },
+    cancels: new Map(),
     final: { keep: undefined, signatures: new Map(), done: false },
     refundOpen: false,
     evidence: undefined,
@@ -279,6 +280,7 @@ function acceptReport(
           freed: input.freed,
           ...(input.failure ? { failure: input.failure } : {}),
           ...(struck ? { blame: true } : {}),
+          ...(input.cancel ? { cancel: input.cancel } : {}),
         },
       ]
       const farm = state.farms.get(row.farm)!

@@ -60,6 +60,7 @@ export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
     }
     case 'farm-ended':
       state.farmEnded = fact.state
+      if (fact.cancel) state.cancel = fact.cancel
       if (fact.failure) state.failure = fact.failure
       if (fact.state === 'succeeded')
         restart(agenda, { id: 'timer/end-grace', kind: 'timer', timer: 'end-grace', atMs: fact.at + END_GRACE_MS })

@@ -55,6 +55,12 @@ export interface KeptCommit {
   readonly held: Map<Address, Signature>
 }
 
+/** Root and signature of a farm's `Canceled` message, as journals keep it. */
+export interface LeaseCancel {
+  readonly root: Bytes32
+  readonly sig: Signature
+}
+
 export interface TaskStreamState {
   readonly id: string
   phase: TaskPhase
@@ -65,6 +71,8 @@ export interface TaskStreamState {
   ref: { readonly farm: string; readonly ref: string } | undefined
   leaseSignature: Signature | undefined
   wanted: 'run' | 'hold' | 'cancel'
+  /** The farm's signed last word on a canceled lease. */
+  cancel: LeaseCancel | undefined
   /** Whether the farm confirmed what is wanted. */
   farmEnded: FarmTaskState | undefined
   /** The farm's end and the grace for its last commitments are over. */
@@ -111,7 +119,7 @@ export type TaskInput =
       readonly renderMs: readonly number[]
       readonly completedAtMs: readonly number[]
     }
-  | { readonly type: 'canceled'; readonly ref: string }
+  | { readonly type: 'canceled'; readonly ref: string; readonly cancel?: LeaseCancel }
   | { readonly type: 'stalled'; readonly ref: string; readonly quietMs: number }
   | { readonly type: 'ticket'; readonly ticket: Ticket }
   | { readonly type: 'held'; readonly checker: Address; readonly outputRoot: Bytes32; readonly signature: Signature }
@@ -165,7 +173,7 @@ export type TaskFact = FactBase &
         readonly hashes?: string
         readonly doneAtMs: readonly number[]
       }
-    | { readonly t: 'farm-ended'; readonly state: FarmTaskState; readonly failure?: Failure }
+    | { readonly t: 'farm-ended'; readonly state: FarmTaskState; readonly failure?: Failure; readonly cancel?: LeaseCancel }
     | { readonly t: 'contested' }
     | { readonly t: 'rendered'; readonly ask: boolean }
     | { readonly t: 'holding' }

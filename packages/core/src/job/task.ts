@@ -20,6 +20,7 @@ export const taskMachine: Machine<TaskStreamState, TaskInput, TaskFact, TaskComm
     leaseSignature: undefined,
     wanted: 'run',
     farmEnded: undefined,
+    cancel: undefined,
     endOver: false,
     late: false,
     contestWon: false,
@@ -78,7 +79,9 @@ function accept(state: TaskStreamState, input: TaskInput, atMs: number): Decisio
     case 'farm-state':
       return farmState(state, input, at) ?? refuse(`${input.state} changes nothing`)
     case 'canceled':
-      return state.farmEnded ? refuse('it has ended') : one({ v: 1, at, t: 'farm-ended', state: 'canceled' })
+      return state.farmEnded
+        ? refuse('it has ended')
+        : one({ v: 1, at, t: 'farm-ended', state: 'canceled', ...(input.cancel ? { cancel: input.cancel } : {}) })
     case 'commit':
       return commit(state, input, at) ?? refuse('the frames are committed, or no frames of this lease')
     case 'commit-bad':

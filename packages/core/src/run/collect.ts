@@ -2,7 +2,7 @@ import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
 import type { FarmEvent, Output, TaskRef, TaskState } from '../contract/farm.ts'
 import type { Address, Bytes32, Commit, LedgerDomain } from '../contract/messages.ts'
-import type { TaskInput, TaskOrder } from '../job/task-types.ts'
+import type { LeaseCancel, TaskInput, TaskOrder } from '../job/task-types.ts'
 import { download } from './download.ts'
 import { pause } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
@@ -29,6 +29,11 @@ export interface CollectOptions {
 
 const MOVING: readonly TaskState[] = ['running', 'starting']
 const ENDED: readonly TaskState[] = ['succeeded', 'failed', 'canceled', 'incompatible', 'lost', 'interrupted']
+
+/** The farm's signed last word, where the event carries one. Checkers verify it before they rely on it. */
+function signedCancel({ outputRoot, signature }: Extract<FarmEvent, { type: 'canceled' }>): { readonly cancel?: LeaseCancel } {
+  return outputRoot && signature ? { cancel: { root: outputRoot, sig: signature } } : {}
+}
 
 /**
  * Follows one task at its farm until the signal ends it: downloads outputs, checks commitments, reports the farm's end, and notices when a running task makes no
@@ -121,7 +126,7 @@ export async function collect(options: CollectOptions): Promise<void> {
           await send({ type: 'ticket', ticket: event.ticket })
           break
         case 'canceled':
-          await send({ type: 'canceled', ref: ref.ref })
+          await send({ type: 'canceled', ref: ref.ref, ...signedCancel(event) })
           break
         default:
           // Usage lines are information, and readers ignore types that they do not know.

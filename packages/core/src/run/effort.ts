@@ -16,6 +16,9 @@ export function backoffMs(key: string, attempt: number, tuning: RunnerTuning, re
   return Math.max(retryAfterMs, Math.round(base * (0.5 + jitter / 2)))
 }
 
+/** Reason of aborts inside the shell that nobody looks at; made once, because every error captures a stack. */
+export const OVER: PictorError = new PictorError('canceled', 'no longer wanted')
+
 /** Runs one call with a time limit; the call's signal ends when the limit or the command does, and no listener stays behind. */
 export async function limitedCall<T>(
   clock: Clock,
@@ -25,30 +28,26 @@ export async function limitedCall<T>(
 ): Promise<T> {
   outer.throwIfAborted()
   const inner = new AbortController()
-  const stop = (): void => inner.abort(outer.reason)
+  const timer = new AbortController()
+  // A callee that ignores the signal must not hold the command up: the race ends with whatever ends the call.
+  let giveUp: (reason: unknown) => void = () => {}
+  const given = new Promise<never>((_resolve, reject) => (giveUp = reject))
+  const end = (reason: unknown): void => {
+    giveUp(reason)
+    inner.abort(reason)
+  }
+  const stop = (): void => end(outer.reason)
   outer.addEventListener('abort', stop, { once: true })
-  const done = new AbortController()
-  const limit = clock.sleep(limitMs, done.signal).then(
-    () => inner.abort(new PictorError('timeout', `no answer within ${limitMs} ms`)),
+  void clock.sleep(limitMs, timer.signal).then(
+    () => end(new PictorError('timeout', `no answer within ${limitMs} ms`)),
     () => {},
   )
   try {
-    // A callee that ignores the signal must not hold the command up.
-    return await Promise.race([call(inner.signal), rejectOnAbort(inner.signal, done.signal)])
+    return await Promise.race([call(inner.signal), given])
   } finally {
     outer.removeEventListener('abort', stop)
-    done.abort()
-    await limit
+    timer.abort(OVER)
   }
-}
-
-function rejectOnAbort(signal: AbortSignal, done: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = (): void => reject(signal.reason)
-    if (signal.aborted) return fail()
-    signal.addEventListener('abort', fail, { once: true })
-    done.addEventListener('abort', () => signal.removeEventListener('abort', fail), { once: true })
-  })
 }
 
 export interface Effort {

@@ -1,7 +1,7 @@
 import type { CheckerAction } from '../contract/checker.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { LedgerAction } from '../contract/ledger.ts'
-import type { Address, Batch } from '../contract/messages.ts'
+import type { Address, Batch, CanceledLease } from '../contract/messages.ts'
 import { budgetLeft } from '../job/job-replan.ts'
 import { leaseOfRow } from '../job/job-rows.ts'
 import { FRAME, type JobCommand, type JobInput, type PlannedLeaseJson, type SetRow, type TaskRow } from '../job/job-types.ts'
@@ -51,10 +51,19 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     }
     case 'ready': {
       const set = job.state.sets[command.seq]!
-      return askChecker(host, command, signal, { kind: 'ready', set: host.setMessage(set), leases: host.leases(set) })
+      return askChecker(host, command, signal, {
+        kind: 'ready',
+        set: host.setMessage(set),
+        leases: host.leases(set),
+        canceled: canceledLeases(host),
+      })
     }
     case 'sign-final':
-      return askChecker(host, command, signal, { kind: 'sign-final', keep: BigInt(command.keep) })
+      return askChecker(host, command, signal, {
+        kind: 'sign-final',
+        keep: BigInt(command.keep),
+        canceled: canceledLeases(host),
+      })
     case 'sign-batch': {
       const action = await signBatchAction(host, command.n, signal)
       return action && askChecker(host, command, signal, action)
@@ -156,6 +165,11 @@ async function open(host: JobHost, id: string, signal: AbortSignal, refused: (er
     if (error !== undefined) return refused(error)
     await pause(clock, tuning.resendMs * 2 ** Math.min(round, 6), signal)
   }
+}
+/** Leases that their farms gave up by signature. */
+function canceledLeases(host: JobHost): CanceledLease[] {
+  const job = host.jobId()
+  return [...host.job.state.cancels].map(([lease, { root, sig }]) => ({ job, lease, outputRoot: root, signature: sig }))
 }
 
 type JobAction = CheckerAction extends infer A ? (A extends { readonly job: unknown } ? Omit<A, 'job'> : never) : never

@@ -116,7 +116,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
           clock,
           name: `task:${run}:${task}`,
           fence,
-          perform: (command, signal) => performTask(host, task, command, signal),
+          perform: (command, signal, resumed) => performTask(host, task, command, signal, resumed),
           onFacts: (facts) => onFacts(`task:${run}:${task}`, facts),
           onDead: die,
         })

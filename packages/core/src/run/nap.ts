@@ -1,5 +1,5 @@
 import type { Clock } from '../contract/context.ts'
-import { pause } from './effort.ts'
+import { OVER, pause } from './effort.ts'
 
 /** A wait that can be cut short; a kick that comes before the wait is not lost. */
 export interface Nap {
@@ -15,7 +15,7 @@ export function nap(clock: Clock): Nap {
   return {
     kick() {
       kicked = true
-      wake?.abort()
+      wake?.abort(OVER)
     },
     arm() {
       kicked = false
@@ -23,7 +23,7 @@ export function nap(clock: Clock): Nap {
     async sleep(ms, signal) {
       if (kicked || signal.aborted) return
       const own = (wake = new AbortController())
-      const stop = (): void => own.abort()
+      const stop = (): void => own.abort(OVER)
       signal.addEventListener('abort', stop, { once: true })
       await pause(clock, ms, own.signal)
       signal.removeEventListener('abort', stop)

@@ -33,8 +33,8 @@ export function orderInput(
     terms,
     parties: order.parties,
     quotes: order.quotes,
-    // Four decimals of a reference second are more than any estimate is worth, and a million of them stay small.
-    work: order.work.map((work) => Math.round(work * 10_000) / 10_000),
+    // Exactly as ordered: the terms' quoteHash covers it.
+    work: order.work,
     options: filled(order),
     checkers: terms.checkers.length > 0 ? checkers.filter((checker) => terms.checkers.includes(checker)) : checkers,
   }

@@ -12,7 +12,7 @@ import { orderInput } from './order.ts'
 import { realProofs } from './real-proofs.ts'
 import { DEFAULT_TUNING } from './tuning.ts'
 import type { JobOrder, JobRun, JobSummary, Runner, RunnerInput, RunnerOptions } from './types.ts'
-import { jobSummary, loadJob, receiptMaterial } from './view.ts'
+import { jobSummary, loadJob, readState, receiptMaterial } from './view.ts'
 
 interface Entry {
   host: JobHost | undefined
@@ -226,6 +226,7 @@ export function createRunner(options: RunnerOptions): Runner {
       loop()
     },
     post,
+    state: (run) => readState(shared, run, clock.now()),
     material: async (run) => receiptMaterial(shared, run, entries.get(run)?.host?.job.state ?? (await loadJob(shared, run))),
     async close() {
       if (closing.signal.aborted) return

@@ -2,6 +2,7 @@ import type { Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
 import type { CommandBase, Machine, MachineRefusal } from '../job/machine.ts'
 import type { Fence, Store } from '../store/types.ts'
+import { OVER } from './effort.ts'
 
 export interface FactBase {
   readonly v: number
@@ -15,8 +16,11 @@ export interface StreamOptions<S, I, F extends FactBase, C extends CommandBase> 
   readonly clock: Clock
   readonly name: string
   readonly fence: Fence
-  /** Performs a command until it is done or the signal ends it; must not reject. Starts only after its cause is durable. */
-  readonly perform: (command: C, signal: AbortSignal) => Promise<void>
+  /**
+   * Performs a command until it is done or the signal ends it; must not reject. Starts only after its cause is durable. `resumed`: the command was open when the
+   * stream was loaded, so an earlier process may have performed it.
+   */
+  readonly perform: (command: C, signal: AbortSignal, resumed: boolean) => Promise<void>
   /** Told of facts once they are durable. */
   readonly onFacts?: (facts: readonly F[]) => void
   /** The stream cannot go on: the store refused an append. Memory is ahead of the store and must be thrown away. */
@@ -71,16 +75,16 @@ export async function openStream<S, I extends { readonly type: string }, F exten
   let busy = false
   const life: { dead: unknown } = { dead: undefined }
 
-  const start = (command: C): void => {
+  const start = (command: C, resumed: boolean): void => {
     const effort = new AbortController()
     efforts.set(command.id, effort)
-    void options.perform(command, effort.signal).finally(() => {
+    void options.perform(command, effort.signal, resumed).finally(() => {
       // A later command with the same id may have taken its place.
       if (efforts.get(command.id) === effort) efforts.delete(command.id)
     })
   }
   const end = (id: string): void => {
-    efforts.get(id)?.abort(new PictorError('canceled', `${name}: ${id} is no longer wanted`))
+    efforts.get(id)?.abort(OVER)
     efforts.delete(id)
   }
   const stop = (reason: unknown): void => {
@@ -138,7 +142,7 @@ export async function openStream<S, I extends { readonly type: string }, F exten
         }
       }
       for (const id of ended) end(id)
-      if (life.dead === undefined) for (const command of started.values()) start(command)
+      if (life.dead === undefined) for (const command of started.values()) start(command, false)
       if (facts.length > 0) options.onFacts?.(facts)
       for (const waiting of batch) waiting.resolve(refusals.get(waiting))
     }
@@ -158,7 +162,7 @@ export async function openStream<S, I extends { readonly type: string }, F exten
         }
       }),
     resume() {
-      for (const command of machine.pending(state)) if (!efforts.has(command.id)) start(command)
+      for (const command of machine.pending(state)) if (!efforts.has(command.id)) start(command, true)
     },
     performing: () => [...efforts.keys()],
     stop: () => stop(new PictorError('canceled', `${name} was stopped`)),

@@ -12,7 +12,13 @@ import type { FarmLoop } from './farm-loop.ts'
 import { commitOf, votesOf, type JobHost } from './job-host.ts'
 
 /** Performs one command of a task. Never rejects. */
-export async function performTask(host: JobHost, task: number, command: TaskCommand, signal: AbortSignal): Promise<void> {
+export async function performTask(
+  host: JobHost,
+  task: number,
+  command: TaskCommand,
+  signal: AbortSignal,
+  resumed: boolean,
+): Promise<void> {
   // Commands start with the stream, before it is entered into the host's table.
   await Promise.resolve()
   const stream = host.tasks.get(task)
@@ -24,7 +30,7 @@ export async function performTask(host: JobHost, task: number, command: TaskComm
   }
   switch (command.kind) {
     case 'submit':
-      return submit(host, state, command, signal, send)
+      return submit(host, state, command, signal, send, resumed)
     case 'collect': {
       const loop = await farmOf(host, state.order!.farm, signal)
       if (!loop || !state.order) return
@@ -103,12 +109,14 @@ async function submit(
   command: Extract<TaskCommand, { kind: 'submit' }>,
   signal: AbortSignal,
   send: (input: TaskInput) => Promise<void>,
+  resumed: boolean,
 ): Promise<void> {
   const order = state.order!
   const loop = await farmOf(host, order.farm, signal)
   if (!loop) return
   await pauseUntil(host.shared.clock, command.notBeforeAtMs, signal)
-  let unsure = false
+  // After a restart nobody knows whether the submit went out.
+  let unsure = resumed
   const own = effort(host, state.id, command.id, signal)
   const error = await tryUntilDone(
     { ...own, tuning: { ...own.tuning, callMs: own.tuning.stageMs + own.tuning.callMs } },
@@ -277,6 +285,7 @@ async function report(
 ): Promise<void> {
   const send = host.job.send
   const failure = state.failure ? { failure: state.failure } : {}
+  const cancel = state.cancel ? { cancel: state.cancel } : {}
   const sent =
     what === 'rendered'
       ? send({ type: 'task-rendered', task })
@@ -285,7 +294,14 @@ async function report(
         : what === 'judged'
           ? send({ type: 'task-judged', task, verdicts: state.verdicts, weight: state.acceptedWeight })
           : what === 'voided'
-            ? send({ type: 'task-voided', task, reason: state.voidReason!, freed: state.phase === 'freed', ...failure })
+            ? send({
+                type: 'task-voided',
+                task,
+                reason: state.voidReason!,
+                freed: state.phase === 'freed',
+                ...failure,
+                ...cancel,
+              })
             : send({ type: 'task-freed', task })
   await sent.catch(() => {})
 }

@@ -18,6 +18,7 @@ import type {
   LedgerDomain,
   Ready,
   SeedReveal,
+  Signature,
   Terms,
   Vote,
 } from '../contract/messages.ts'
@@ -243,7 +244,7 @@ export interface LeaseEvidence {
   readonly farm: string
   readonly offer: string
   readonly seq: number
-  readonly leaseSignature?: string
+  readonly leaseSignature?: Signature
   readonly commits: readonly Commit[]
   readonly held: readonly Held[]
   readonly votes: readonly Vote[]
@@ -257,6 +258,8 @@ export interface ReceiptMaterial {
   readonly job: Bytes32
   readonly terms: Terms
   readonly quotes: readonly Quote[]
+  /** Estimated work of each frame, as ordered. */
+  readonly work: readonly number[]
   readonly sets: readonly { readonly set: LeaseSet; readonly leases: readonly Lease[]; readonly ready: readonly Ready[] }[]
   readonly leases: readonly LeaseEvidence[]
   readonly batches: readonly {
@@ -310,6 +313,8 @@ export interface Runner {
   start(): Promise<void>
   /** Sends an input to a run that may belong to another process. `key` makes it once-only. @throws not-found */
   post(run: Bytes32, input: RunnerInput, key?: string): Promise<void>
+  /** Where a run stands by its journal, whoever drives it. @throws not-found */
+  state(run: Bytes32): Promise<JobState>
   /** Everything that was signed in a run so far, for a receipt. @throws not-found */
   material(run: Bytes32): Promise<ReceiptMaterial>
   /** Stops loops and timers, gives claims back. Remote tasks go on; the jobs can be taken up again. */

@@ -130,6 +130,13 @@ export async function jobResult(shared: Shared, run: Bytes32, state: JobStreamSt
   }
 }
 
+/** Where a run stands by its journal alone, without owning it; passing progress of the process that drives it is not in it. */
+export async function readState(shared: Shared, run: Bytes32, nowMs: number): Promise<JobState> {
+  const state = await loadJob(shared, run)
+  const live = [...state.rows.values()].filter((row) => row.phase === 'live')
+  return jobState(run, state, await Promise.all(live.map((row) => loadTask(shared, run, row.id))), nowMs)
+}
+
 /** Collects every signed message of a run from journal and artifacts. */
 export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobStreamState): Promise<ReceiptMaterial> {
   const order = state.order!
@@ -165,6 +172,7 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
     job,
     terms: order.terms,
     quotes: order.quotes,
+    work: order.work,
     sets: state.sets
       .filter((set) => set.root !== undefined)
       .map((set) => ({

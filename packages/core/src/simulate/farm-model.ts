@@ -30,6 +30,7 @@ export interface SimTask {
   ticket?: Ticket
   canceledAtMs?: number
   canceledSignature?: Signature
+  canceledRoot?: Bytes32
   lastAtMs: number
 }
 
@@ -199,6 +200,10 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
         lastAtMs: nowMs,
       }
       tasks.set(ref.ref, sim)
+      if (options.trackRenders !== false) {
+        const attempt = `${task.run}/${task.id}/${task.attempt}`
+        stats.tasksByAttempt.set(attempt, (stats.tasksByAttempt.get(attempt) ?? 0) + 1)
+      }
       log({ kind: 'event', event: stateEvent(sim) })
       if (options.ticketPerTask) {
         sim.state = 'awaiting-operator'

@@ -110,6 +110,8 @@ export interface SimulatedFarmStats {
   calls: number
   /** Effects by idempotency key: a key that made two different tasks would show here. */
   readonly tasksByKey: Map<string, string>
+  /** Tasks made for each `run/task/attempt`: more than one is work ordered twice. */
+  readonly tasksByAttempt: Map<string, number>
   framesRendered: number
   /** Renders of each `run/task/frame`, to see work done twice under one lease. */
   readonly renders: Map<string, number>

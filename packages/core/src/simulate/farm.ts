@@ -27,6 +27,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
   const stats: SimulatedFarmStats = {
     calls: 0,
     tasksByKey: new Map(),
+    tasksByAttempt: new Map(),
     framesRendered: 0,
     renders: new Map(),
     canceled: 0,
@@ -250,15 +251,16 @@ async function toEvent(
   if (ticket && !sim.canceledSignature) {
     const done = await Promise.all(sim.commits.map((_, i) => model.commitOf(sim, i)))
     const outputs = done.flatMap((commit) => commit.outputs)
-    const outputRoot = outputs.length > 0 ? key.outputRoot(outputs) : ZERO_HASH
-    sim.canceledSignature = await key.signCanceled(ticket.domain, { job: ticket.job, lease: ticket.lease.id, outputRoot })
+    sim.canceledRoot = outputs.length > 0 ? key.outputRoot(outputs) : ZERO_HASH
+    const message = { job: ticket.job, lease: ticket.lease.id, outputRoot: sim.canceledRoot }
+    sim.canceledSignature = await key.signCanceled(ticket.domain, message)
   }
   return {
     type: 'canceled',
     task: sim.ref,
     framesDone,
     atMs: sim.canceledAtMs ?? nowMs,
-    ...(sim.canceledSignature ? { signature: sim.canceledSignature } : {}),
+    ...(sim.canceledSignature && sim.canceledRoot ? { signature: sim.canceledSignature, outputRoot: sim.canceledRoot } : {}),
   }
 }
 

@@ -42,6 +42,8 @@ export interface World {
   readonly order: JobOrder
   /** How often each frame was delivered, and what. */
   readonly delivered: Map<number, { count: number; hash: string }>
+  /** What a runner of this world is made of, for a process boundary around it. */
+  ports(owner: string): RunnerOptions & { readonly clock: VirtualClock }
   /** A new runner over the same store, as after a restart or in another process. */
   runner(owner: string, options?: Partial<RunnerOptions>): Runner
 }
@@ -71,6 +73,24 @@ export function simulatedWorld(options: WorldOptions): World {
     leaseKey: leaseSigner.address,
     ...options.order,
   })
+  const ports = (owner: string): RunnerOptions & { readonly clock: VirtualClock } => ({
+    store,
+    farms: (id) => farms.get(id),
+    checkers,
+    ledger,
+    artifacts,
+    clock,
+    leaseSigner,
+    replan: options.replan ?? simulatedReplan,
+    deliver: async ({ frame, hash, outDir }) => {
+      const known = delivered.get(frame)
+      delivered.set(frame, { count: (known?.count ?? 0) + 1, hash })
+      return { path: `${outDir}/frame_${String(frame).padStart(4, '0')}.png` }
+    },
+    owner,
+    proofs: simulatedProofs(),
+    ...(options.tuning ? { tuning: options.tuning } : {}),
+  })
   return {
     clock,
     farms,
@@ -80,25 +100,7 @@ export function simulatedWorld(options: WorldOptions): World {
     artifacts,
     order,
     delivered,
-    runner: (owner, more) =>
-      createRunner({
-        store,
-        farms: (id) => farms.get(id),
-        checkers,
-        ledger,
-        artifacts,
-        clock,
-        leaseSigner,
-        replan: options.replan ?? simulatedReplan,
-        deliver: async ({ frame, hash, outDir }) => {
-          const known = delivered.get(frame)
-          delivered.set(frame, { count: (known?.count ?? 0) + 1, hash })
-          return { path: `${outDir}/frame_${String(frame).padStart(4, '0')}.png` }
-        },
-        owner,
-        proofs: simulatedProofs(),
-        ...(options.tuning ? { tuning: options.tuning } : {}),
-        ...more,
-      }),
+    ports,
+    runner: (owner, more) => createRunner({ ...ports(owner), ...more }),
   }
 }

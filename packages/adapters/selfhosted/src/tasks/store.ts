@@ -2,9 +2,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { PictorError, decodeJournal, encodeJournal } from '@pictor/core/contract'
-import type { Commit, Failure, FarmEvent, Output, Task, TaskRef, TaskState } from '@pictor/core/contract'
+import type { Commit, Failure, FarmEvent, Output, Signature, Task, TaskRef, TaskState } from '@pictor/core/contract'
 import type { ProcessIdentity } from '../blender/process.ts'
-import type { SignedEnd } from './signing.ts'
 import type { SignedEnd } from './signing.ts'
 
 /** What is known of one task. */
