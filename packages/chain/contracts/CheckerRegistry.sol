@@ -92,7 +92,7 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     }
 
     /// Leaves the draws at once; the stake stays at risk until the delay is over.
-    function leave() external {
+    function requestUnstake() external {
         Member storage member = members[msg.sender];
         if (member.stake == 0) revert NotStaked();
         if (member.leavesAt != 0) revert AlreadyStaked();

@@ -1,18 +1,11 @@
-import type {
-  Address,
-  CallContext,
-  FundingRequest,
-  Ledger,
-  LedgerDomain,
-  Terms,
-} from '@pictor/core/contract'
+import type { Address, CallContext, FundingRequest, Ledger, LedgerDomain, Terms } from '@pictor/core/contract'
 import { PictorError, isPictorError } from '@pictor/core/contract'
 import { hashTerms, jobIdOf, keccak256 } from '@pictor/core/proof'
 import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
 import { createChainReader, type ChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
-import { httpRpc, providerRpc, type EvmProvider, type Rpc } from './rpc.ts'
+import { httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
 import { createSender, type EvmSigner, type Receipt, type Sender } from './sender.ts'
 import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
 
@@ -131,8 +124,8 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     const sender = createSender(rpc, signer, address, chainId, waits)
     return { address, pay: payingSender(sender, reader, escrow, options.allowance ?? 'exact') }
   })
-  const acting = async (): Promise<Session> => {
-    await connected()
+  const acting = async (ctx: CallContext): Promise<Session> => {
+    await untilAborted(connected(), ctx.signal)
     const found = await session()
     if (found) return found
     throw new PictorError('unsupported', 'this ledger was made without a signer and can only read', {
@@ -141,7 +134,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
   }
 
   const submit = async (call: ActionCall, token: Address, ctx: CallContext): Promise<void> => {
-    const { address, pay } = await acting()
+    const { address, pay } = await acting(ctx)
     if (call.from !== undefined && call.from !== address)
       throw refused('not-allowed', `only ${call.from} may send this, not ${address}`)
     const tail = keyTail(ctx.key)
@@ -155,7 +148,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
   }
 
   const open: Ledger['open'] = async (terms, setRoot, ctx) => {
-    await connected()
+    await untilAborted(connected(), ctx.signal)
     const job = refusing('terms', () => jobIdOf(domain, terms.creator, terms.runId))
     const known = await reader.viewNow(job, ctx.signal)
     if (known.opening) {
@@ -171,7 +164,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
   }
 
   const send: Ledger['send'] = async (action, ctx) => {
-    const { address } = await acting()
+    const { address } = await acting(ctx)
     if (action.kind === 'withdraw') {
       if ((await reader.credit(action.token, address, 'latest', ctx.signal)) === 0n) return
       const data = escrowAbi.encodeFunctionData('withdraw', [action.token, action.to])
@@ -207,19 +200,19 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     open,
     send,
     async poll(query, ctx) {
-      await connected()
+      await untilAborted(connected(), ctx.signal)
       return feed(query, ctx.signal)
     },
     async money(job, ctx) {
-      await connected()
+      await untilAborted(connected(), ctx.signal)
       return (await reader.viewFinal(job, ctx.signal)).money
     },
     async credit(token, account, ctx) {
-      await connected()
+      await untilAborted(connected(), ctx.signal)
       return reader.credit(token, account, 'final', ctx.signal)
     },
     async evidence(job, ctx) {
-      await connected()
+      await untilAborted(connected(), ctx.signal)
       return anchorOf(rpc, { chainId, escrow, job, block: await reader.finalBlock(ctx.signal) }, ctx.signal)
     },
   }

@@ -79,27 +79,35 @@ export function httpRpc(urls: readonly string[], timeoutMs = 15_000, fetcher: ty
   }
 }
 
+/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts; leaves no listener behind. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  signal.throwIfAborted()
+  let stop: (() => void) | undefined
+  const ended = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, ended])
+  } finally {
+    signal.removeEventListener('abort', stop!)
+  }
+}
+
 /** JSON-RPC through a provider that the host brings (a browser wallet, a test). */
 export function providerRpc(provider: EvmProvider, timeoutMs = 15_000): Rpc {
   return {
     async call<T>(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<T> {
       signal?.throwIfAborted()
       const limit = AbortSignal.timeout(timeoutMs)
-      const waiting = signal ? AbortSignal.any([signal, limit]) : limit
-      let stop: (() => void) | undefined
-      const ended = new Promise<never>((_, reject) => {
-        stop = () => reject(waiting.reason as Error)
-        waiting.addEventListener('abort', stop, { once: true })
-      })
       try {
-        return (await Promise.race([provider.request({ method, params }), ended])) as T
+        return (await untilAborted(provider.request({ method, params }), signal ? AbortSignal.any([signal, limit]) : limit)) as T
       } catch (error) {
         if (signal?.aborted) throw signal.reason
         const found = error as Partial<RpcFault> & { error?: RpcFault; info?: { error?: RpcFault } }
         const inner = found.info?.error ?? found.error ?? (typeof found.code === 'number' ? (found as RpcFault) : undefined)
         throw inner ? fault(method, inner) : unreachable(method, error)
-      } finally {
-        waiting.removeEventListener('abort', stop!)
       }
     },
   }

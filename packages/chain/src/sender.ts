@@ -99,6 +99,7 @@ const UNDERPRICED = /underpriced|fee too low|max fee per gas less than block bas
 /** A sender for one key. Use one for each key in a process: it counts the nonces itself. */
 export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`, chainId: number, options: SendOptions): Sender {
   let next: number | undefined
+  let inFlight = 0
   let queue: Promise<unknown> = Promise.resolve()
 
   const pendingNonce = async (signal?: AbortSignal): Promise<number> =>
@@ -161,11 +162,13 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
     let fees = await feesNow(rpc, signal)
     for (let tries = 0; ; tries++) {
       const pending = await pendingNonce(signal)
-      const nonce = next === undefined || tries > 0 || next < pending ? pending : next
+      // With nothing in flight the node's count is right: a fork may have taken transactions back.
+      const nonce = next === undefined || tries > 0 || inFlight === 0 || next < pending ? pending : next
       const tx: EvmTransaction = { type: 2, chainId, nonce, to: call.to, data: call.data, value: 0n, gasLimit, ...fees }
       const { hash, lost, cheap } = await submit(tx, signal)
       if (!lost && !cheap) {
         next = nonce + 1
+        inFlight++
         return { tx, hash }
       }
       next = undefined
@@ -209,7 +212,7 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
       )
       queue = started.catch(() => undefined)
       const { tx, hash } = await started
-      const receipt = await finish(tx, hash, signal)
+      const receipt = await finish(tx, hash, signal).finally(() => inFlight--)
       if (receipt.ok) return receipt
       // The chain moved between estimate and block: ask for the reason against the present state.
       await estimate(call, signal)

@@ -326,8 +326,8 @@ contract AttacksTest is Kit {
         (bytes memory blob,, uint40 until, bytes memory signatures) = _honest(0);
         vm.expectRevert(FrameProofs.BadProof.selector);
         escrow.attest(ref, blob, abi.encodePacked(uint16(0), uint16(1), uint8(0x80)), until, signatures);
-        vm.expectRevert(FrameProofs.BadProof.selector);
-        escrow.attest(ref, blob, abi.encodePacked(uint16(0), uint16(0), uint8(0)), until, signatures);
+        vm.expectRevert(abi.encodeWithSelector(EscrowBooks.NotALeaseSet.selector, 0));
+        escrow.attest(ref, blob, abi.encodePacked(uint16(0), uint16(0)), until, signatures);
         vm.expectRevert(FrameProofs.BadProof.selector);
         escrow.attest(ref, blob, abi.encodePacked(uint16(1), leaf(leases[1]), uint16(1), uint8(0x80)), until, signatures);
     }

@@ -112,7 +112,7 @@ contract RegistryTest is Kit {
         for (uint256 i; i < 5; ++i) require(joined[i] == before[i], "a newcomer changes nothing");
         address leaver = before[2];
         vm.prank(leaver);
-        registry.leave();
+        registry.requestUnstake();
         address[] memory left = registry.draw(seed, SEATS, 5);
         uint256 same;
         for (uint256 i; i < 5; ++i) {
@@ -135,7 +135,7 @@ contract RegistryTest is Kit {
         vm.startPrank(checker);
         vm.expectRevert(CheckerRegistry.NotStaked.selector);
         registry.unstake(checker);
-        registry.leave();
+        registry.requestUnstake();
         vm.expectRevert(CheckerRegistry.TooEarly.selector);
         registry.unstake(checker);
         vm.stopPrank();
@@ -152,7 +152,7 @@ contract RegistryTest is Kit {
     function test_unstake_after_the_delay_returns_the_stake() public {
         address checker = vm.addr(_key(0));
         vm.prank(checker);
-        registry.leave();
+        registry.requestUnstake();
         vm.warp(block.timestamp + 90 days);
         vm.prank(checker);
         registry.unstake(checker);

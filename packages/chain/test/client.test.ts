@@ -1,0 +1,268 @@
+import { spawn } from 'node:child_process'
+import { createServer, type Server } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import type { CallContext, LedgerEvent } from '@pictor/core/contract'
+import { isPictorError } from '@pictor/core/contract'
+import { ESCROW_JOBS_SLOT, hashTerms } from '@pictor/core/proof'
+import { Wallet } from 'ethers'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { devAccounts, escrowLayout, evmLedger, startAnvil } from '../src/index.ts'
+import { readTerms, tokenAbi } from '../src/wire.ts'
+import { devWorld, type DevWorld } from './dev-world.ts'
+import { makeScenario, type Scenario } from './scenario.ts'
+
+let world: DevWorld
+beforeAll(async () => {
+  world = await devWorld()
+})
+afterAll(() => world.stop())
+beforeEach(async () => {
+  await world.reset()
+  await world.fund(creator.address)
+})
+
+const creator = devAccounts[0]!
+let keys = 0
+const ctx = (key = `key ${++keys}`): CallContext => ({ key })
+
+async function scenario(run = 'client', tasks = 1, terms = {}): Promise<Scenario> {
+  const { escrow, token } = world.deployment
+  const domain = { name: 'Pictor', version: '1', chainId: 31_337, verifyingContract: escrow } as const
+  return makeScenario({ domain, token, creator: creator.address, nowS: await world.nowS(), run, tasks, terms })
+}
+
+const ledgerOn = (options: Partial<Parameters<typeof evmLedger>[0]> = {}) =>
+  evmLedger({
+    rpcUrl: world.rpcUrl,
+    escrow: world.deployment.escrow,
+    signer: new Wallet(creator.privateKey),
+    timeoutMs: 15_000,
+    ...options,
+  })
+
+describe('evmLedger', () => {
+  it('reads terms back from the log alone, and knows the slot that receipts prove', async () => {
+    const s = await scenario()
+    const ledger = ledgerOn()
+    const { job } = await ledger.open(s.terms, s.setRoot, ctx())
+    expect(job).toBe(s.job)
+    const logs = await world.rpc.call<{ data: string }[]>('eth_getLogs', [
+      { address: world.deployment.escrow, topics: [null, job], fromBlock: '0x0' },
+    ])
+    const data = `0x${logs[0]!.data.slice(2 + 3 * 64)}`
+    expect(hashTerms(readTerms(data))).toBe(hashTerms(s.terms))
+    expect(escrowLayout['jobs']).toBe(ESCROW_JOBS_SLOT)
+  })
+
+  it('asks for the creator’s wallet when it does not hold its key', async () => {
+    const s = await scenario()
+    const { job, awaiting } = await ledgerOn({ signer: new Wallet(devAccounts[3]!.privateKey) }).open(s.terms, s.setRoot, ctx())
+    const { transactions } = awaiting?.payload as { transactions: { to: string; data: string }[] }
+    const wallet = world.senderOf(creator.privateKey)
+    for (const transaction of transactions) await wallet.send(transaction)
+    expect((await ledgerOn().money(job, ctx())).status).toBe('open')
+  })
+
+  it('names the reason and the contract’s own error of a refusal', async () => {
+    const s = await scenario()
+    const error: unknown = await ledgerOn()
+      .open({ ...s.terms, platformFeeBps: 9999 }, s.setRoot, ctx())
+      .catch((e: unknown) => e)
+    expect(isPictorError(error, 'ledger-refused') && error.details).toMatchObject({
+      reason: 'terms',
+      error: 'BadTerms(platformFeeBps)',
+      path: 'terms.platformFeeBps',
+    })
+  })
+
+  it('says ledger-unreachable when no node answers, and goes on with the next node when one fails', async () => {
+    const s = await scenario()
+    const error: unknown = await ledgerOn({ rpcUrl: 'http://127.0.0.1:1' })
+      .open(s.terms, s.setRoot, ctx())
+      .catch((e: unknown) => e)
+    expect(isPictorError(error, 'ledger-unreachable')).toBe(true)
+    const silent = await listen(() => {})
+    const broken = await listen((response) => response.writeHead(503).end('busy'))
+    const ledger = ledgerOn({ rpcUrl: ['http://127.0.0.1:1', silent.url, broken.url, world.rpcUrl], rpcTimeoutMs: 300 })
+    await ledger.open(s.terms, s.setRoot, ctx())
+    expect((await ledger.money(s.job, ctx())).status).toBe('open')
+  })
+
+  it('stops waiting when it is aborted', async () => {
+    const silent = await listen(() => {})
+    const stop = AbortSignal.timeout(100)
+    const poll = ledgerOn({ rpcUrl: silent.url }).poll({ job: `0x${'1'.repeat(64)}` }, { key: 'k', signal: stop })
+    await expect(poll).rejects.toThrow()
+  })
+
+  it('refuses a node of another chain', async () => {
+    const error: unknown = await ledgerOn({ chainId: 1 })
+      .money(`0x${'1'.repeat(64)}`, ctx())
+      .catch((e: unknown) => e)
+    expect(isPictorError(error, 'invalid-input') && error.details.path).toBe('chainId')
+  })
+
+  it('finds its own transaction again by its key, in another process too', async () => {
+    const s = await scenario()
+    await ledgerOn().open(s.terms, s.setRoot, ctx('open'))
+    await ledgerOn().send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
+    await ledgerOn().send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
+    const other = ledgerOn().send({ kind: 'cancel', terms: s.terms }, ctx('another key'))
+    await expect(other).rejects.toMatchObject({ details: { reason: 'done' } })
+  })
+
+  it('pipelines 200 jobs of one key without a stuck nonce', { timeout: 60_000 }, async () => {
+    const ledger = ledgerOn({ allowance: 'unlimited' })
+    const jobs = await Promise.all(Array.from({ length: 200 }, (_, i) => scenario(`pipeline ${i}`)))
+    await Promise.all(jobs.map((s) => ledger.open(s.terms, s.setRoot, ctx())))
+    const states = await Promise.all(jobs.map((s) => ledger.money(s.job, ctx())))
+    expect(states.every(({ status }) => status === 'open')).toBe(true)
+  })
+
+  it('goes on when somebody else used the key’s nonce', async () => {
+    const ledger = ledgerOn({ allowance: 'unlimited' })
+    const [a, b] = [await scenario('nonce a'), await scenario('nonce b')]
+    await ledger.open(a.terms, a.setRoot, ctx())
+    await world
+      .senderOf(creator.privateKey)
+      .send({ to: world.deployment.token, data: tokenAbi.encodeFunctionData('mint', [creator.address, 1]) })
+    await ledger.open(b.terms, b.setRoot, ctx())
+    expect((await ledger.money(b.job, ctx())).status).toBe('open')
+  })
+})
+
+describe('on a chain that is slow or changes its mind', () => {
+  afterEach(async () => {
+    await world.rpc.call('evm_setAutomine', [true])
+    await world.rpc.call('anvil_dropAllTransactions', [])
+  })
+
+  it('replaces a transaction that is stuck, with a higher fee and the same nonce', async () => {
+    const s = await scenario('stuck')
+    const ledger = ledgerOn({ allowance: 'unlimited', replaceAfterMs: 300 })
+    const first = await scenario('first')
+    await ledger.open(first.terms, first.setRoot, ctx())
+    await world.rpc.call('evm_setAutomine', [false])
+    const opening = ledger.open(s.terms, s.setRoot, ctx())
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const { transactions } = await world.rpc.call<{ transactions: { maxPriorityFeePerGas: string }[] }>('eth_getBlockByNumber', [
+      'pending',
+      true,
+    ])
+    expect(transactions.length).toBe(1)
+    expect(BigInt(transactions[0]!.maxPriorityFeePerGas)).toBeGreaterThan(1_100_000_000n)
+    await world.mine(1)
+    await opening
+    expect((await ledger.money(s.job, ctx())).status).toBe('open')
+  })
+
+  it('waits for its own transaction that another process left in the pool', async () => {
+    const s = await scenario('pool')
+    const ledger = ledgerOn({ allowance: 'unlimited' })
+    await ledger.open(s.terms, s.setRoot, ctx())
+    await world.rpc.call('evm_setAutomine', [false])
+    const impatient = ledgerOn({ timeoutMs: 200 }).send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
+    await expect(impatient).rejects.toMatchObject({ code: 'ledger-unreachable' })
+    const again = ledgerOn().send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await world.mine(1)
+    await again
+    const { events } = await ledger.poll({ job: s.job }, ctx())
+    expect(events.filter(({ type }) => type === 'canceled').length).toBe(1)
+  })
+
+  it('tells an event as tentative, takes it back when a fork drops it, and tells it again', async () => {
+    const s = await scenario('reorg')
+    const ledger = ledgerOn({ confirmations: 3 })
+    await ledger.open(s.terms, s.setRoot, ctx())
+    const first = await ledger.poll({ job: s.job }, ctx())
+    expect(first.events.map(({ type, status }) => `${type} ${status}`)).toEqual(['opened tentative'])
+    expect((await ledger.money(s.job, ctx())).status).toBe('none')
+    await world.rpc.call('anvil_reorg', [2, []])
+    const second = await ledger.poll({ job: s.job, cursor: first.cursor }, ctx())
+    expect(second.events.map(({ type, status }) => `${type} ${status}`)).toEqual(['opened reverted'])
+    await world.mine(5)
+    expect((await ledger.money(s.job, ctx())).status).toBe('none')
+    await ledger.open(s.terms, s.setRoot, ctx())
+    const seen: LedgerEvent[] = []
+    let cursor = second.cursor
+    for (let i = 0; i < 3; i++) {
+      const page = await ledger.poll({ job: s.job, cursor }, ctx())
+      seen.push(...page.events)
+      cursor = page.cursor
+      await world.mine(3)
+    }
+    expect(seen.map(({ status }) => status)).toEqual(['tentative', 'final'])
+    expect(seen[0]!.id).toBe(seen[1]!.id)
+    expect((await ledger.money(s.job, ctx())).status).toBe('open')
+  })
+})
+
+it('a kill -9 between send and receipt never pays twice', { timeout: 60_000 }, async () => {
+  const s = await scenario('killed')
+  const ledger = ledgerOn({ allowance: 'unlimited' })
+  await ledger.open(s.terms, s.setRoot, ctx())
+  await world.rpc.call('evm_setAutomine', [false])
+  const child = spawn(process.execPath, ['--conditions=source', fileURLToPath(new URL('top-up-child.ts', import.meta.url))], {
+    env: {
+      PATH: process.env['PATH'],
+      TOP_UP: JSON.stringify(
+        { rpcUrl: world.rpcUrl, escrow: world.deployment.escrow, key: creator.privateKey, terms: s.terms },
+        (_k, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v),
+      ),
+    },
+    stdio: 'inherit',
+  })
+  for (let i = 0; i < 200; i++) {
+    const { transactions } = await world.rpc.call<{ transactions: unknown[] }>('eth_getBlockByNumber', ['pending', false])
+    if (transactions.length > 0) break
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  child.kill('SIGKILL')
+  const again = ledgerOn().send({ kind: 'top-up', terms: s.terms, farmBudget: 7n, checkBudget: 0n }, ctx('the one top-up'))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await world.rpc.call('evm_setAutomine', [true])
+  await world.mine(1)
+  await again
+  expect((await ledger.money(s.job, ctx())).deposited).toBe(s.terms.farmBudget + s.terms.checkBudget + 7n)
+})
+
+it('a development chain keeps its state between runs and ends with its process', { timeout: 30_000 }, async () => {
+  const { mkdtemp, rm } = await import('node:fs/promises')
+  const { tmpdir } = await import('node:os')
+  const dir = await mkdtemp(`${tmpdir()}/pictor-chain-`)
+  try {
+    const first = await startAnvil({ statePath: `${dir}/state.json` })
+    const call = async (url: string, method: string, params: unknown[]) =>
+      (
+        (await (
+          await fetch(url, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+          })
+        ).json()) as { result: string }
+      ).result
+    await call(first.rpcUrl, 'anvil_setBalance', [creator.address, '0x1234'])
+    await call(first.rpcUrl, 'evm_mine', [])
+    await first.stop()
+    const second = await startAnvil({ statePath: `${dir}/state.json` })
+    expect(await call(second.rpcUrl, 'eth_getBalance', [creator.address, 'latest'])).toBe('0x1234')
+    await second.stop()
+    await expect(fetch(second.rpcUrl)).rejects.toThrow()
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+const servers: Server[] = []
+afterAll(() => {
+  for (const server of servers) server.close().closeAllConnections()
+})
+
+async function listen(answer: (response: import('node:http').ServerResponse) => void): Promise<{ url: string }> {
+  const server = createServer((_request, response) => answer(response))
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${(server.address() as { port: number }).port}` }
+}
