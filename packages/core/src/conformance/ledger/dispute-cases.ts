@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { leaseProof, settleBatch, sha256Hex, signHeld } from '../../proof/index.ts'
 import { type LedgerCase, conserves, creditOf, refuses } from './case.ts'
+import { receiptHolds } from './evidence-cases.ts'
 import { ledgerScenario } from './scenario.ts'
 
 const HOUR = 3600
@@ -14,7 +15,7 @@ export const disputeCases: readonly LedgerCase[] = [
       const s = await ledgerScenario(make)
       await s.open()
       const results = s.set0.leases.map((lease) => s.result(lease))
-      await s.attest(results)
+      const batch = await s.attest(results)
       const [a, b] = s.farms
       await s.send({ kind: 'dispute', batch: 1, farm: a!.address, reasonHash: sha256Hex('reason') })
       await s.subject.advance(2 * HOUR + 1)
@@ -29,6 +30,7 @@ export const disputeCases: readonly LedgerCase[] = [
       assert.equal(await creditOf(s, a!.address), gross - (gross * 250n) / 10_000n)
       assert.equal((await s.subject.ledger.money(s.job, s.ctx())).pending, 0n)
       await conserves(s)
+      await receiptHolds(s, [{ batch, signatures: await s.sign(batch) }])
     },
   },
   {
@@ -67,6 +69,12 @@ export const disputeCases: readonly LedgerCase[] = [
       assert.equal((await ledger.money(s.job, s.ctx())).pending, lease!.price)
       await refuses(s, 'settled', () => s.attest([s.result(lease!)]))
       await conserves(s)
+      await receiptHolds(s, [])
+      const { arbiter } = s.subject
+      assert.ok(arbiter, 'a subject that supports claims brings the arbiter')
+      await arbiter.send({ kind: 'resolve', terms: s.terms, batch: 1, farm: lease!.farm, acceptedPerMille: 1000 }, s.ctx())
+      assert.equal((await ledger.money(s.job, s.ctx())).pending, 0n)
+      await receiptHolds(s, [])
     },
   },
 ]

@@ -100,6 +100,26 @@ async function messagesOf(
   }
 }
 
+/** Builds the receipt of a job with set 0 as it stands now, and demands that it verifies. */
+export async function receiptHolds(s: LedgerScenario, batches: Parameters<typeof buildReceipt>[0]['batches']): Promise<Receipt> {
+  const { ledger } = s.subject
+  const events = await s.events()
+  const evidence = await ledger.evidence(s.job, s.ctx())
+  const money = await ledger.money(s.job, s.ctx())
+  const receipt = buildReceipt({
+    domain: ledger.domain,
+    terms: s.terms,
+    sets: [s.set0],
+    ready: [],
+    batches,
+    events,
+    evidence,
+    money,
+  })
+  assert.equal(verifyReceipt(receipt).broken, undefined)
+  return receipt
+}
+
 /** Receipts from what the ledger gives. */
 export const evidenceCases: readonly LedgerCase[] = [
   {
@@ -127,7 +147,6 @@ export const evidenceCases: readonly LedgerCase[] = [
     needs: 'approveEarly',
     async run(make) {
       const s = await ledgerScenario(make)
-      const { ledger } = s.subject
       await s.open()
       const batch = await s.batch([
         s.result(s.set0.leases[0]!),
@@ -135,21 +154,7 @@ export const evidenceCases: readonly LedgerCase[] = [
       ])
       const signatures = await s.sign(batch)
       const check = async (released: boolean): Promise<void> => {
-        const events = await s.events()
-        const evidence = await ledger.evidence(s.job, s.ctx())
-        const money = await ledger.money(s.job, s.ctx())
-        const ready: never[] = []
-        const receipt = buildReceipt({
-          domain: ledger.domain,
-          terms: s.terms,
-          sets: [s.set0],
-          ready,
-          batches: [{ batch, signatures }],
-          events,
-          evidence,
-          money,
-        })
-        assert.equal(verifyReceipt(receipt).broken, undefined)
+        const { money } = await receiptHolds(s, [{ batch, signatures }])
         assert.equal(money.pending === 0n, released)
       }
       await check(true)
