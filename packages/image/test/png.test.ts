@@ -256,6 +256,15 @@ describe('PNG structure', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24)
   })
 
+  it('refuses a file of nothing but empty chunks in time', () => {
+    const empty = pngChunk('teSt', new Uint8Array(0))
+    const many = Buffer.alloc(300_000 * empty.length)
+    for (let at = 0; at < many.length; at += empty.length) many.set(empty, at)
+    const start = performance.now()
+    expect(codeOf(() => readImageInfo(file(ihdr, many, idat, iend)))).toBe('limit')
+    expect(performance.now() - start).toBeLessThan(5000)
+  })
+
   it('refuses another size than the ordered one', () => {
     const bytes = file(ihdr, idat, iend)
     expect(codeOf(() => decodeImage(bytes, { expected: { width: 3, height: 3 } }))).toBe('size-mismatch')

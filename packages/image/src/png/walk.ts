@@ -21,6 +21,9 @@ export interface PngLayout {
   readonly metadata: PngMetadata
 }
 
+/** Far above any writer's (8 KiB of data a chunk would make 2 GiB), so that a file of empty chunks costs no time. */
+const MAX_CHUNKS = 1 << 18
+
 interface WalkState {
   header?: PngHeader
   palette?: Uint8Array
@@ -39,7 +42,8 @@ export function walkPng(bytes: Uint8Array, limits: Limits): PngLayout {
   const state: WalkState = { idat: [], previous: '', ended: false }
   const metadata = createPngMetadata()
   let offset = 8
-  while (!state.ended) {
+  for (let count = 1; !state.ended; count++) {
+    checkLimit('the number of chunks', count, MAX_CHUNKS, { offset })
     const { type, data, next } = readChunk(bytes, view, offset)
     takeChunk(state, type, data, offset, limits)
     metadata.read(type, data)
