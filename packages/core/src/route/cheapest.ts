@@ -34,6 +34,8 @@ export interface CheapestOptions {
   readonly worth?: Float64Array
   /** Run the baselines too (default true). */
   readonly baselines?: boolean
+  /** Fewer tries and no exact packing of many frames; for sweeps over deadlines. */
+  readonly quick?: boolean
   /** Make drafts; without, only the bound is computed (default true). */
   readonly drafts?: boolean
 }
@@ -48,7 +50,7 @@ export function rivals(prepared: Prepared, deadlineH: number, below: number = In
 
 /** Solves mincost(deadline): choice of offers on the fluid problem, whole frames, and the baselines as competitors. */
 export function cheapest(prepared: Prepared, deadlineH: number, options: CheapestOptions = {}): Cheapest {
-  const { limits = DEFAULT_LIMITS, worth, baselines = true, drafts = true } = options
+  const { limits = DEFAULT_LIMITS, worth, baselines = true, drafts = true, quick = false } = options
   let best: Draft | undefined
   let late: Draft | undefined
   const offer = (draft: Draft | undefined) => {
@@ -65,14 +67,14 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
   let { lower } = choice
   const make = (from: Fluid, plan: FluidPlan): Draft | undefined => {
-    const quotas = quotasOf(prepared, from, plan)
+    const quotas = quotasOf(prepared, from, plan, quick)
     const market = priceMarket(prepared, from, plan, quotas)
     if (market === undefined) return undefined
     lower = Math.max(lower, fineBound(prepared, fluid, plan, market.price))
-    return realise(prepared, from, plan, quotas, market, deadlineH)
+    return realise(prepared, from, plan, quotas, market, deadlineH, quick)
   }
   if (drafts && choice.lower < Infinity) {
-    const good = () => best !== undefined && best.cost <= lower * GOOD
+    const good = () => best !== undefined && (quick || best.cost <= lower * GOOD)
     for (const plan of choice.plans.slice(0, TRIES)) {
       if (good()) break
       offer(make(fluid, plan))

@@ -52,6 +52,18 @@ export function lastDeadline(prepared: Prepared): number {
   return last * 1.001
 }
 
+/** The earliest deadline that the fluid relaxation does not rule out, to 0.1 %. */
+export function earliestDeadline(prepared: Prepared): number {
+  let low = 0
+  let high = lastDeadline(prepared)
+  for (let i = 0; i < 40 && high - low > 1e-3 * high; i++) {
+    const middle = (low + high) / 2
+    if (uncoveredAt(prepared, middle, prepared.maxFarms, 1) > UNCOVERED) low = middle
+    else high = middle
+  }
+  return high
+}
+
 /** Proves that no plan meets the deadline, and says how much later it must be at least; undefined when there is no proof. */
 export function provenLate(prepared: Prepared, deadlineH: number): Infeasible | undefined {
   const { maxFarms, problem } = prepared

@@ -14,7 +14,7 @@ const unresolved = (prepared: Prepared, lowerBound: number, nearest?: Draft, obj
 /** Least cost by a deadline. */
 export function solveCheapest(prepared: Prepared, deadlineH: number): RouteAnswer {
   const { draft, lower, late } = cheapest(prepared, deadlineH)
-  if (draft !== undefined) return planOf(prepared, draft, draft.cost, lower)
+  if (draft !== undefined) return planOf(prepared, draft, draft.cost, lower, deadlineH)
   return provenLate(prepared, deadlineH) ?? unresolved(prepared, lower, late, late?.finishH)
 }
 

@@ -1,4 +1,5 @@
-import type { Draft, Prepared } from './draft.ts'
+import type { Draft, DraftRoute, Prepared } from './draft.ts'
+import { hitProbability, MILD_RISK, type RouteTiming } from './risk.ts'
 import { framesByRoute } from './draft.ts'
 
 /** The frames one offer gets. */
@@ -35,6 +36,8 @@ export interface RoutePlan {
   readonly lowerBound: number
   /** (objective - lowerBound) / objective, at least 0. */
   readonly gap: number
+  /** Probability that the plan meets `deadlineH` if nobody intervenes, under the problem's risk; only where there is a deadline. */
+  readonly hitProbability?: number
 }
 
 /** Proof that no plan exists. */
@@ -64,9 +67,10 @@ export interface Unresolved {
 export type RouteAnswer = RoutePlan | Infeasible | Unresolved
 
 /** Makes a public plan of a draft. */
-export function planOf(prepared: Prepared, draft: Draft, objective: number, lowerBound: number): RoutePlan {
+export function planOf(prepared: Prepared, draft: Draft, objective: number, lowerBound: number, deadlineH?: number): RoutePlan {
   const bound = Math.min(objective, lowerBound)
   const { problem } = prepared
+  const timing = draft.routes.map((route) => timingOf(prepared, route))
   return {
     kind: 'plan',
     id: problem.id ?? 'route',
@@ -88,7 +92,15 @@ export function planOf(prepared: Prepared, draft: Draft, objective: number, lowe
     objective,
     lowerBound: bound,
     gap: objective > 0 ? (objective - bound) / objective : 0,
+    ...(deadlineH === undefined ? {} : { hitProbability: hitProbability(timing, deadlineH, problem.risk ?? MILD_RISK) }),
   }
+}
+
+function timingOf({ problem }: Prepared, route: DraftRoute): RouteTiming {
+  const offer = problem.offers[route.offer]
+  const readyH = offer?.readyH ?? 0
+  const fixedH = (offer?.startH ?? 0) + (offer?.deliverH ?? 0)
+  return { readyH, fixedH, makespanH: route.finishH - readyH - fixedH, nodes: route.nodes, frames: route.frames }
 }
 
 /** A plan as JSON, format `pictor-route-plan/1`. */

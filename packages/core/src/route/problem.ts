@@ -1,4 +1,5 @@
 import { invalid } from '../contract/error.ts'
+import type { RouteRisk } from './risk.ts'
 
 /** What a route is optimized for. Money is in currency units, time in hours, counted from the moment of planning. */
 export type RouteGoal =
@@ -68,6 +69,8 @@ export interface RouteProblem {
   readonly offers: readonly RouteOffer[]
   readonly goal: RouteGoal
   readonly checking?: RouteChecking
+  /** How execution strays from plans, for the probability of meeting the deadline (left out: {@link MILD_RISK}). */
+  readonly risk?: RouteRisk
 }
 
 /** Most frames of one problem; frame and route ids then fit the typed arrays of a plan with room to spare. */
@@ -174,5 +177,6 @@ export function validateProblem(problem: RouteProblem): void {
     atLeast(problem.checking.baseShare, 0, 'checking.baseShare', 1)
     atLeast(problem.checking.distrustShare, 0, 'checking.distrustShare', 1)
   }
+  for (const [key, value] of Object.entries(problem.risk ?? {})) atLeast(value, 0, `risk.${key}`)
   checkFrames(problem)
 }

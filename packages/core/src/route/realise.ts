@@ -10,6 +10,8 @@ import { packNodes } from './schedule.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
 const PACK_LIMIT = 20_000
+/** The same in a sweep over many deadlines. */
+const QUICK_LIMIT = 2000
 /** Share of an offer's hours that is then kept free: longest-first leaves about half a short frame a node unused. */
 const RESERVE = 0.001
 
@@ -21,8 +23,9 @@ export function realise(
   quotas: readonly Quota[],
   market: Market,
   deadlineH: number,
+  quick: boolean = false,
 ): Draft | undefined {
-  if (prepared.frames > PACK_LIMIT) return realiseMany(prepared, plan, quotas, market, deadlineH)
+  if (prepared.frames > (quick ? QUICK_LIMIT : PACK_LIMIT)) return realiseMany(prepared, plan, quotas, market, deadlineH)
   const assign = roundFrames(prepared, market)
   return packRoutes(prepared, fluid, plan, assign, deadlineH)
 }
@@ -44,8 +47,8 @@ function quotaOf(prepared: Prepared, fluid: Fluid, o: number, hours: number, wor
 }
 
 /** The quotas of all offers of a plan. */
-export function quotasOf(prepared: Prepared, fluid: Fluid, plan: FluidPlan): Quota[] {
-  const reserve = prepared.frames > PACK_LIMIT ? RESERVE : 0
+export function quotasOf(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quick: boolean = false): Quota[] {
+  const reserve = prepared.frames > (quick ? QUICK_LIMIT : PACK_LIMIT) ? RESERVE : 0
   return plan.offers.map((o, r) => {
     const quota = quotaOf(prepared, fluid, o, plan.hours[r] as number, plan.worth)
     return { ...quota, mostH: quota.mostH * (1 - reserve) }
