@@ -7,7 +7,7 @@ import {
   type Task,
   type TaskRef,
 } from '@pictor/core/contract'
-import { canceledDigest, leaseAcceptDigest, leaseLeaf, outputRoot, requireSigner, verifyCommit } from '@pictor/core/proof'
+import { canceledDigest, leaseAcceptDigest, leaseLeaf, requireSigner, verifyCommit } from '@pictor/core/proof'
 
 /** Checks everything that a farm signs against the key that its client expects. */
 export interface PinnedKey {
@@ -45,10 +45,9 @@ export function pinnedKey(key: Address | undefined): PinnedKey {
       if (!ticket) return true
       try {
         if (event.type === 'commit') verifyCommit(ticket.domain, event.commit, key)
-        // Which outputs a cancel covers is the job's to know; a cancel that covers none can be checked here.
-        else if (event.signature && event.framesDone.length === 0)
+        else if (event.signature && event.outputRoot)
           requireSigner(
-            canceledDigest(ticket.domain, { job: ticket.job, lease: ticket.lease.id, outputRoot: outputRoot([]) }),
+            canceledDigest(ticket.domain, { job: ticket.job, lease: ticket.lease.id, outputRoot: event.outputRoot }),
             event.signature,
             key,
             'canceled.signature',

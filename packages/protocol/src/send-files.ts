@@ -24,7 +24,7 @@ export async function sendFiles(
   manifest: BundleManifest,
   files: Artifacts,
   ctx: CallContext,
-  partBytes = 8 * 2 ** 20,
+  partBytes: number = 8 * 2 ** 20,
 ): Promise<void> {
   const checked = manifestSchema.read(manifest, 'manifest')
   const { json } = await http.call({ method: 'post', path: `${base}/stages/missing`, json: checked }, ctx)

@@ -79,6 +79,7 @@ describe('signedFarm', () => {
     const root = outputRoot(commit?.outputs ?? [])
     const digest = canceledDigest(ticket.domain, { job: ticket.job, lease: 1, outputRoot: root })
     expect(isSignedBy(digest, canceled.signature!, signer.address)).toBe(true)
+    expect(canceled.outputRoot).toBe(root)
     expect(canceled.framesDone.length).toBe(commit?.outputs.length ?? 0)
     await subject.close!()
   })

@@ -91,6 +91,8 @@ export interface SimulatedFarmOptions {
   readonly faults?: FarmFaults
   /** Count the renders of every frame in `stats.renders` (true); off for millions of frames. */
   readonly trackRenders?: boolean
+  /** Reads and checks staged files (false): slower, as a farm that receives bytes does it. */
+  readonly checkFiles?: boolean
   /** Refuses every quote. */
   readonly declines?: boolean
 }

@@ -1,10 +1,11 @@
+import type { Artifacts, BundleManifest } from '../contract/artifacts.ts'
 import type { CallContext, Clock } from '../contract/context.ts'
 import { canonicalJson } from '../contract/codec.ts'
-import { PictorError } from '../contract/error.ts'
+import { invalid, PictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo } from '../contract/farm.ts'
 import type { OfferPrice, Quote } from '../contract/quote.ts'
 import type { Task } from '../contract/task.ts'
-import { ZERO_HASH } from '../proof/hash.ts'
+import { sha256Hex, ZERO_HASH } from '../proof/hash.ts'
 import { systemClock } from '../run/clock.ts'
 import { farmModel, stateEvent, type FarmModel, type Happening, type SimTask } from './farm-model.ts'
 import type { FarmKey, SimulatedFarm, SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
@@ -35,6 +36,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
   }
   const model = farmModel(options, key, stats)
   const contentByKey = new Map<string, string>()
+  const staged = new Set<string>()
   const call = faultyCalls(options, clock, stats)
   let epoch = 1
   let down = false
@@ -54,10 +56,19 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
       verb(ctx, (nowMs) =>
         options.declines
           ? { contract: 0, kind: 'decline', farm: options.id, reason: 'capacity', message: 'this simulated farm takes no jobs' }
-          : simulatedQuote(options, request.estimate.classes.length, nowMs),
+          : request.spec.render.software !== 'blender'
+            ? {
+                contract: 0,
+                kind: 'decline',
+                farm: options.id,
+                reason: 'software',
+                message: 'this simulated farm has only Blender',
+              }
+            : simulatedQuote(options, request.estimate.classes.length, nowMs),
       ),
     stage: (manifest, files, ctx) =>
       verb(ctx, async () => {
+        if (options.checkFiles) await checkFiles(manifest, files, staged)
         for (const file of manifest.files)
           if (!(await files.has(file.hash)))
             throw new PictorError('farm-refused', `${options.id}: ${file.path} is not among the artifacts`, {
@@ -120,6 +131,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
       verb(ctx, (nowMs) => {
         const sim = model.tasks.get(output.task.ref)
         const index = sim?.frames.indexOf(output.frame) ?? -1
+        if (!(range.offset >= 0 && range.offset <= output.bytes)) throw invalid('offset', `0 to ${output.bytes}`, range.offset)
         if (!sim || !(sim.doneAtMs[index]! > 0)) return { unavailable: sim ? ('not-yet' as const) : ('gone' as const) }
         const readyAtMs = sim.doneAtMs[index]! + (options.outputDelayMs ?? 0)
         if (nowMs < readyAtMs) return { unavailable: 'not-yet' as const, retryAfterMs: readyAtMs - nowMs }
@@ -133,6 +145,18 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
     forgetCursors: () => void epoch++,
     setDown: (value: boolean) => void (down = value),
   })
+}
+
+/** Reads each file that is not staged yet and looks at its path and hash, as a farm that receives bytes does. */
+async function checkFiles(manifest: BundleManifest, files: Artifacts, staged: Set<string>): Promise<void> {
+  for (const { path } of manifest.files)
+    if (/^\/|\\|(^|\/)\.\.(\/|$)/.test(path)) throw invalid('manifest.files.path', 'a path inside the bundle', path)
+  for (const { hash } of manifest.files) {
+    if (staged.has(hash)) continue
+    const found: string = sha256Hex(await files.read(hash))
+    if (found !== hash) throw invalid('manifest.files.hash', `the sha256 of the file, ${found}`, hash)
+    staged.add(hash)
+  }
 }
 
 interface FaultyCalls {

@@ -122,10 +122,13 @@ export const changeRules: readonly Rule[] = [
   },
   {
     name: 'a task that the farm does not know is not-found',
-    change: 'throw not-found from set() for unknown references; do not answer done',
+    change: 'throw not-found from set() for unknown references, or refuse with that reason; do not answer done',
     async check(bench) {
       const ref = { farm: bench.farm.id, ref: 'no-such-task' }
-      await failure(change(bench, ref, 'cancel'), ['not-found'])
+      const answer = await change(bench, ref, 'cancel').catch((error: unknown) => failure(Promise.reject(error), ['not-found']))
+      const reason =
+        typeof answer === 'object' && 'refused' in answer ? answer.reason : 'code' in Object(answer) ? 'not-found' : answer
+      assert.equal(reason, 'not-found', `the cancel of an unknown task was answered ${shown(answer)}`)
     },
   },
   {

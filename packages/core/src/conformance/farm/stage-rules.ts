@@ -98,7 +98,7 @@ export const stageRules: readonly Rule[] = [
         read: () => Promise.reject(new ForeignError('not there')),
         path: () => Promise.reject(new ForeignError('not there')),
       }
-      await failure(stage(bench, gone, 'stage'), ['not-found', 'asset-missing'])
+      await failure(stage(bench, gone, 'stage'), ['not-found', 'asset-missing', 'farm-refused'])
     },
   },
 ]
