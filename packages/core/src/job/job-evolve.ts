@@ -59,7 +59,7 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
         state.rows.get(task)!.contested = true
         retell(state, task)
       }
-      return restartHedgeTimer(state, fact.at)
+      return
     case 'contest-ready':
       state.contesting.delete(fact.task)
       state.replan.hedges.push(fact.task)
@@ -324,11 +324,12 @@ function contestWon(state: JobStreamState, fact: Extract<JobFact, { t: 'contest-
   state.contesting.delete(row.id)
   retell(state, row.id)
   if (!fact.won) return
-  // Everybody else who covers these frames has lost: a lease is whole or nothing.
+  const first = row.hedgeOf || row.id
+  state.contestWinner.set(first, row.id)
+  // Everybody else who covers these frames has lost: a lease is whole or nothing. Leases that wait for a place in a window are dropped when their turn comes.
   for (const id of state.live) {
     const other = state.rows.get(id)!
-    if (other.id === row.id || other.contestWon !== undefined || !other.contested) continue
-    if (other.hedgeOf !== row.id && row.hedgeOf !== other.id && (other.hedgeOf === 0 || other.hedgeOf !== row.hedgeOf)) continue
+    if (other.id === row.id || (other.id !== first && other.hedgeOf !== first) || !other.contested) continue
     other.contestWon = false
     retell(state, other.id)
   }
@@ -387,6 +388,7 @@ function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 'task-voi
   row.phase = 'void'
   state.live.delete(row.id)
   state.contesting.delete(row.id)
+  if (state.contestWinner.get(row.hedgeOf || row.id) === row.id) state.contestWinner.delete(row.hedgeOf || row.id)
   farm.leased -= row.frames.length
   if (fact.blame) farm.strikes++
   if (fact.cancel) state.cancels.set(row.id, fact.cancel)

@@ -106,6 +106,12 @@ export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): v
       continue
     }
     if (skipped === 0) farm.head++
+    if (row.hedgeOf !== 0 && state.contestWinner.has(row.hedgeOf)) {
+      freeRow(state, row)
+      farm.leased -= row.frames.length
+      uncover(state, row, row.frames, 'failed', atMs)
+      continue
+    }
     farm.inFlight++
     row.phase = 'live'
     row.startedAtMs = atMs

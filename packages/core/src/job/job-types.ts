@@ -164,6 +164,8 @@ export interface JobStreamState {
     /** Rows whose frames are to be leased a second time. */
     hedges: number[]
   }
+  /** Which of several leases over the same frames counts, by the id of the first of them. */
+  readonly contestWinner: Map<number, number>
   /** Hedges that wait for their task's word that it will ask before it is held. */
   readonly contesting: Set<number>
   readonly money: {

@@ -48,6 +48,7 @@ export const jobMachine: Machine<JobStreamState, JobInput, JobFact, JobCommand> 
     scoutsLeft: new Set(),
     replan: { n: 0, open: false, reason: 'failed', notBeforeAtMs: 0, empty: 0, hedges: [] },
     contesting: new Set(),
+    contestWinner: new Map(),
     money: {
       locked: 0n,
       live: 0n,
@@ -253,7 +254,10 @@ function acceptReport(
       if (row.phase !== 'live' || row.rendered) return undefined
       const facts: JobFact[] = [{ v: 1, at, t: 'task-rendered', task }]
       // The first of several leases over the same frames that is whole is the one that counts; the others are told so when they ask.
-      if (row.contested) facts.push({ v: 1, at, t: 'contest-won', task, won: row.contestWon ?? true })
+      if (row.contested) {
+        const winner = state.contestWinner.get(row.hedgeOf || task)
+        facts.push({ v: 1, at, t: 'contest-won', task, won: winner === undefined || winner === task })
+      }
       return { facts }
     }
     case 'task-contest-ready':
@@ -319,7 +323,7 @@ function acceptTick(state: JobStreamState, timer: string, at: number): Decision<
       return state.idle.size === 0 ? undefined : fact({ v: 1, at, t: 'replan-due' })
     case 'hedge': {
       const tasks = hedgeCandidates(state, at)
-      return fact({ v: 1, at, t: 'contest', tasks })
+      return tasks.length === 0 ? undefined : fact({ v: 1, at, t: 'contest', tasks })
     }
     case 'deadline':
       return state.pastDeadline ? undefined : fact({ v: 1, at, t: 'past-deadline' })

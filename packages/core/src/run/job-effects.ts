@@ -2,6 +2,7 @@ import type { CheckerAction } from '../contract/checker.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { LedgerAction } from '../contract/ledger.ts'
 import type { Address, Batch, CanceledLease } from '../contract/messages.ts'
+import { HEDGE_TICK_MS } from '../job/job-evolve.ts'
 import { budgetLeft } from '../job/job-replan.ts'
 import { leaseOfRow } from '../job/job-rows.ts'
 import { FRAME, type JobCommand, type JobInput, type PlannedLeaseJson, type SetRow, type TaskRow } from '../job/job-types.ts'
@@ -31,7 +32,12 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
   switch (command.kind) {
     case 'timer':
       await pauseUntil(clock, command.atMs, signal)
-      if (!signal.aborted) await send({ type: 'tick', timer: command.timer })
+      // Looking for tails comes round again and again; it is journaled only when it finds something.
+      while (!signal.aborted) {
+        await send({ type: 'tick', timer: command.timer })
+        if (command.timer !== 'hedge') return
+        await pause(clock, HEDGE_TICK_MS, signal)
+      }
       return
     case 'watch':
       return host.ledger.start()

@@ -1,0 +1,104 @@
+import type { Clock } from '../contract/context.ts'
+import type { RunnerOptions } from '../run/types.ts'
+import type { Store } from '../store/types.ts'
+
+/** When a simulated process dies or stands still. */
+export interface ProcessFate {
+  /** It dies at this call to the outside (from 1). */
+  readonly killAtCall?: number
+  /** Whether that call still has its effect. */
+  readonly effect?: 'before' | 'after'
+  /** It stands still for this span of clock time, as under SIGSTOP, and goes on as if nothing had been. */
+  readonly stop?: { readonly from: number; readonly to: number }
+}
+
+export interface SimulatedProcess {
+  readonly options: RunnerOptions
+  readonly dead: boolean
+  /** Calls to the outside so far. */
+  readonly calls: number
+  /** Nothing that it does has any effect from now on. */
+  kill(): void
+}
+
+/** Puts a process boundary around a runner's ports: every call passes a gate at which the process may die or stand still. A dead process's promises never settle. */
+export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock }, fate: ProcessFate): SimulatedProcess {
+  const { clock } = ports
+  const life = { dead: false, calls: 0 }
+  const never = <T>(): Promise<T> => new Promise<T>(() => {})
+  const stopped = (): number => {
+    const { stop } = fate
+    const now = clock.now()
+    return stop && now >= stop.from && now < stop.to ? stop.to - now : 0
+  }
+  const stand = async (): Promise<void> => {
+    const ms = stopped()
+    if (ms > 0) await clock.sleep(ms)
+  }
+  const pass = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (life.dead) return never()
+    if (stopped() > 0) await stand()
+    if (life.dead) return never()
+    const doomed = ++life.calls === fate.killAtCall
+    if (doomed && fate.effect !== 'after') {
+      life.dead = true
+      return never()
+    }
+    try {
+      const result = await act()
+      if (doomed) life.dead = true
+      if (life.dead) return never()
+      if (stopped() > 0) await stand()
+      return result
+    } catch (error) {
+      if (doomed) life.dead = true
+      if (life.dead) return never()
+      throw error
+    }
+  }
+  const wrap = <T extends object>(port: T): T =>
+    new Proxy(port, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]) => pass(async () => (value as (...all: unknown[]) => unknown).apply(target, args))
+      },
+    })
+  const farms = new Map<string, ReturnType<RunnerOptions['farms']>>()
+  const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
+    if (life.dead) return never()
+    await clock.sleep(ms, signal)
+    if (life.dead) return never()
+    if (stopped() > 0) await stand()
+    if (life.dead) return never()
+  }
+  const farm = (id: string): ReturnType<RunnerOptions['farms']> => {
+    const real = ports.farms(id)
+    if (!real) return undefined
+    let wrapped = farms.get(id)
+    if (!wrapped) farms.set(id, (wrapped = wrap(real)))
+    return wrapped
+  }
+  return {
+    options: {
+      ...ports,
+      clock: { now: () => clock.now(), sleep },
+      store: wrap<Store>(ports.store),
+      farms: farm,
+      checkers: ports.checkers.map(wrap),
+      ledger: wrap(ports.ledger),
+      artifacts: wrap(ports.artifacts),
+      replan: (request) => pass(async () => ports.replan(request)),
+      deliver: (request) => pass(() => ports.deliver(request)),
+    },
+    get dead() {
+      return life.dead
+    },
+    get calls() {
+      return life.calls
+    },
+    kill() {
+      life.dead = true
+    },
+  }
+}
