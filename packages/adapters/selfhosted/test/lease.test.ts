@@ -1,0 +1,174 @@
+import { join } from 'node:path'
+import type { DigestSigner, Farm, Lease, LeaseTicket, LedgerDomain, Task, Terms } from '@pictor/core/contract'
+import {
+  jobIdOf,
+  leaseProof,
+  leaseSetRoot,
+  outputRoot,
+  privateKeySigner,
+  requireSigner,
+  canceledDigest,
+  leaseAcceptDigest,
+  leaseLeaf,
+  signReady,
+  verifyCommit,
+} from '@pictor/core/proof'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { selfHosted } from '../src/index.ts'
+import type { SelfHostedOptions } from '../src/index.ts'
+import { buildScenes, bundleOf, finish, hasBlender, stateOf, taskMaker, tempFolder, watch } from './support.ts'
+
+const key = (n: number): DigestSigner => privateKeySigner(`0x${String(n).padStart(64, '0')}`)
+const [creator, leaseKey, farmKey, checker] = [key(1), key(2), key(3), key(4)]
+const domain: LedgerDomain = { name: 'Pictor', version: '1', chainId: 0, verifyingContract: `0x${'11'.repeat(20)}` }
+const zero = `0x${'0'.repeat(64)}` as const
+const nobody = `0x${'0'.repeat(40)}` as const
+
+async function ticketFor(
+  bundleRoot: `0x${string}`,
+  frames: readonly number[],
+  change: Partial<Lease> = {},
+): Promise<LeaseTicket> {
+  const nowS = Math.floor(Date.now() / 1000)
+  const terms: Terms = {
+    creator: creator.address,
+    runId: `0x${'ab'.repeat(32)}`,
+    token: nobody,
+    farmBudget: 1_000_000n,
+    checkBudget: 0n,
+    frameCap: 1000n,
+    checkFee: 0n,
+    specHash: zero,
+    bundleRoot,
+    quoteHash: zero,
+    checkers: [checker.address],
+    registryDraw: 0,
+    quorum: 1,
+    arbiter: creator.address,
+    leaseKey: leaseKey.address,
+    platform: creator.address,
+    platformFeeBps: 0,
+    recordMode: 'full',
+    deadlineAtS: nowS + 1000,
+    attestByS: nowS + 2000,
+    claimTimeS: 100,
+    refundAfterS: nowS + 9000,
+    disputeWindowS: 0,
+    resolveByS: 100,
+  }
+  const lease: Lease = {
+    id: 1,
+    farm: farmKey.address,
+    payTo: farmKey.address,
+    price: 500n,
+    frames,
+    weights: frames.map(() => 1),
+    part: 0,
+    checkClass: 'crop',
+    commitByS: nowS + 900,
+    hedgeOf: 0,
+    ...change,
+  }
+  const job = jobIdOf(domain, terms.creator, terms.runId)
+  const setRoot = leaseSetRoot([lease])
+  const ready = await signReady(checker, domain, { job, seq: 0, setRoot, bundleRoot, seedRoot: zero })
+  return { domain, terms, job, lease, set: { job, seq: 0, setRoot }, proof: leaseProof([lease], 1), ready: [ready] }
+}
+
+describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 60_000 }, () => {
+  const temp = tempFolder()
+  const open: Farm[] = []
+  let scene: Awaited<ReturnType<typeof bundleOf>>
+  let made = 0
+  beforeAll(async () => {
+    buildScenes(temp.path)
+    scene = await bundleOf(temp.path, 'plain.blend')
+  })
+  afterEach(async () => {
+    for (const farm of open.splice(0)) await farm.close?.()
+  })
+  afterAll(temp.remove)
+  const farmWith = async (options: Partial<SelfHostedOptions> = {}) => {
+    const farm = selfHosted({
+      id: 'leased',
+      workDir: join(temp.path, `farm-${++made}`),
+      threadsPerSlot: 1,
+      signer: farmKey,
+      ...options,
+    })
+    open.push(farm)
+    return { farm, task: await taskMaker(farm, scene.files, scene.bundle) }
+  }
+  const frames = [1, 2, 3]
+  const work = { kind: 'frames', frames } as const
+
+  it('countersigns a lease and commits to exactly what it delivers', async () => {
+    const { farm, task } = await farmWith({ commitEvery: 2 })
+    const lease = await ticketFor(scene.bundle.root, frames)
+    const ref = await farm.submit(task({ work, lease }), { key: 'a' })
+    const accept = { job: lease.job, seq: 0, lease: 1, leaf: leaseLeaf(lease.lease) }
+    requireSigner(leaseAcceptDigest(domain, accept), ref.leaseSignature!, farmKey.address, 'accept')
+    const events = await finish(farm, ref)
+    const commits = events.flatMap((event) => (event.type === 'commit' ? [event.commit] : []))
+    expect(commits.map((commit) => commit.index)).toEqual([0, 1])
+    for (const commit of commits) verifyCommit(domain, commit, farmKey.address)
+    const delivered = events.flatMap((event) => (event.type === 'output' ? [[event.output.frame, event.output.hash]] : []))
+    expect(commits.flatMap((commit) => commit.outputs.map((one) => [one.frame, one.outputHash]))).toEqual(delivered)
+    // The commitment is there before the task counts as done.
+    expect(events.findLastIndex((event) => event.type === 'commit')).toBeLessThan(
+      events.findIndex((event) => event.type === 'state' && event.state === 'succeeded'),
+    )
+  })
+
+  it('ends a canceled lease by its signature over what it had', async () => {
+    const { farm, task } = await farmWith()
+    const many = Array.from({ length: 200 }, (_, i) => i + 1)
+    const lease = await ticketFor(scene.bundle.root, many, { price: 1n })
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames: many }, lease }), { key: 'a' })
+    const seen = await watch(farm, (events) => events.some((event) => event.type === 'output'))
+    expect(stateOf(seen, ref)).toBe('running')
+    await farm.set(ref, { desired: 'cancel' }, { key: 'cancel' })
+    const events = await finish(farm, ref)
+    const canceled = events.find((event) => event.type === 'canceled')!
+    const outputs = events.flatMap((event) => (event.type === 'output' ? [event.output] : []))
+    const root = outputRoot(
+      outputs.map(({ frame, part, hash, completedAtMs }) => ({ frame, part, outputHash: hash, completedAtMs })),
+    )
+    expect(canceled).toMatchObject({ outputRoot: root, framesDone: outputs.map((one) => one.frame) })
+    const message = { job: lease.job, lease: 1, outputRoot: root }
+    if (canceled.type === 'canceled') requireSigner(canceledDigest(domain, message), canceled.signature!, farmKey.address, 'end')
+  })
+
+  it.each([
+    ['a price that nobody signed', (ticket: LeaseTicket) => ({ ...ticket, lease: { ...ticket.lease, price: 999n } })],
+    ['a lease for another farm', async () => await ticketFor(scene.bundle.root, frames, { farm: checker.address })],
+    ['a lease for other frames', async () => await ticketFor(scene.bundle.root, [1, 2])],
+    ['a lease for another scene', async () => await ticketFor(`0x${'77'.repeat(32)}`, frames)],
+    ['no checker that is ready', (ticket: LeaseTicket) => ({ ...ticket, ready: [] })],
+    [
+      'checkers of a draw that it cannot look up',
+      (ticket: LeaseTicket) => ({ ...ticket, terms: { ...ticket.terms, registryDraw: 3 } }),
+    ],
+  ] as [string, (ticket: LeaseTicket) => LeaseTicket | Promise<LeaseTicket>][])('refuses %s', async (_, spoil) => {
+    const { farm, task } = await farmWith()
+    const lease = await spoil(await ticketFor(scene.bundle.root, frames))
+    const asked: Task = task({ work, lease })
+    await expect(farm.submit(asked, { key: 'a' })).rejects.toMatchObject({
+      code: expect.stringMatching(/farm-refused|signature-invalid/) as string,
+    })
+  })
+
+  it('takes leases only of ledgers that it was told of', async () => {
+    const { farm, task } = await farmWith({ ledgers: [{ chainId: 1, verifyingContract: nobody }] })
+    const lease = await ticketFor(scene.bundle.root, frames)
+    await expect(farm.submit(task({ work, lease }), { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused' })
+  })
+
+  it('takes no lease without a key', async () => {
+    const farm = selfHosted({ id: 'keyless', workDir: join(temp.path, 'keyless') })
+    open.push(farm)
+    const task = await taskMaker(farm, scene.files, scene.bundle)
+    const lease = await ticketFor(scene.bundle.root, frames)
+    await expect(farm.submit(task({ work, lease }), { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused' })
+  })
+})
