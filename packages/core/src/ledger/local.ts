@@ -112,6 +112,8 @@ interface Chain {
   hash: Bytes32
   /** Takes in what other processes wrote. @throws signature-invalid when an entry does not follow from the one before */
   catchUp(): void
+  /** Applies the next entry. */
+  take(entry: Pick<JournalEntry, 'seq' | 'hash'>, facts: readonly BookFact[]): void
 }
 
 function hashEntry(previous: Bytes32, entry: Omit<JournalEntry, 'hash' | 'signature'>): Bytes32 {
@@ -138,14 +140,17 @@ function openChain(journal: Journal, domain: LedgerDomain, limit: bigint | undef
       let newest: JournalEntry | undefined
       for (const entry of journal.after(chain.seq)) {
         if (entry.seq !== chain.seq + 1 || hashEntry(chain.hash, entry) !== entry.hash) throw changed(entry.seq)
-        for (const fact of decodeJournal<BookFact[]>(entry.body)) evolve(chain.book, fact)
-        chain.seq = entry.seq
-        chain.hash = entry.hash
+        chain.take(entry, decodeJournal<BookFact[]>(entry.body))
         newest = entry
       }
       // Each hash binds all entries before it, so the newest signature covers the whole book.
       if (newest && !isSignedBy(entryDigest(domain, newest.seq, newest.hash), newest.signature, domain.verifyingContract))
         throw changed(newest.seq)
+    },
+    take({ seq, hash }, facts) {
+      for (const fact of facts) evolve(chain.book, fact)
+      chain.seq = seq
+      chain.hash = hash
     },
   }
   chain.catchUp()
@@ -174,7 +179,7 @@ async function record(
     const hash = hashEntry(chain.hash, line)
     const signature = await signer.signDigest(entryDigest(chain.domain, line.seq, hash))
     if (chain.journal.append({ ...line, hash, signature })) {
-      chain.catchUp()
+      chain.take({ seq: line.seq, hash }, facts)
       return
     }
   }

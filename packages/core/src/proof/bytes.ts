@@ -15,8 +15,13 @@ export function fromHex(hex: string, path = 'hex'): Uint8Array {
   if (typeof hex !== 'string' || hex.length % 2 !== 0 || !/^0x[0-9a-f]*$/i.test(hex))
     throw invalid(path, '0x and hex digits', hex)
   const bytes = new Uint8Array((hex.length - 2) / 2)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 + 2 * i, 4 + 2 * i), 16)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = nibble(hex.charCodeAt(2 + 2 * i)) * 16 + nibble(hex.charCodeAt(3 + 2 * i))
   return bytes
+}
+
+/** Value of a hex digit's character code: digits, then letters of either case. */
+function nibble(code: number): number {
+  return code <= 57 ? code - 48 : (code & 0xdf) - 55
 }
 
 /** Exactly 32 bytes. @throws invalid-input naming `path` */
@@ -33,12 +38,15 @@ export function address20(hex: string, path: string): Uint8Array {
 
 /** An unsigned integer in big-endian order, `size` bytes wide. @throws invalid-input naming `path` when it does not fit */
 export function uint(value: bigint | number, size: number, path: string): Uint8Array {
-  if (typeof value === 'number' ? !Number.isSafeInteger(value) : typeof value !== 'bigint')
-    throw invalid(path, `a whole number of at most ${size * 8} bits`, value)
-  const whole = BigInt(value)
-  if (whole < 0n || whole >> BigInt(size * 8) !== 0n) throw invalid(path, `a whole number of at most ${size * 8} bits`, value)
   const bytes = new Uint8Array(size)
-  for (let i = size - 1, rest = whole; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 255n)
+  // Most values are small numbers; bigint arithmetic would be the slowest part of hashing a frame.
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && (size > 6 || value < 256 ** size)) {
+    for (let i = size - 1, rest = value; rest > 0; i--, rest = Math.floor(rest / 256)) bytes[i] = rest % 256
+    return bytes
+  }
+  if (typeof value !== 'bigint' || value < 0n || value >> BigInt(size * 8) !== 0n)
+    throw invalid(path, `a whole number of at most ${size * 8} bits`, value)
+  for (let i = size - 1, rest = value; rest > 0n; i--, rest >>= 8n) bytes[i] = Number(rest & 255n)
   return bytes
 }
 
