@@ -65,7 +65,8 @@ export function openingOf(view: JobView, action: JobAction): JobOpening {
   return opening
 }
 
-function readyRows(action: Action<'ready'>, opening: JobOpening, job: Bytes32): Uint8Array {
+/** Rows of a Ready: those of quorum signatures with the seed root between index and length. @throws ledger-refused */
+export function readyRows(action: Pick<Action<'ready'>, 'ready'>, opening: JobOpening, job: Bytes32): Uint8Array {
   const committee = committeeOf(opening)
   for (const ready of action.ready)
     if (
@@ -75,7 +76,6 @@ function readyRows(action: Action<'ready'>, opening: JobOpening, job: Bytes32): 
       ready.bundleRoot !== opening.terms.bundleRoot
     )
       throw refused('lease-set', 'a Ready speaks of another job, bundle or set than the opened ones')
-  // The same rows as quorum signatures with the seed root between index and length.
   const rows = action.ready.map((ready) => ({ ...ready, index: committee.indexOf(ready.checker) }))
   rows.sort((a, b) => a.index - b.index)
   const parts = rows.map(({ index, seedRoot, signature, checker }, i) => {
