@@ -99,7 +99,8 @@ function decideOpen(book: Book, terms: Terms, setRoot: Bytes32, atMs: number): B
   if (terms.registryDraw !== 0)
     throw refused('unsupported', 'a local book has no registry that draws checkers', { path: 'terms.registryDraw' })
   requireLimit(book, terms.farmBudget + terms.checkBudget)
-  return [{ type: 'opened', job, atMs, head: ZERO_HASH, terms, setRoot }]
+  // The book keeps these terms: the caller's object may change later.
+  return [{ type: 'opened', job, atMs, head: ZERO_HASH, terms: structuredClone(terms), setRoot }]
 }
 
 function requireLimit(book: Book, more: bigint): void {
