@@ -9,3 +9,5 @@ export type { ExternalEntry, SceneFacts, SceneReport } from './inspect/report.ts
 export { checkClassOf, renderSpecOf } from './inspect/spec.ts'
 export type { SelfHostedOptions } from './options.ts'
 export { selfHosted } from './self-hosted.ts'
+export { mergeSamples, mergeTiles } from './merge.ts'
+export type { SamplePart, TilePart } from './merge.ts'

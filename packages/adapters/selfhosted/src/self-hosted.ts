@@ -136,11 +136,10 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     }
     let version = seen
     for (const [ref, live] of runner.progress) {
-      const row = live.version > seen && inScope(ref) ? store.task(ref) : undefined
-      if (!row) continue
+      if (live.version <= seen || !inScope(ref)) continue
       version = Math.max(version, live.version)
-      const { framesDone, framesTotal, frame, fraction } = live
-      events.push({ type: 'progress', task: row.ref, atMs: now(), framesDone, framesTotal, frame, fraction })
+      const { task, framesDone, framesTotal, frame, fraction } = live
+      events.push({ type: 'progress', task, atMs: now(), framesDone, framesTotal, frame, fraction })
     }
     const waitMs = next < store.lastSeq() ? 0 : runner.busySlots() > 0 ? 25 : 500
     return { events, cursor: `${next}.${version}`, waitMs }

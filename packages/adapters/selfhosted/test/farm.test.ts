@@ -6,7 +6,7 @@ import type { Farm, FarmEvent, Task } from '@pictor/core/contract'
 import { decodeImage, pixelHash } from '@pictor/image'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { identityOf, isAlive } from '../src/blender/process.ts'
-import { selfHosted } from '../src/index.ts'
+import { mergeSamples, mergeTiles, selfHosted } from '../src/index.ts'
 import type { SelfHostedOptions } from '../src/index.ts'
 import { TINY, buildScenes, bundleOf, bytesOf, finish, hasBlender, stateOf, taskMaker, tempFolder, watch } from './support.ts'
 
@@ -102,28 +102,51 @@ describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 90_000 
     expect(Object.keys(decodeImage(bytes).metadata).filter((key) => /file|date|host|camera/i.test(key))).toEqual([])
   })
 
-  it('renders tiles and sample ranges as numbered parts', async () => {
+  it('merges tiles and sample ranges of one frame to what the unsplit render is', async () => {
     const farm = farmIn(folder())
     const task = await taskMaker(farm, plain.files, plain.bundle)
+    const exr: Task['spec'] = {
+      ...TINY,
+      samples: 4,
+      output: { ...TINY.output, format: 'OPEN_EXR_MULTILAYER', colorMode: 'RGBA', bitDepth: 32 },
+    }
     const tiles = [
       { x: 0, y: 0, width: 16, height: 24 },
-      { x: 16, y: 0, width: 16, height: 24 },
+      { x: 16, y: 0, width: 16, height: 10 },
+      { x: 16, y: 10, width: 16, height: 14 },
     ]
     const ranges = [
       { offset: 0, samples: 1 },
       { offset: 1, samples: 3 },
     ]
-    const byTile = await farm.submit(task({ work: { kind: 'tiles', frame: 2, tiles } }), { key: 'tiles' })
-    const bySample = await farm.submit(task({ work: { kind: 'samples', frame: 2, ranges } }), { key: 'samples' })
-    const events = await finish(farm, byTile, bySample)
-    const left = await pixels(farm, events, byTile, 2, 1)
-    expect([left.width, left.height]).toEqual([16, 24])
-    const sums = await Promise.all([1, 2].map((part) => pixels(farm, events, bySample, 2, part)))
-    expect(sums.map((image) => [image.format, image.bitDepth])).toEqual([
-      ['exr', 32],
-      ['exr', 32],
+    const frame = 2
+    const [wholePng, wholeExr, byTile, bySample] = await Promise.all([
+      farm.submit(task({ work: { kind: 'frames', frames: [frame] } }), { key: 'png' }),
+      farm.submit(task({ spec: exr, work: { kind: 'frames', frames: [frame] } }), { key: 'exr' }),
+      farm.submit(task({ work: { kind: 'tiles', frame, tiles } }), { key: 'tiles' }),
+      farm.submit(task({ spec: exr, work: { kind: 'samples', frame, ranges } }), { key: 'samples' }),
     ])
-    expect(pixelHash(sums[0]!)).not.toBe(pixelHash(sums[1]!))
+    const events = await finish(farm, wholePng, wholeExr, byTile, bySample)
+    const part = (ref: typeof byTile, number: number) => bytesOf(farm, events, ref, frame, number)
+    const joined = mergeTiles(
+      TINY.output,
+      await Promise.all(tiles.map(async (region, i) => ({ region, bytes: await part(byTile, i + 1) }))),
+    )
+    expect(pixelHash(decodeImage(joined))).toBe(pixelHash(await pixels(farm, events, wholePng, frame)))
+
+    const sums = await Promise.all(ranges.map(async ({ samples }, i) => ({ samples, bytes: await part(bySample, i + 1) })))
+    const merged = decodeImage(mergeSamples(sums)).parts[0]!.planes
+    const whole = (await pixels(farm, events, wholeExr, frame)).parts[0]!.planes
+    expect(merged.map((plane) => plane.name)).toEqual(whole.map((plane) => plane.name))
+    // Rounding of floats only; the ranges themselves differ by far more.
+    for (const [c, plane] of whole.entries())
+      for (const [p, value] of plane.data.entries()) expect(Math.abs(merged[c]!.data[p]! - value)).toBeLessThan(1e-5)
+    expect(pixelHash(decodeImage(sums[0]!.bytes))).not.toBe(pixelHash(decodeImage(sums[1]!.bytes)))
+
+    const [left, upper, lower] = await Promise.all(tiles.map(async (region, i) => ({ region, bytes: await part(byTile, i + 1) })))
+    expect(() => mergeTiles(TINY.output, [left!, upper!])).toThrow(/hole/)
+    expect(() => mergeTiles(TINY.output, [left!, upper!, lower!, left!])).toThrow(/no other tile/)
+    expect(() => mergeSamples([{ samples: 1, bytes: joined }])).toThrow(/EXR/)
   })
 
   it('names the scene as the cause when it has no camera, and does not try again', async () => {

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TaskRef } from '@pictor/core/contract'
 import { chooseBlender, codeOfVersion } from '../blender/installed.ts'
 import type { InstalledBlender } from '../blender/installed.ts'
 import { killLeftover } from '../blender/process.ts'
@@ -17,6 +18,7 @@ import type { TaskRow, TaskStore } from './store.ts'
 
 /** What a task is at, between the durable events. */
 export interface LiveProgress {
+  readonly task: TaskRef
   readonly version: number
   readonly framesDone: number
   readonly framesTotal: number
@@ -217,7 +219,7 @@ export class TaskRunner {
         if (!active.stop) this.setState(row, 'running', 'running')
       }
       const version = ++this.progressVersion
-      this.progress.set(row.ref.ref, { version, framesDone, framesTotal: pictures.length, frame, fraction })
+      this.progress.set(row.ref.ref, { task: row.ref, version, framesDone, framesTotal: pictures.length, frame, fraction })
     }
     const watch = { stop: () => active.stop, onProgress }
     return await renderTask({ row, slot, opening, settings: this.settings, store: this.store, watch }, pictures)
