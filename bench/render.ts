@@ -75,10 +75,10 @@ export async function prepare(folder: string, scene: string): Promise<void> {
 }
 
 /** What the second measured child does: one job on a farm of one slot. Prints a line of JSON. */
-export async function runJob(folder: string, scene: string, frames: number): Promise<void> {
+export async function runJob(folder: string, scene: string, frames: number, round: number): Promise<void> {
   const files = folderArtifacts(join(folder, 'artifacts'))
   const { spec, bundle } = JSON.parse(readFileSync(join(folder, `${scene}.json`), 'utf8')) as Pick<Task, 'spec' | 'bundle'>
-  const farm = selfHosted({ id: 'bench', workDir: join(folder, `farm-${scene}`), threadsPerSlot: 1 })
+  const farm = selfHosted({ id: 'bench', workDir: join(folder, `farm-${scene}-${round}`), threadsPerSlot: 1 })
   const stage = await farm.stage(bundle, files, { key: 'stage' })
   const before = process.cpuUsage()
   const list = Array.from({ length: frames }, (_, i) => i + 1)
@@ -143,7 +143,8 @@ export const bench: Bench = async (report, args) => {
       ['blender', '-b', '--factory-startup', '-Y', '--python-exit-code', '9', '-P', script, '--', source, folder, String(frames)],
       folder,
     )
-    for (const scene of ['plain']) await compare(report, folder, scene, scene === 'heavy' ? Math.ceil(frames / 10) : frames)
+    for (const scene of ['plain', 'hdri', 'heavy'])
+      await compare(report, folder, scene, scene === 'heavy' ? Math.ceil(frames / 10) : frames)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -151,8 +152,12 @@ export const bench: Bench = async (report, args) => {
 
 async function compare(report: Parameters<Bench>[0], folder: string, scene: string, frames: number): Promise<void> {
   const blender = (out: string, frameArgs: readonly string[], before: readonly string[] = []) => [
-    ...['blender', '-b', '--factory-startup', '-Y', '-t', '1', join(folder, `${scene}.blend`), ...before],
-    ...['-o', join(out, '####'), ...frameArgs],
+    ...'blender -b --factory-startup -Y -t 1'.split(' '),
+    join(folder, `${scene}.blend`),
+    ...before,
+    '-o',
+    join(out, '####'),
+    ...frameArgs,
   ]
   const folderFor = (name: string) => {
     const path = join(folder, `${scene}-${name}`)
@@ -164,10 +169,20 @@ async function compare(report: Parameters<Bench>[0], folder: string, scene: stri
   const call = (code: string) =>
     measured(['node', '--conditions=source', '--input-type=module', '-e', `await (await import('${module}')).${code}`], folder)
   const inspection = await call(`prepare('${folder}', '${scene}.blend')`)
-  const ours = await call(`runJob('${folder}', '${scene}.blend', ${frames})`)
-  const figures = JSON.parse(ours.stdout.trim().split('\n').at(-1)!) as JobFigures
-  // The host process serves many jobs: its start stands in a row of its own. Blender's start is part of the job.
-  const oursS = ours.cpuS - figures.hostStartS
+  const persist = ['--python-expr', 'import bpy; bpy.context.scene.render.use_persistent_data = True']
+  // Contenders that are near each other run in turn, twice, and the lower figure of each counts: the machine may be busy.
+  let oursS = Infinity
+  let keptS = Infinity
+  let figures: JobFigures | undefined
+  for (let round = 1; round <= 2; round++) {
+    const ours = await call(`runJob('${folder}', '${scene}.blend', ${frames}, ${round})`)
+    const found = JSON.parse(ours.stdout.trim().split('\n').at(-1)!) as JobFigures
+    // The host process serves many jobs: its start stands in a row of its own. Blender's start is part of the job.
+    if (ours.cpuS - found.hostStartS < oursS) figures = found
+    oursS = Math.min(oursS, ours.cpuS - found.hostStartS)
+    keptS = Math.min(keptS, (await measured(blender(folderFor(`persistent-${round}`), all, persist), folder)).cpuS)
+  }
+  if (!figures) throw new Error('nothing was measured')
   const row = (name: string, peer: string, peerCpuS: number, peerFrames: number, goal: string) =>
     report({
       name: `${scene}: ${name}`,
@@ -182,9 +197,7 @@ async function compare(report: Parameters<Bench>[0], folder: string, scene: stri
   if (count(plainOut) !== frames) throw new Error(`blender -a left ${count(plainOut)} frames`)
   const goals: Readonly<Record<string, string>> = { hdri: '<= 0.2', plain: '<= 0.5', heavy: '<= 1.02' }
   row('self-hosted farm', 'blender -a', plain.cpuS, frames, goals[scene]!)
-  const persist = ['--python-expr', 'import bpy; bpy.context.scene.render.use_persistent_data = True']
-  const kept = await measured(blender(folderFor('persistent'), all, persist), folder)
-  row('self-hosted farm', '-a, persistent data', kept.cpuS, frames, '<= 1.05')
+  row('self-hosted farm', '-a, persistent data', keptS, frames, '<= 1.05')
   if (scene !== 'heavy') {
     const few = Math.max(1, Math.ceil(frames / 10))
     const single = folderFor('single')

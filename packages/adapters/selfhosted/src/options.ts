@@ -44,8 +44,11 @@ export interface SelfHostedOptions {
   readonly maxBundleBytes?: number
   /** Environment of Blender besides PATH, HOME and TMPDIR, such as DISPLAY for Eevee. Nothing of this process's own environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>
-  /** Render on GPUs: `auto` takes all that Cycles finds, one slot each. Default `cpu`. */
-  readonly devices?: 'cpu' | 'auto' | readonly string[]
+  /**
+   * `cpu` (default), or `gpu`: every GPU that Cycles finds gets `slots` slots of its own, each pinned to it; without one the farm declines. `auto` takes GPUs
+   * where there are any, else the CPU. Figures and tests so far come from CPUs only.
+   */
+  readonly devices?: 'cpu' | 'gpu' | 'auto'
   /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1. */
   readonly simulateCheat?: { readonly samplesFactor: number }
   /** Milliseconds since 1970; default Date.now. */

@@ -30,6 +30,7 @@ export function quoteFor(
     reason,
     message,
   })
+  if (slots === 0) return decline('capacity', 'this farm renders on GPUs only, and Cycles finds none')
   const currency = price ? (price.currency ?? 'USD') : spec.budget.currency
   if (currency !== spec.budget.currency)
     return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)

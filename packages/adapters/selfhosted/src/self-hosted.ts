@@ -6,7 +6,10 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
 import type { CallContext, Farm, FarmEvent, FarmInfo, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
+import { computeDevices, gpuMetrics } from './blender/devices.ts'
+import type { ComputeDevice } from './blender/devices.ts'
 import { chooseBlender, codeOfVersion, installedBlenders } from './blender/installed.ts'
+import type { InstalledBlender } from './blender/installed.ts'
 import { endingOf } from './blender/order.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
 import { quoteFor } from './quote.ts'
@@ -71,6 +74,8 @@ export function selfHosted(options: SelfHostedOptions): Farm {
   const { id, now } = settings
   let installed: ReturnType<typeof installedBlenders> | undefined
   const blenders = () => (installed ??= installedBlenders(settings.blender))
+  let devices: Promise<readonly (ComputeDevice | undefined)[]> | undefined
+  const slotDevices = () => (devices ??= blenders().then((found) => devicesOf(settings, found)))
   let opened: Promise<{ store: TaskStore; runner: TaskRunner }> | undefined
   let closed = false
 
@@ -78,7 +83,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     if (closed) throw new PictorError('canceled', `farm ${id} was closed`)
     return (opened ??= (async () => {
       const store = await openStore(id, settings.workDir)
-      const runner = new TaskRunner(settings, store, blenders)
+      const runner = new TaskRunner(settings, store, blenders, await slotDevices())
       await runner.resume()
       return { store, runner }
     })())
@@ -158,11 +163,11 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     id,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()
-      return await describe(settings, await blenders())
+      return await describe(settings, await blenders(), await slotDevices())
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()
-      return quoteFor(settings, await blenders(), request)
+      return quoteFor({ ...settings, slots: (await slotDevices()).length }, await blenders(), request)
     },
     async stage(manifest, files, ctx) {
       ctx.signal?.throwIfAborted()
@@ -241,8 +246,26 @@ async function bodyOf(settings: Settings, output: Output, offset: number): Retur
   return { bytes: info.size - offset, stream: createReadStream(path, { start: offset }) }
 }
 
-async function describe(settings: Settings, blenders: Awaited<ReturnType<typeof installedBlenders>>): Promise<FarmInfo> {
-  const { id, name, signer, price, slots } = settings
+/** One entry a slot: the GPU it is pinned to, or undefined for the CPU. No entry: nothing here may render. */
+async function devicesOf(
+  settings: Settings,
+  blenders: readonly InstalledBlender[],
+): Promise<readonly (ComputeDevice | undefined)[]> {
+  const newest = blenders.at(-1)
+  const all = settings.devices === 'cpu' || !newest ? [] : await computeDevices(newest, settings.environment)
+  const gpus = all.filter((device) => device.kind !== 'CPU')
+  if (settings.devices === 'cpu' || (settings.devices === 'auto' && gpus.length === 0))
+    return Array.from({ length: settings.slots }, () => undefined)
+  return gpus.flatMap((gpu) => Array.from({ length: settings.slots }, () => gpu))
+}
+
+async function describe(
+  settings: Settings,
+  blenders: readonly InstalledBlender[],
+  devices: readonly (ComputeDevice | undefined)[],
+): Promise<FarmInfo> {
+  const { id, name, signer, price } = settings
+  const kinds = [...new Set(devices.map((device) => device?.kind ?? 'CPU'))]
   const payTo = settings.payTo ?? signer?.address
   return {
     contract: 0,
@@ -267,14 +290,16 @@ async function describe(settings: Settings, blenders: Awaited<ReturnType<typeof 
       name: 'blender',
       version: blender.version,
       engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_WORKBENCH'],
-      devices: ['CPU'],
+      devices: kinds,
     })),
     ...(signer ? { key: signer.address } : {}),
     ...(payTo ? { payTo } : {}),
-    slots,
+    slots: devices.length,
     ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
     ext: {
       trust: settings.trust,
+      devices: devices.map((device) => device?.name ?? 'CPU'),
+      ...(devices.some(Boolean) ? { gpus: await gpuMetrics() } : {}),
       sandbox: settings.confined ? ((await workingSandbox()) ?? 'missing') : 'none',
       formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`),
     },

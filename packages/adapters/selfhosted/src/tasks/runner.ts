@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskRef } from '@pictor/core/contract'
 import { chooseBlender, codeOfVersion } from '../blender/installed.ts'
+import type { ComputeDevice } from '../blender/devices.ts'
 import type { InstalledBlender } from '../blender/installed.ts'
 import { killLeftover } from '../blender/process.ts'
 import type { Settings } from '../options.ts'
@@ -51,7 +52,12 @@ export class TaskRunner {
   private progressVersion = 0
   private closed = false
 
-  constructor(settings: Settings, store: TaskStore, blenders: () => Promise<InstalledBlender[]>) {
+  constructor(
+    settings: Settings,
+    store: TaskStore,
+    blenders: () => Promise<InstalledBlender[]>,
+    devices: readonly (ComputeDevice | undefined)[],
+  ) {
     this.settings = settings
     this.store = store
     this.blenders = blenders
@@ -61,7 +67,7 @@ export class TaskRunner {
         if (!this.closed) store.removeWorker(process.pid)
       },
     }
-    this.slots = Array.from({ length: settings.slots }, (_, index) => new Slot(index, settings, journal))
+    this.slots = devices.map((device, index) => new Slot(index, device, settings, journal))
   }
 
   /** Kills what an earlier run left behind, removes its half-done files, then continues its tasks. */
@@ -207,7 +213,7 @@ export class TaskRunner {
     const { row, slot } = active
     const { task } = row
     const factor = task.purpose === 'render' ? (this.settings.simulateCheat?.samplesFactor ?? 1) : 1
-    const pictures = picturesOf(task, 'CPU', factor)
+    const pictures = picturesOf(task, slot.device ? 'GPU' : 'CPU', factor)
     const blender = chooseBlender(await this.blenders(), codeOfVersion(task.spec.softwareVersion) ?? 0)
     const scene = await stagedScene(this.settings.workDir, task.bundle)
     const opening: Opening = { blender, scene, folder: sceneFolder(this.settings.workDir, task.bundle.root) }

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { GPU_DEVICE_FILES } from '../blender/devices.ts'
+import type { ComputeDevice } from '../blender/devices.ts'
 import type { InstalledBlender } from '../blender/installed.ts'
 import type { ProcessIdentity } from '../blender/process.ts'
 import { startWorker } from '../blender/worker.ts'
@@ -25,6 +27,8 @@ export class Slot {
   readonly index: number
   /** Where the renderer may write. */
   readonly folder: string
+  /** The GPU it is pinned to; undefined is the CPU. */
+  readonly device: ComputeDevice | undefined
   private readonly settings: Settings
   private readonly journal: ProcessJournal
   private worker: Worker | undefined
@@ -33,8 +37,9 @@ export class Slot {
   private scenes = 0
   private closed = false
 
-  constructor(index: number, settings: Settings, journal: ProcessJournal) {
+  constructor(index: number, device: ComputeDevice | undefined, settings: Settings, journal: ProcessJournal) {
     this.index = index
+    this.device = device
     this.settings = settings
     this.journal = journal
     this.folder = join(settings.workDir, 'slots', String(index))
@@ -117,7 +122,7 @@ export class Slot {
         TMPDIR: join(this.folder, 'tmp'),
       },
       memoryMiB,
-      ...(confined ? { confined: { read: [opening.folder] } } : {}),
+      ...(confined ? { confined: { read: [opening.folder], devices: this.device ? GPU_DEVICE_FILES : [] } } : {}),
       onStart: (process) => {
         identity = process
         this.journal.started(process)
@@ -129,6 +134,13 @@ export class Slot {
     }
     this.blender = opening.blender.path
     void started.value.gone.then(() => this.journal.ended(identity!))
+    if (this.device) {
+      const used = await started.value.request('use-device', { kind: this.device.kind, device: this.device.id }, 120_000)
+      if (!used.ok) {
+        started.value.kill('its GPU cannot be used')
+        return used.fault.kind === 'refused' ? { ok: false, fault: { kind: 'start', message: used.fault.message } } : used
+      }
+    }
     if (this.closed) {
       started.value.kill('the farm was closed')
       const fault: Fault = { kind: 'stopped', message: 'the farm was closed' }
