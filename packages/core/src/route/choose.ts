@@ -1,4 +1,4 @@
-import type { Fluid, Pattern } from './fluid.ts'
+import type { Fluid } from './fluid.ts'
 import { PatternLp } from './pattern-lp.ts'
 
 /** A fluid plan: one offer a farm, the share of each item on each offer. */
@@ -198,7 +198,7 @@ class Search {
       values[o] = value
       const farm = this.farmOf[o] as number
       if (value < (best[farm] as number)) best[farm] = value
-      if (value < Infinity && this.addIfBetter(fluid.pattern(o), dual)) added++
+      if (value < Infinity && this.addIfBetter(o, dual)) added++
     }
     let bound = 0
     for (let i = 0; i < fluid.items; i++) bound += worth[i] as number
@@ -218,17 +218,16 @@ class Search {
     return { bound, added }
   }
 
-  private addIfBetter(pattern: Pattern, dual: Float64Array | undefined): boolean {
+  private addIfBetter(o: number, dual: Float64Array | undefined): boolean {
     const { fluid, lp } = this
+    let rest = 0
     if (dual !== undefined) {
-      let reduced = pattern.cost - (dual[fluid.items + (this.farmOf[pattern.offer] as number)] as number)
-      if (this.maxFarms !== null) reduced -= dual[lp.rows - 1] as number
-      for (let k = 0; k < pattern.items.length; k++)
-        reduced -= (dual[pattern.items[k] as number] as number) * (pattern.share[k] as number)
-      if (reduced >= -1e-9 * fluid.bigCost) return false
+      rest = dual[fluid.items + (this.farmOf[o] as number)] as number
+      if (this.maxFarms !== null) rest += dual[lp.rows - 1] as number
     }
-    lp.add(pattern)
-    return true
+    const pattern = fluid.pattern(o, dual, rest)
+    if (pattern !== undefined) lp.add(pattern)
+    return pattern !== undefined
   }
 
   private relax(node: Node): Relaxed {

@@ -51,6 +51,7 @@ export class Fluid {
   private readonly wholeNodes: Uint8Array
   private readonly order: Int32Array[] = []
   private readonly density: Float64Array
+  private readonly taken: Float64Array
 
   /**
    * @param free - ignore all charges: the least value is then 0 exactly when everything can be rendered in time.
@@ -75,6 +76,7 @@ export class Fluid {
     this.stepped = new Uint8Array(tables.offers)
     this.wholeNodes = new Uint8Array(tables.offers)
     this.density = new Float64Array(this.items)
+    this.taken = new Float64Array(this.items)
     const usable: number[] = []
     let big = 1
     for (let o = 0; o < tables.offers; o++) {
@@ -354,24 +356,30 @@ export class Fluid {
     return best
   }
 
-  /** The pattern of the last call of {@link price} for the same offer. */
-  pattern(o: number): Pattern {
+  /**
+   * The pattern of the last call of {@link price} for the same offer, when it improves on the duals (worth of the items, then `rest`
+   * for the farm); undefined when it does not.
+   */
+  pattern(o: number, dual?: Float64Array, rest: number = 0): Pattern | undefined {
     const order = this.order[o] as Int32Array
     const base = o * this.items
-    const items: number[] = []
-    const share: number[] = []
+    const { taken } = this
+    let n = 0
     let left = this.bestHours
     let cost = this.charge(o, this.bestHours)
-    for (let k = 0; k < order.length && left > 0; k++) {
-      const i = order[k] as number
+    let worth = rest
+    for (; n < order.length && left > 0; n++) {
+      const i = order[n] as number
       const h = this.hours[base + i] as number
-      const part = Math.min(1, left / h)
-      items.push(i)
-      share.push(part * (this.available[base + i] as number))
+      const part = left < h ? left / h : 1
+      const share = part * (this.available[base + i] as number)
+      taken[n] = share
       cost += part * (this.frameCost[base + i] as number)
+      if (dual !== undefined) worth += share * (dual[i] as number)
       left -= h
     }
-    return { offer: o, hours: this.bestHours, cost, items: Int32Array.from(items), share: Float64Array.from(share) }
+    if (dual !== undefined && cost - worth >= -1e-9 * this.bigCost) return undefined
+    return { offer: o, hours: this.bestHours, cost, items: order.slice(0, n), share: taken.slice(0, n) }
   }
 }
 

@@ -65,10 +65,12 @@ export class PackState {
     const { tables } = this.prepared
     const o = this.offers[r] as number
     const billed = Math.max(0, hours) + nodes * (tables.billedStartH[o] as number)
-    return (
-      routeCost(tables, o, Math.max(billed, this.sunkH[r] as number), frames) +
-      DIRECTION * billed * ((tables.tierPrice[o] as Float64Array)[0] as number)
-    )
+    const sunk = this.sunkH[r] as number
+    const charge =
+      this.smooth && billed > sunk
+        ? routeCost(tables, o, sunk, frames) + smoothCost(tables, o, billed) - smoothCost(tables, o, sunk)
+        : routeCost(tables, o, Math.max(billed, sunk), frames)
+    return charge + DIRECTION * billed * ((tables.tierPrice[o] as Float64Array)[0] as number)
   }
 
   /** From here on every hour counts as charged, in whole billing steps. */
