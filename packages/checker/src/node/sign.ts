@@ -84,13 +84,14 @@ function inspectResult(state: JobState, request: BatchRequest, result: LeaseResu
     throw refuse('votes-differ', `lease ${lease.id}: the batch counts other votes than were given`)
 }
 
-/** A batch that leaves out or changes this checker's own votes is not one to sign. */
+/** A batch that changes this checker's own votes is not one to sign. One that was made before they came is: any q of the m who reveal decide (PROTOCOL.md, 5). */
 function requireOwnVotes(state: JobState, votes: readonly Vote[], lease: number, self: Address): void {
   const own = state.cast[lease]?.votes ?? []
   const given = votes.filter((vote) => vote.checker === self)
   const text = (vote: Vote): string =>
     [vote.frame, vote.part, vote.outputHash, vote.verdict, vote.checked, vote.score, vote.cropsHash].join()
   const mine = new Set(own.map(text))
+  if (given.length === 0) return
   if (given.length !== own.length || given.some((vote) => !mine.has(text(vote)))) {
     throw refuse('own-votes', `the votes on lease ${lease} are not those that this checker gave`)
   }

@@ -10,6 +10,7 @@ import { splitRoute } from '../job/split.ts'
 import type { TaskOrder } from '../job/task-types.ts'
 import { fateOf, pause, pauseUntil, tryUntilDone } from './effort.ts'
 import { readBlob, votesOf, writeBlob, type BatchBlob, type JobHost } from './job-host.ts'
+import { giveBack } from './give-back.ts'
 import { effort, leaseResult, quorumOf } from './task-effects.ts'
 import type { Allocation, ReplanRequest } from './types.ts'
 
@@ -68,7 +69,7 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
       return askChecker(host, command, signal, {
         kind: 'sign-final',
         keep: BigInt(command.keep),
-        canceled: canceledLeases(host),
+        canceled: [...canceledLeases(host), ...(await givenBack(host, signal))],
       })
     case 'sign-batch': {
       const action = await signBatchAction(host, command.n, signal)
@@ -172,6 +173,17 @@ async function open(host: JobHost, id: string, signal: AbortSignal, refused: (er
     await pause(clock, tuning.resendMs * 2 ** Math.min(round, 6), signal)
   }
 }
+const GIVEN_BACK = new WeakMap<JobHost, ReturnType<typeof giveBack>>()
+
+/** One request to the farms, whatever the number of checkers that wait for it. */
+function givenBack(host: JobHost, signal: AbortSignal): ReturnType<typeof giveBack> {
+  const known = GIVEN_BACK.get(host)
+  if (known) return known
+  const asked = giveBack(host, signal)
+  GIVEN_BACK.set(host, asked)
+  return asked
+}
+
 /** Leases that their farms gave up by signature. */
 function canceledLeases(host: JobHost): CanceledLease[] {
   const job = host.jobId()

@@ -5,6 +5,7 @@ import type { Failure, FailureClass } from '../contract/farm.ts'
 import type { Address, Ready } from '../contract/messages.ts'
 import type { StageRef, Task } from '../contract/task.ts'
 import { FAILURE_RULES } from '../job/failure.ts'
+import type { TaskRow } from '../job/job-types.ts'
 import type { TaskCommand, TaskInput, TaskStreamState } from '../job/task-types.ts'
 import { collect } from './collect.ts'
 import { limitedCall, pause, pauseUntil, tryUntilDone } from './effort.ts'
@@ -125,7 +126,7 @@ async function submit(
       if (unsure && info.idempotency === 'at-most-once')
         throw new PictorError('farm-refused', 'its reply was lost and it cannot find tasks by key', { details: { lost: true } })
       const stage = await staged(host, loop, ctx)
-      const task = taskOf(host, state, command.attempt, stage)
+      const task = taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
       const ref = await loop.calls.add(() =>
         limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
           unsure = true
@@ -146,7 +147,7 @@ async function submit(
 }
 
 /** The scene at the farm: once a farm and bundle, whatever the number of tasks. The cache may be emptied: staging again is harmless. */
-async function staged(host: JobHost, loop: FarmLoop, ctx: CallContext): Promise<StageRef> {
+export async function staged(host: JobHost, loop: FarmLoop, ctx: CallContext): Promise<StageRef> {
   const { stages, options, clock, tuning } = host.shared
   const { bundle } = host.job.state.order!.spec
   const name = `${loop.farm.id} ${bundle.root}`
@@ -162,10 +163,10 @@ async function staged(host: JobHost, loop: FarmLoop, ctx: CallContext): Promise<
   return stage
 }
 
-function taskOf(host: JobHost, state: TaskStreamState, attempt: number, stage: StageRef): Task {
+/** The task of a lease as its farm is handed it. */
+export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: StageRef, priority: number): Task {
   const job = host.job.state
   const order = job.order!
-  const row = host.row(state.order!.lease.id)
   const set = job.sets[row.seq]!
   const lease = host.lease(row)
   return {
@@ -179,7 +180,7 @@ function taskOf(host: JobHost, state: TaskStreamState, attempt: number, stage: S
     spec: order.spec.render,
     work: { kind: 'frames', frames: lease.frames },
     offer: row.offer,
-    priority: state.order!.priority,
+    priority,
     lease: {
       domain: host.shared.options.ledger.domain,
       terms: order.terms,

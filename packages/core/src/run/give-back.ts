@@ -1,0 +1,68 @@
+import type { CanceledLease } from '../contract/messages.ts'
+import type { TaskRow } from '../job/job-types.ts'
+import { farmOf, staged, taskOf } from './task-effects.ts'
+import { commandKey, limitedCall } from './effort.ts'
+import type { FarmLoop } from './farm-loop.ts'
+import type { JobHost } from './job-host.ts'
+
+/** How long a farm may take to give a lease back. After it the lease is waited out: it lapses at its `commitBy`. */
+const PATIENCE_MS = 20_000
+
+/**
+ * Asks farms to give leases back that no farm was ever handed: each is submitted and canceled at once, and the farm's signed word frees its money before
+ * `commitBy`. Only farms that cancel without a person are asked. What a farm does not answer is left to lapse. Repeating it is harmless: same keys, same answers.
+ */
+export async function giveBack(host: JobHost, signal: AbortSignal): Promise<readonly CanceledLease[]> {
+  const nowMs = host.shared.clock.now()
+  const never = [...host.job.state.rows.values()].filter(
+    (row) => row.phase === 'gone' && row.startedAtMs === 0 && row.commitByS * 1000 > nowMs,
+  )
+  const answers = await Promise.all(never.map((row) => giveBackOne(host, row, signal).catch(() => undefined)))
+  return answers.filter((answer) => answer !== undefined)
+}
+
+async function giveBackOne(host: JobHost, row: TaskRow, signal: AbortSignal): Promise<CanceledLease | undefined> {
+  // A set that never became ready was shown to nobody.
+  if (host.job.state.sets[row.seq]?.phase !== 'ready') return undefined
+  const loop = await farmOf(host, row.farm, signal)
+  if (!loop) return undefined
+  const { capabilities } = await loop.info(signal)
+  if (capabilities.cancelQueued !== 'native' && capabilities.cancelQueued !== 'emulated') return undefined
+  return limitedCall(host.shared.clock, PATIENCE_MS, signal, (limited) => cancelAtOnce(host, loop, row, limited))
+}
+
+async function cancelAtOnce(
+  host: JobHost,
+  loop: FarmLoop,
+  row: TaskRow,
+  signal: AbortSignal,
+): Promise<CanceledLease | undefined> {
+  const key = (command: string): string => commandKey(host.run, `give-back:${row.id}`, command)
+  const stage = await staged(host, loop, { signal, key: key('stage') })
+  const ref = await loop.calls.add(() => loop.farm.submit(taskOf(host, row, 1, stage, 0), { signal, key: key('submit') }))
+  let unwatch = (): void => {}
+  try {
+    return await new Promise<CanceledLease | undefined>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      unwatch = loop.watch(ref, {
+        async take(events) {
+          for (const event of events)
+            if (event.type === 'canceled') resolve(signedWord(host, row, event.outputRoot, event.signature))
+        },
+        missing: async () => resolve(undefined),
+      })
+      loop.calls.add(() => loop.farm.set(ref, { desired: 'cancel' }, { signal, key: key('cancel') })).catch(reject)
+    })
+  } finally {
+    unwatch()
+  }
+}
+
+function signedWord(
+  host: JobHost,
+  row: TaskRow,
+  outputRoot: CanceledLease['outputRoot'] | undefined,
+  signature: CanceledLease['signature'] | undefined,
+): CanceledLease | undefined {
+  return outputRoot && signature ? { job: host.jobId(), lease: row.id, outputRoot, signature } : undefined
+}
