@@ -180,6 +180,11 @@ describe('uploads', () => {
     expect((await send(randomBytes(101))).status).toBe(413)
     expect((await send(randomBytes(100))).status).toBe(201)
     expect((await send(randomBytes(100))).status).toBe(413)
+    // Parts of files that are never finished count too.
+    const part = (name: string) =>
+      call('PUT', `/v0/files/0x${name.repeat(64)}?bytes=40`, { headers: { 'upload-offset': '0' }, body: 'x'.repeat(30) })
+    expect((await part('a')).status).toBe(202)
+    expect((await part('b')).status).toBe(413)
   })
 
   it('of one tenant are not lent to another who only knows the hash', async () => {
@@ -249,6 +254,31 @@ describe('tenants', () => {
       )
       expect((await context.call('POST', `/v0/tasks/${own}/changes`, { token, json: { desired: 'hold' } })).status).toBe(200)
     }
+  })
+})
+
+describe('stages', () => {
+  it('of one tenant are not lent to another who only knows their handle', async () => {
+    const context = await start({
+      tokens: [
+        { token: TOKEN, tenant: 'a' },
+        { token: OTHER, tenant: 'b' },
+      ],
+    })
+    await submitted(context)
+    const { call, subject } = context
+    const own = await subject.files.put(Buffer.from('a scene of b'))
+    await call('PUT', `/v0/files/${own.hash}?bytes=${own.bytes}`, {
+      headers: { 'upload-offset': '0' },
+      body: 'a scene of b',
+      token: OTHER,
+    })
+    const bundle = { root: own.hash, entry: 'b.blend', files: [{ path: 'b.blend', ...own }] }
+    const stolen = { farm: 'small', ref: subject.job.bundle.root }
+    const head = { contract: 0, run: 'r', id: 9, attempt: 1, purpose: 'probe', spec: subject.job.render } as const
+    const task = { ...head, bundle, stage: stolen, work: { kind: 'frames', frames: [1] } }
+    const answer = await call('POST', '/v0/tasks', { json: task, token: OTHER })
+    expect(answer.json).toMatchObject({ error: { code: 'asset-missing', details: { path: 'body.stage' } } })
   })
 })
 

@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { http, HttpResponse } from 'msw'
+import { setupServer } from 'msw/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { farmConformance, Network, type FarmSubject, type FarmSupports } from '@pictor/core/conformance'
 import type { Farm, FarmEvent, TaskRef } from '@pictor/core/contract'
 import { encodePng } from '@pictor/image'
@@ -116,6 +118,27 @@ describe('what RebusFarm documents', () => {
     await subject.pay!()
     expect(await subject.farm.open(output, { offset: 0 }, ctx)).toMatchObject({ bytes: output.bytes })
     await subject.close!()
+  })
+})
+
+describe('at the network boundary', () => {
+  const network = setupServer()
+  beforeAll(() => network.listen({ onUnhandledFrame: 'bypass' }))
+  afterAll(() => network.close())
+  it('the partner lane calls nothing but the gateway, with its token, and passes refusals on', async () => {
+    const seen: string[] = []
+    network.use(
+      http.all('https://*', ({ request }) => {
+        seen.push(`${new URL(request.url).host} ${request.headers.get('authorization')}`)
+        return HttpResponse.json(
+          { error: { code: 'farm-refused', message: 'in arrears', details: { class: 'payment' } } },
+          { status: 422 },
+        )
+      }),
+    )
+    const farm = rebusFarm({ lane: 'partner', url: 'https://gateway.example', token: TOKEN })
+    await expect(farm.describe(ctx)).rejects.toMatchObject({ code: 'farm-refused', details: { class: 'payment' } })
+    expect(seen).toEqual([`gateway.example Bearer ${TOKEN}`])
   })
 })
 

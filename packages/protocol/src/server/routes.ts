@@ -4,12 +4,14 @@ import {
   invalid,
   PictorError,
   type Artifacts,
+  type BundleManifest,
   type CallContext,
   type Farm,
   type Output,
   type TaskRef,
 } from '@pictor/core/contract'
 import type { Operation } from '../document.ts'
+import { toWire } from '../schema.ts'
 import { changeSchema, hashSchema, manifestSchema, quoteRequestSchema, taskSchema } from '../wire.ts'
 import { Refused, type Caller } from './access.ts'
 import { answer, readJson } from './exchange.ts'
@@ -56,11 +58,8 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
   },
   async quote({ farm, limits }, { request, response, signal }) {
     const asked = quoteRequestSchema.read(await readJson(request, limits.maxBodyBytes, limits.bodyTimeoutMs), 'body')
-    answer(
-      response,
-      200,
-      await farm.quote(asked, { key: createHash('sha256').update(JSON.stringify(asked.atMs)).digest('hex'), signal }),
-    )
+    const key = createHash('sha256').update(toWire(asked)).digest('hex')
+    answer(response, 200, await farm.quote(asked, { key, signal }))
   },
   async missing({ uploads, limits }, { request, response, caller }) {
     const manifest = manifestSchema.read(await readJson(request, limits.maxBodyBytes, limits.bodyTimeoutMs), 'body')
@@ -84,26 +83,25 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
     response.writeHead(state.complete ? 201 : 202, { 'upload-offset': String(state.offset), 'content-length': 0 })
     response.end()
   },
-  async stage({ farm, files, uploads, limits }, visit) {
+  async stage({ farm, files, uploads, owners, limits }, visit) {
     const manifest = manifestSchema.read(await readJson(visit.request, limits.maxBodyBytes, limits.bodyTimeoutMs), 'body')
-    const missing = await uploads.missing(visit.caller.tenant, manifest)
-    if (missing.length > 0)
-      throw new PictorError('asset-missing', `${missing.length} files have not been sent`, {
-        details: { files: missing.slice(0, 100) },
-      })
+    await requireFiles(uploads, visit, manifest)
     const ref = await farm.stage(manifest, files, context(visit))
+    await owners.set(stageKey(visit.caller.tenant, ref.ref), visit.caller.tenant)
     answer(visit.response, 200, { ...ref, farm: farm.id })
   },
   async submit(desk, visit) {
     const { farm, owners, uploads, limits } = desk
     const task = taskSchema.read(await readJson(visit.request, limits.maxBodyBytes, limits.bodyTimeoutMs), 'body')
-    const missing = await uploads.missing(visit.caller.tenant, task.bundle)
-    if (missing.length > 0)
-      throw new PictorError('asset-missing', `${missing.length} files have not been sent`, {
-        details: { files: missing.slice(0, 100) },
+    await requireFiles(uploads, visit, task.bundle)
+    // A stage of another tenant would lend his scene. The private tenant has nobody to steal from, and its stages outlive a restart.
+    const { tenant } = visit.caller
+    if (tenant !== '' && (await owners.get(stageKey(tenant, task.stage.ref))) !== tenant)
+      throw new PictorError('asset-missing', 'the stage of the task is not known: stage the bundle again', {
+        details: { path: 'body.stage' },
       })
     const ref = await farm.submit({ ...task, stage: { ...task.stage, farm: farm.id } }, context(visit))
-    if (visit.caller.tenant !== '') await owners.set(ref.ref, visit.caller.tenant)
+    if (tenant !== '') await owners.set(ref.ref, tenant)
     answer(visit.response, 200, { ...ref, farm: farm.id })
   },
   async poll(desk, visit) {
@@ -129,6 +127,16 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
     response.end(metrics.text())
   },
+}
+
+const stageKey = (tenant: string, ref: string): string => JSON.stringify(['stage', tenant, ref])
+
+async function requireFiles(uploads: Uploads, { caller }: Visit, manifest: BundleManifest): Promise<void> {
+  const missing = await uploads.missing(caller.tenant, manifest)
+  if (missing.length === 0) return
+  throw new PictorError('asset-missing', `${missing.length} files have not been sent`, {
+    details: { files: missing.slice(0, 100) },
+  })
 }
 
 /** Idempotency keys of tenants never meet: each tenant has its own. */

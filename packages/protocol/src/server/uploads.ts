@@ -69,11 +69,20 @@ export function uploadsInto(files: Artifacts, { folder, maxFileBytes, maxTenantB
       try {
         const path = join(folder, id)
         await mkdir(folder, { recursive: true, mode: 0o700 })
-        const arrived = await append(path, { offset, bytes, budget: maxTenantBytes - (staged.get(tenant) ?? 0) }, body)
+        const used = (): number => staged.get(tenant) ?? 0
+        // Parts count as they are written, so that files which are never finished, and uploads at the same time, count too.
+        const count = (length: number): void => {
+          if (used() + length > maxTenantBytes) throw tooMuch()
+          staged.set(tenant, used() + length)
+        }
+        if (used() + bytes - offset > maxTenantBytes) throw tooMuch()
+        const arrived = await append(path, { offset, bytes, count }, body)
         if (arrived < bytes) return { offset: arrived, complete: false }
-        await keep(files, path, hash)
+        await keep(files, path, hash).catch((error: unknown) => {
+          staged.set(tenant, Math.max(0, used() - bytes))
+          throw error
+        })
         held.set(id, bytes)
-        staged.set(tenant, (staged.get(tenant) ?? 0) + bytes)
         return { offset: bytes, complete: true }
       } finally {
         busy.delete(id)
@@ -82,16 +91,18 @@ export function uploadsInto(files: Artifacts, { folder, maxFileBytes, maxTenantB
   }
 }
 
+function tooMuch(): Refused {
+  return new Refused(
+    413,
+    new PictorError('invalid-input', 'the quota for staged files is used up', { details: { path: 'bytes' } }),
+  )
+}
+
 async function append(
   path: string,
-  { offset, bytes, budget }: { offset: number; bytes: number; budget: number },
+  { offset, bytes, count }: { offset: number; bytes: number; count: (length: number) => void },
   body: IncomingMessage,
 ): Promise<number> {
-  if (bytes > budget)
-    throw new Refused(
-      413,
-      new PictorError('invalid-input', 'the quota for staged files is used up', { details: { path: 'bytes' } }),
-    )
   const file = await open(path, 'a+', 0o600)
   try {
     const have = (await file.stat()).size
@@ -102,6 +113,7 @@ async function append(
     let at = have
     for await (const chunk of body as AsyncIterable<Buffer>) {
       if (at + chunk.length > bytes) throw invalid('body', `at most ${bytes - have} bytes`, at + chunk.length - have)
+      count(chunk.length)
       await file.write(chunk)
       at += chunk.length
     }

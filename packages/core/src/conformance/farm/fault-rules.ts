@@ -60,7 +60,7 @@ export const faultRules: readonly Rule[] = [
     async check(bench) {
       for (const kind of ['slow-body', 'endless-body', 'hang'] as const) {
         bench.network.spoil({ kind }, Infinity)
-        await within(bench, 300)
+        await within(bench, 150)
         bench.network.calm()
       }
     },
