@@ -33,9 +33,12 @@ function normalTail(p: number): number {
   return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t ** 3)
 }
 
-/** Limit of the excess correlation: .03 for a full frame of 390 blocks (honest ones reach .015), wider with fewer pixels. */
-export function correlationLimit(blocks: number): number {
-  return 0.03 * Math.max(1, Math.sqrt(390 / blocks))
+/** Excess correlations below this are not worth a refusal; honest full frames of 11 scenes reach .015. */
+const LEAST_CORRELATION = 0.03
+
+/** Limit of the excess correlation, from its own standard error: 4.5 of them, 3e-6 for a normal variable, since few noisy edges make it less than normal. */
+export function correlationLimit(found: Pick<ReferenceStatistics, 'correlationError'>): number {
+  return Math.max(LEAST_CORRELATION, 4.5 * found.correlationError)
 }
 
 /** Limit of the noise ratio, from its own standard error. */
@@ -70,7 +73,7 @@ export function judgeReferences(found: ReferenceStatistics, channels = 3): reado
       )
     }
   }
-  const smeared = correlationLimit(found.blocks)
+  const smeared = correlationLimit(found)
   if (correlation > smeared) {
     const message = 'the noise is smeared: the frame was denoised, blurred, upscaled or recompressed without an order'
     findings.push(finding('refuse', 'noise-correlation', message, { value: correlation, threshold: smeared }))

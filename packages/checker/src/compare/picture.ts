@@ -34,7 +34,8 @@ const CURVE: Float64Array = Float64Array.from(
  */
 export function encodeHdr(v: number): number {
   if (!(v > 0)) return 0
-  const t = v === Infinity ? 1 : v / (1 + v)
+  if (v === Infinity) return 1
+  const t = v / (1 + v)
   if (t <= 0.0031308) return 12.92 * t
   const at = t * CURVE_STEPS
   const i = Math.floor(at)

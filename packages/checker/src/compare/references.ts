@@ -4,7 +4,7 @@ import type { Area, Picture } from './picture.ts'
 /** Side of a block in pixels (frame-validation study, "12 x 12"). */
 export const BLOCK = 12
 /** Noise floor: a quarter of an 8-bit step, so that flat regions, whose noise is only rounding, do not divide by zero. */
-export const FLOOR = 1 / 1020
+export const FLOOR: number = 1 / 1020
 
 /** Bias of blocks of one size: small blocks show tiles and marks, large ones faint and wide changes, such as a material or missing light bounces. */
 export interface BiasScale {
@@ -28,6 +28,8 @@ export interface ReferenceStatistics {
   readonly scales: readonly BiasScale[]
   /** Excess lag-1 correlation of the residual over that between the references: path-traced noise is white, denoised or upscaled noise is not. */
   readonly correlation: number
+  /** Standard error of `correlation` from its spread over blocks: wide where only a few edges are noisy. */
+  readonly correlationError: number
   readonly activeBlocks: number
   readonly blocks: number
 }
@@ -96,7 +98,7 @@ export function compareWithReferences(x: Picture, a: Picture, b: Picture): Refer
   return {
     ...noiseRatio(error, noise),
     scales: measured.map((one) => one.bias),
-    correlation: lagOne(grid, x, a, scale) - lagOne(grid, a, b, scale),
+    ...excessCorrelation(lagSums(grid, x, a, scale), lagSums(grid, a, b, scale)),
     blocks: grid.columns * grid.rows,
   }
 }
@@ -190,13 +192,16 @@ function worstBlocks(zs: readonly Float64Array[]): { value: number; block: numbe
   return { value: second, block }
 }
 
-/** Lag-1 autocorrelation of the whitened difference of two pictures, mean of both directions, pairs within one block only. */
-function lagOne(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): number {
+/** Per block, sums over its pixels of the whitened difference of two pictures: lag-1 products (mean of both directions) and squares. */
+interface LagSums {
+  readonly products: Float64Array
+  readonly squares: Float64Array
+}
+
+function lagSums(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): LagSums {
   const { width } = x
-  let products = 0
-  let pairs = 0
-  let squares = 0
-  let count = 0
+  const products = new Float64Array(scale.length)
+  const squares = new Float64Array(scale.length)
   const whitened = new Float32Array(width * x.height)
   for (let c = 0; c < x.colour.length; c++) {
     const p = x.colour[c]!
@@ -205,16 +210,36 @@ function lagOne(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): n
       const s = scale[block]!
       for (let i = from; i < to; i++) whitened[i] = Math.max(-4, Math.min(4, (p[i]! - q[i]!) * s))
     })
-    for (let i = 0; i < whitened.length; i++) {
-      const w = whitened[i]!
-      squares += w * w
-      if ((i + 1) % width !== 0) products += w * whitened[i + 1]!
-      if (i + width < whitened.length) products += w * whitened[i + width]!
-    }
-    count += whitened.length
-    pairs += 2 * whitened.length - width - x.height
+    forBlockRuns(grid, width, (from, to, block) => {
+      let product = 0
+      let square = 0
+      for (let i = from; i < to; i++) {
+        const w = whitened[i]!
+        square += w * w
+        const right = (i + 1) % width === 0 ? 0 : whitened[i + 1]!
+        const below = i + width < whitened.length ? whitened[i + width]! : 0
+        product += (w * (right + below)) / 2
+      }
+      products[block] = products[block]! + product
+      squares[block] = squares[block]! + square
+    })
   }
-  return squares === 0 ? 0 : products / pairs / (squares / count)
+  return { products, squares }
+}
+
+/** Difference of two lag-1 autocorrelations, each a ratio of sums over blocks, and its error by the delta method with blocks as the independent units. */
+function excessCorrelation(x: LagSums, own: LagSums): Pick<ReferenceStatistics, 'correlation' | 'correlationError'> {
+  const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0)
+  const [qx, qo] = [sum(x.squares), sum(own.squares)]
+  const rx = qx > 0 ? sum(x.products) / qx : 0
+  const ro = qo > 0 ? sum(own.products) / qo : 0
+  let variance = 0
+  for (let i = 0; i < x.squares.length; i++) {
+    const dx = qx > 0 ? (x.products[i]! - rx * x.squares[i]!) / qx : 0
+    const dq = qo > 0 ? (own.products[i]! - ro * own.squares[i]!) / qo : 0
+    variance += (dx - dq) ** 2
+  }
+  return { correlation: rx - ro, correlationError: Math.sqrt(variance) }
 }
 
 /** @throws RangeError when two pictures cannot be compared pixel by pixel */

@@ -81,7 +81,9 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
       if (!surround || contentDistance(own, a.features) > 2 * contentDistance(a.features, b.features) + 0.01) return found
       const [left, right] = [await pictureOf(a.entry), await pictureOf(b.entry)]
       if (!left || !right) return found
-      const made = findInterpolation(picture, left, right) ?? findNoisyCopy(picture, left, right)
+      const made =
+        findInterpolation(picture, left, right) ??
+        (leavesDoubleStep(entry, own, near) ? findNoisyCopy(picture, left, right) : undefined)
       return made ? [...found, made] : found
     },
   }
@@ -104,16 +106,20 @@ function duplicateOf(
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.hash }))
   const found = findDuplicates([...others, { frame: entry.frame, pixelHash: hash }], entry.legitStatic).get(entry.frame)
   if (!found) return []
-  const steps: number[] = []
-  let following = 0
-  for (const side of [near.filter((one) => one.entry.frame < entry.frame), near.filter((one) => one.entry.frame > entry.frame)]) {
-    const [first, second] = side
-    if (first && second && sameGrid(first.features, second.features)) steps.push(contentDistance(first.features, second.features))
-  }
-  const next = near.find((one) => one.entry.frame > entry.frame)
-  if (next && sameGrid(own, next.features)) following = contentDistance(own, next.features)
-  const usual = Math.max(0, ...steps)
-  return [usual > 0 && following > DOUBLE_STEP * usual ? found : { ...found, weight: 'doubt' }]
+  return [leavesDoubleStep(entry, own, near) ? found : { ...found, weight: 'doubt' }]
+}
+
+/** Whether the step from this frame to the next is about two of the usual steps around it: what a copy of its predecessor leaves behind, and easing in does not. */
+function leavesDoubleStep(entry: SequenceItem, own: FrameFeatures, near: readonly Measured[]): boolean {
+  const after = near.filter((one) => one.entry.frame > entry.frame)
+  const steps = [near.filter((one) => one.entry.frame < entry.frame), after].map(([first, second]) =>
+    first && second && sameGrid(first.features, second.features) ? contentDistance(first.features, second.features) : 0,
+  )
+  const usual = Math.max(...steps)
+  const next = after[0]
+  return (
+    usual > 0 && next !== undefined && sameGrid(own, next.features) && contentDistance(own, next.features) > DOUBLE_STEP * usual
+  )
 }
 
 /** A step this much longer than the usual one is two steps. */

@@ -40,28 +40,36 @@ export function findInterpolation(x: Picture, a: Picture, b: Picture): WeighedFi
  */
 export function findNoisyCopy(x: Picture, a: Picture, b: Picture): WeighedFinding | undefined {
   const moving = whiteness(a, b)
+  if (moving === undefined || moving < MOVES) return undefined
   for (const [near, other] of [
     [a, b],
     [b, a],
   ] as const) {
     const copy = whiteness(x, near)
-    // A fourfold margin on both sides: a white difference has 1 (within 1 +- 0.2 at 100 blocks), honest motion measured 8 and more.
-    if (copy.power > 0 && copy.ratio < 2 && moving.ratio > 4 && whiteness(x, other).ratio > 4) {
+    const rest = whiteness(x, other)
+    if (copy === undefined || rest === undefined) continue
+    // Half way through an even motion both distances hold a quarter of the whole motion's power; a copy has none of it on one side and all on the other.
+    if (copy - 1 < 0.1 * (moving - 1) && copy < 1.5 && rest - 1 > 0.5 * (moving - 1)) {
       const message =
         'the frame differs from a neighbour by white noise only, while the neighbours differ by motion: a copy with noise added'
-      return finding('doubt', 'noisy-copy', message, { value: copy.ratio, threshold: 2 })
+      return finding('doubt', 'noisy-copy', message, { value: copy, threshold: 1.5 })
     }
   }
   return undefined
 }
 
-/** Variance of 16-pixel block means of the difference over what white noise of its power would give. */
-function whiteness(x: Picture, y: Picture): { readonly ratio: number; readonly power: number } {
-  if (x.width !== y.width || x.height !== y.height) return { ratio: Infinity, power: 0 }
+/** Whiteness from which on two frames differ by motion. */
+const MOVES = 3
+
+/**
+ * Variance of 16-pixel block means of the difference over what white noise of its power would give: 1 for white noise (within .1 at 200 blocks), more for motion.
+ * Undefined where nothing differs or sizes do.
+ */
+function whiteness(x: Picture, y: Picture): number | undefined {
+  if (x.width !== y.width || x.height !== y.height) return undefined
   const side = 16
   let power = 0
   let blocks = 0
-  let pixels = 0
   for (let c = 0; c < x.colour.length; c++) {
     const p = x.colour[c]!
     const q = y.colour[c]!
@@ -75,10 +83,10 @@ function whiteness(x: Picture, y: Picture): { readonly ratio: number; readonly p
             power += d * d
           }
         }
-        blocks += (sum * sum) / (side * side)
-        pixels += side * side
+        // The variance of a sum of n white values is n times theirs, as is the block's power.
+        blocks += sum * sum
       }
     }
   }
-  return { ratio: power > 0 ? blocks / power : 0, power: power / Math.max(1, pixels) }
+  return power > 0 ? blocks / power : undefined
 }

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkPath, writeReport, type CheckLine, type CheckPathOptions } from '../src/index.ts'
+import { renderNoise } from './noise-renderer.ts'
+
+const SCENE = { width: 160, height: 96, samples: 8, seed: 1 }
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'check-path-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function lines(path: string, options?: CheckPathOptions): Promise<CheckLine[]> {
+  const found: CheckLine[] = []
+  for await (const line of checkPath(path, options)) found.push(line)
+  return found
+}
+
+test('a folder is checked against what its frames have in common', async () => {
+  const shot = join(folder, 'shot')
+  await mkdir(shot)
+  for (const frame of [1, 2, 3, 4, 6]) await writeFile(join(shot, `shot_000${frame}.png`), renderNoise(frame, SCENE))
+  await writeFile(join(shot, 'shot_0003.png'), renderNoise(3, { ...SCENE, width: 80, height: 48 }))
+  await writeFile(join(shot, 'shot_0004.png'), renderNoise(4, SCENE).slice(0, 9000))
+  await writeFile(join(shot, 'notes.txt'), 'not a frame')
+  const found = await lines(shot, { frames: [1, 2, 3, 4, 5, 6] })
+  expect(found.map((line) => [line.frame, line.verdict, line.findings[0]?.code])).toEqual([
+    [1, 'accept', undefined],
+    [2, 'accept', undefined],
+    [3, 'refuse', 'wrong-size'],
+    [4, 'refuse', 'truncated'],
+    [6, 'accept', undefined],
+    [5, 'refuse', 'missing-frame'],
+  ])
+})
+
+test('a manifest gives the order, hashes and references', async () => {
+  const files: Record<string, Uint8Array> = {
+    'good.png': renderNoise(2, SCENE),
+    'half.png': renderNoise(2, { ...SCENE, samples: 4, seed: 5 }),
+    'other-seed.png': renderNoise(2, { ...SCENE, seed: 6 }),
+    'dim.png': renderNoise(2, { ...SCENE, gain: 0.97 }),
+    'a.png': renderNoise(2, { ...SCENE, seed: 11 }),
+    'b.png': renderNoise(2, { ...SCENE, seed: 12 }),
+    'crop.png': renderNoise(2, SCENE, { x: 40, y: 20, width: 64, height: 48 }),
+  }
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
+  const spec = {
+    width: 160,
+    height: 96,
+    format: 'PNG',
+    bitDepth: 8,
+    channels: 'RGB',
+    samples: 8,
+    seed: 1,
+    legitBlackFrames: [],
+    legitStatic: false,
+  }
+  const role = (file: string): string =>
+    file === 'a.png' || file === 'b.png' ? 'checker' : file === 'crop.png' ? 'crop' : 'candidate'
+  const entry = (file: string) => ({
+    file,
+    sceneRef: 's',
+    specRef: 's',
+    frame: 2,
+    role: role(file),
+    note: role(file) === 'crop' ? '{"x":40,"y":20,"w":64,"h":48}' : '',
+  })
+  const manifest = join(folder, 'manifest.json')
+  await writeFile(
+    manifest,
+    JSON.stringify({ specs: { s: spec }, files: [...Object.keys(files).map(entry), { ...entry('good.png'), sha256: '00' }] }),
+  )
+  const found = await lines(manifest)
+  expect(found.map((line) => [line.file, line.verdict])).toEqual([
+    ['good.png', 'accept'],
+    ['half.png', 'refuse'],
+    ['other-seed.png', 'accept'],
+    ['dim.png', 'refuse'],
+    ['good.png', 'refuse'],
+  ])
+  expect(found[4]!.findings[0]!.code).toBe('hash-differs')
+  const without = await lines(manifest, { references: false })
+  expect(without.slice(0, 4).every((line) => line.verdict === 'accept')).toBe(true)
+  const report = await writeReport(join(folder, 'report'), manifest, { title: '<Shot & 1>', lines: found, now: 0 })
+  const page = await readFile(report.page, 'utf8')
+  expect(page).toContain('&lt;Shot &amp; 1&gt;')
+  expect(page).toContain('3 refused')
+  expect(existsSync(join(folder, 'report/frames/00001-difference.png'))).toBe(true)
+})
+
+test.each([
+  ['{"specs":{},"files":3}', 'files'],
+  ['{"specs":{},"files":[{"file":"../x.png","frame":1,"specRef":"s"}]}', 'files[0].file'],
+  ['{"specs":{},"files":[{"file":"x.png","frame":1.5,"specRef":"s"}]}', 'files[0].frame'],
+  ['{"specs":{"s":{"format":"GIF"}},"files":[]}', 'specs.s.format'],
+  ['nonsense', 'bad.json'],
+])('the manifest %s is refused with the field', async (text, field) => {
+  const path = join(folder, 'bad.json')
+  await writeFile(path, text)
+  await expect(lines(path)).rejects.toThrow(field)
+})
+
+test('a folder without pictures and a missing path are refused', async () => {
+  await mkdir(join(folder, 'empty'))
+  await expect(lines(join(folder, 'empty'))).rejects.toMatchObject({ code: 'invalid-input' })
+  await expect(lines(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'not-found' })
+})
+
+const corpus = new URL('../../../../shared/corpus/frames/manifest.json', import.meta.url).pathname
+if (!existsSync(corpus)) console.log('skipped: the labelled corpus is not there')
+test.skipIf(!existsSync(corpus))('the labelled corpus: every defect refused, every honest frame accepted', async () => {
+  const { files } = JSON.parse(await readFile(corpus, 'utf8')) as { files: { file: string; label: string }[] }
+  const labels = new Map(files.map(({ file, label }) => [file, label]))
+  const wrong = (await lines(corpus)).filter(
+    (line) => line.verdict !== (labels.get(line.file) === 'honest' ? 'accept' : 'refuse'),
+  )
+  expect(wrong.map((line) => line.file)).toEqual([])
+  const blind = await lines(corpus, { references: false })
+  expect(blind.filter((line) => line.verdict !== 'accept' && labels.get(line.file) === 'honest')).toEqual([])
+  expect(blind.filter((line) => line.verdict !== 'accept').length).toBeGreaterThanOrEqual(55)
+})

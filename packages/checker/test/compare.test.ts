@@ -1,0 +1,132 @@
+import { fc, test as property } from './property.ts'
+import { describe, expect, test } from 'vitest'
+import {
+  biasLimits,
+  compareSeedLocked,
+  compareWithReferences,
+  cut,
+  encodeHdr,
+  judgeReferences,
+  noiseRatioLimit,
+  seedLockedTolerance,
+  withinTolerance,
+} from '../src/index.ts'
+import { blockArea, blockGrid } from '../src/compare/blocks.ts'
+import { blurred, changed, painted, picture } from './pictures.ts'
+
+const A = picture({ seed: 1 })
+const B = picture({ seed: 2 })
+const codes = (x: typeof A): string[] => judgeReferences(compareWithReferences(x, A, B)).map((found) => found.code)
+
+describe('against two references', () => {
+  test('60 honest pictures raise no alarm, and their noise ratio is 0 within its error', () => {
+    const ratios: number[] = []
+    for (let seed = 10; seed < 70; seed++) {
+      const found = compareWithReferences(picture({ seed }), A, B)
+      expect(judgeReferences(found)).toEqual([])
+      ratios.push(found.noiseRatio / found.noiseRatioError)
+    }
+    expect(Math.max(...ratios.map(Math.abs))).toBeLessThan(4)
+  })
+
+  test.each([0.75, 0.5, 0.25, 0.125])('a share of %f of the samples gives ln((1/f + 1) / 2)', (share) => {
+    const found = compareWithReferences(picture({ seed: 5, samples: 16 * share }), A, B)
+    expect(found.noiseRatio).toBeCloseTo(Math.log((1 / share + 1) / 2), 1)
+    expect(found.noiseRatio).toBeGreaterThan(noiseRatioLimit(found))
+  })
+
+  test('more samples than ordered pass', () => expect(codes(picture({ seed: 5, samples: 32 }))).toEqual([]))
+  test('1 % less light is a bias', () => expect(codes(picture({ seed: 5, gain: 0.99 }))).toContain('bias'))
+  test('smeared noise is a correlation', () =>
+    expect(codes(changed(picture({ seed: 5 }), blurred))).toContain('noise-correlation'))
+
+  test('a faint mark is found where it is', () => {
+    const area = { x: 100, y: 40, width: 40, height: 24 }
+    const marked = changed(picture({ seed: 5 }), (plane, width) => {
+      const out = plane.slice()
+      for (let y = area.y; y < area.y + area.height; y++)
+        for (let x = area.x; x < area.x + area.width; x++) out[y * width + x]! += 0.03
+      return out
+    })
+    const local = judgeReferences(compareWithReferences(marked, A, B)).find((found) => found.code === 'local-bias')!
+    expect(local.region!.x + local.region!.width).toBeGreaterThan(area.x)
+    expect(local.region!.x).toBeLessThan(area.x + area.width)
+  })
+
+  test('flat pictures without noise neither divide by zero nor alarm', () => {
+    const flat = picture({ seed: 1, noise: 0 })
+    const found = compareWithReferences(flat, flat, flat)
+    expect(Object.values(found).every((value) => typeof value !== 'number' || Number.isFinite(value))).toBe(true)
+    expect(judgeReferences(found)).toEqual([])
+  })
+
+  test('pictures of another size are refused', () => {
+    expect(() => compareWithReferences(A, cut(B, { x: 0, y: 0, width: 100, height: 100 }), A)).toThrow(RangeError)
+  })
+
+  test('fewer blocks have wider limits', () => {
+    expect(biasLimits(20, 3).bias).toBeGreaterThan(biasLimits(400, 3).bias)
+    expect(biasLimits(390, 3).bias).toBeCloseTo(0.34, 1)
+    expect(biasLimits(390, 3).biasMax).toBeCloseTo(5.5, 0)
+  })
+})
+
+describe('at the same seed', () => {
+  const limit = seedLockedTolerance(16)
+  test('the same picture agrees, one stray pixel more too', () => {
+    expect(withinTolerance(compareSeedLocked(A, A, limit), limit)).toBe(true)
+    const stray = changed(A, painted(1, { x: 50, y: 50, width: 1, height: 1 }))
+    const found = compareSeedLocked(stray, A, limit)
+    expect(found.offShare).toBeGreaterThan(0)
+    expect(found.offArea).toEqual({ x: 50, y: 50, width: 1, height: 1 })
+  })
+  test('another seed does not agree, and its noise is not correlated', () => {
+    const found = compareSeedLocked(B, A, limit)
+    expect(withinTolerance(found, limit)).toBe(false)
+    expect(Math.abs(found.noiseCorrelation)).toBeLessThan(0.1)
+  })
+  test('a gain of 0.5 % is seen though no pixel is off', () => {
+    const found = compareSeedLocked(
+      changed(A, (plane) => plane.map((v) => v * 0.995)),
+      A,
+      limit,
+    )
+    expect(found.offShare).toBe(0)
+    expect(found.gain).toBeGreaterThan(limit.gain)
+    expect(found.noiseCorrelation).toBeGreaterThan(0.99)
+  })
+  test('a comparison of no pixels proves nothing', () => {
+    const tiny = cut(A, { x: 0, y: 0, width: 2, height: 2 })
+    expect(withinTolerance(compareSeedLocked(tiny, tiny, limit), limit)).toBe(false)
+  })
+})
+
+property(
+  'the HDR encoding stays within 1e-5 of the exact curve, rises, and is bounded',
+  [fc.double({ min: 0, max: 1e6, noNaN: true })],
+  (v) => {
+    const t = v / (1 + v)
+    const exact = t <= 0.0031308 ? 12.92 * t : 1.055 * t ** (1 / 2.4) - 0.055
+    expect(Math.abs(encodeHdr(v) - exact)).toBeLessThan(1e-5)
+    expect(encodeHdr(v * 1.01)).toBeGreaterThanOrEqual(encodeHdr(v))
+  },
+)
+
+test('values that are no light encode to the ends', () => {
+  expect([NaN, -1, 0, Infinity].map(encodeHdr)).toEqual([0, 0, 0, 1])
+})
+
+property(
+  'blocks cover every pixel once',
+  [fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 50 })],
+  (width, height, size) => {
+    const grid = blockGrid(width, height, size)
+    let pixels = 0
+    for (let i = 0; i < grid.columns * grid.rows; i++) {
+      const area = blockArea(grid, i)
+      pixels += area.width * area.height
+      expect(area.width).toBeGreaterThanOrEqual(Math.min(size, width))
+    }
+    expect(pixels).toBe(width * height)
+  },
+)

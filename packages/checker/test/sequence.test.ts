@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest'
+import { sequenceCheck, type SequenceItem } from '../src/sequence/check.ts'
+import { checkCoverage } from '../src/index.ts'
+import type { Picture } from '../src/index.ts'
+import { blurred, changed, generator, painted, picture } from './pictures.ts'
+
+/** Checks frame 2 of a sequence of pictures that are handed over, not decoded. */
+async function codesAt(frames: readonly Picture[], frame = 2, options: Partial<SequenceItem> = {}): Promise<string[]> {
+  const items = frames.map((_, i): SequenceItem => ({
+    id: `${i + 1}`,
+    frame: i + 1,
+    legitBlack: false,
+    legitStatic: false,
+    read: () => Promise.reject(new Error('not decoded')),
+    ...options,
+  }))
+  const check = sequenceCheck(items)
+  for (const [i, one] of frames.entries()) check.offer(items[i]!, one, String(one.colour[0]!.slice(0, 400)))
+  const found = await check.findings(items[frame - 1]!, frames[frame - 1]!)
+  return found.map((one) => `${one.weight} ${one.code}`)
+}
+
+const moving = (frame: number, fields = {}): Picture => picture({ seed: frame, shift: frame * 6, ...fields })
+const shot = [1, 2, 3, 4].map((frame) => moving(frame))
+const withSecond = (second: Picture): Picture[] => [shot[0]!, second, shot[2]!, shot[3]!]
+
+describe('beside its neighbours', () => {
+  test.each([1, 2, 3, 4])('honest frame %i has no finding', async (frame) => expect(await codesAt(shot, frame)).toEqual([]))
+  test('1.5 times the samples have none either', async () =>
+    expect(await codesAt(withSecond(moving(2, { samples: 24 })))).toEqual([]))
+  test('three quarters of the samples are doubtful, half are suspect', async () => {
+    expect(await codesAt(withSecond(moving(2, { samples: 12 })))).toEqual(['doubt noise-jump'])
+    expect(await codesAt(withSecond(moving(2, { samples: 8 })))).toEqual(['suspect noise-jump'])
+  })
+  test('a blurred frame is suspect', async () =>
+    expect(await codesAt(withSecond(changed(shot[1]!, blurred)))).toEqual(['suspect sharpness-jump']))
+  test('3 % less light in one frame is doubtful', async () =>
+    expect(await codesAt(withSecond(moving(2, { gain: 0.97 })))).toEqual(['doubt exposure-jump']))
+  test('a mirrored frame is doubtful', async () => {
+    const flipped = changed(shot[1]!, (plane, width) => plane.map((_, i) => plane[i - (i % width) + width - 1 - (i % width)]!))
+    expect(await codesAt(withSecond(flipped))).toContain('doubt content-jump')
+  })
+  test('a black tile and unwritten rows are suspect', async () => {
+    expect(await codesAt(withSecond(changed(shot[1]!, painted(0, { x: 64, y: 32, width: 64, height: 48 }))))).toContain(
+      'suspect blank-area',
+    )
+    expect(await codesAt(withSecond(changed(shot[1]!, painted(0, { x: 0, y: 80, width: 192, height: 40 }))))).toContain(
+      'suspect blank-area',
+    )
+  })
+  test('the mean of the neighbours is suspect', async () => {
+    const mean = {
+      ...shot[1]!,
+      colour: shot[0]!.colour.map((plane, c) => plane.map((v, i) => (v + shot[2]!.colour[c]![i]!) / 2)),
+    }
+    expect(await codesAt(withSecond({ ...mean, raw: mean.colour }))).toContain('suspect interpolated')
+  })
+  test('a neighbour under new noise is doubtful, a still shot with new noise is not', async () => {
+    const random = generator(99)
+    const calm = (frame: number): Picture => moving(frame, { samples: 64 })
+    const noisy = changed(calm(1), (plane) => plane.map((v) => v + 0.02 * (random() - 0.5)))
+    expect(await codesAt([calm(1), noisy, calm(3), calm(4)])).toEqual(['doubt noisy-copy'])
+    expect(await codesAt([1, 2, 3, 4].map((seed) => picture({ seed })))).toEqual([])
+  })
+  test('a copy that leaves a double step is suspect, a hold is doubtful, a declared still is nothing', async () => {
+    expect(await codesAt(withSecond(shot[0]!))).toEqual(['suspect duplicate-frame'])
+    expect(await codesAt([shot[0]!, shot[0]!, shot[0]!, shot[0]!])).toEqual(['doubt duplicate-frame'])
+    expect(await codesAt(withSecond(shot[0]!), 2, { legitStatic: true })).not.toContain('suspect duplicate-frame')
+  })
+  test('a cut is nothing', async () => {
+    const other = [3, 4].map((frame) => changed(moving(frame), (plane) => plane.map((v) => 0.9 - v)))
+    expect(await codesAt([shot[0]!, shot[1]!, ...other], 2)).toEqual([])
+    expect(await codesAt([shot[0]!, shot[1]!, ...other], 3)).toEqual([])
+  })
+})
+
+test('missing, extra and repeated frames are told apart', () => {
+  expect(checkCoverage([1, 2, 3, 4], [1, 3, 3, 9])).toEqual({ missing: [2, 4], extra: [9], repeated: [3] })
+})
