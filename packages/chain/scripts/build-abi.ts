@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { forgeBinary } from './forge-binary.ts'
 
 const root = new URL('../', import.meta.url)
 const NAMES = ['PictorEscrow', 'EscrowCourt', 'CheckerRegistry', 'FarmRegistry', 'OwnerArbiter', 'PictorToken', 'DevUsd']
@@ -28,7 +29,8 @@ function merged(a: Artifact['abi'], b: Artifact['abi']): Artifact['abi'] {
 }
 
 export function buildAbi(): Map<string, string> {
-  const forge = fileURLToPath(new URL('node_modules/.bin/forge', root))
+  const forge = forgeBinary()
+  if (!forge) throw new Error('forge is not installed (npm package @foundry-rs/forge)')
   execFileSync(forge, ['build', '--skip', 'test', '--extra-output', 'storageLayout'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -57,7 +57,7 @@ describe('evmLedger', () => {
   it('asks for the creator’s wallet when it does not hold its key', async () => {
     const s = await scenario()
     const { job, awaiting } = await ledgerOn({ signer: new Wallet(devAccounts[3]!.privateKey) }).open(s.terms, s.setRoot, ctx())
-    const { transactions } = awaiting?.payload as { transactions: { to: string; data: string }[] }
+    const { transactions } = awaiting!.payload as { transactions: { to: string; data: string }[] }
     const wallet = world.senderOf(creator.privateKey)
     for (const transaction of transactions) await wallet.send(transaction)
     expect((await ledgerOn().money(job, ctx())).status).toBe('open')

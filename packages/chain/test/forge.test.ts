@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { forgeBinary } from '../scripts/forge-binary.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
-const forge = `${root}node_modules/.bin/forge`
-const missing = !existsSync(forge)
+const forge = forgeBinary()
+const missing = forge === undefined
 if (missing)
   console.warn('skipped: forge is not installed (npm package @foundry-rs/forge), contracts are not compiled and not tested')
 
@@ -17,7 +17,7 @@ describe('contracts', () => {
     'pass their own tests: the way of a job, silent parties, attacks, invariants 64 x 64',
     { timeout: TIMEOUT_MS },
     () => {
-      const report = execFileSync(forge, ['test', '--json', '--silent'], {
+      const { stdout: report } = spawnSync(forge!, ['test', '--json', '--silent'], {
         cwd: root,
         encoding: 'utf8',
         maxBuffer: 1 << 28,

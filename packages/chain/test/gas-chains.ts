@@ -61,11 +61,18 @@ export async function amsterdam(): Promise<GasChain> {
   const require = createRequire(import.meta.resolve('@ethereumjs/vm'))
   const { createVM, runTx } = await import('@ethereumjs/vm')
   const { Common, Hardfork, Mainnet } = await import('@ethereumjs/common')
-  const { createBlock } = require('@ethereumjs/block') as typeof import('@ethereumjs/block')
-  const { createFeeMarket1559Tx } = require('@ethereumjs/tx') as typeof import('@ethereumjs/tx')
-  const { createAddressFromString } = require('@ethereumjs/util') as typeof import('@ethereumjs/util')
+  type Run = Parameters<typeof runTx>[1]
+  // Parts of the same library that it does not export again.
+  const { createBlock } = require('@ethereumjs/block') as {
+    createBlock(data: unknown, options: unknown): NonNullable<Run['block']>
+  }
+  const { createFeeMarket1559Tx } = require('@ethereumjs/tx') as {
+    createFeeMarket1559Tx(data: unknown, options: unknown): { sign(key: Uint8Array): Run['tx'] }
+  }
   const common = new Common({ chain: Mainnet, hardfork: Hardfork.Amsterdam })
   const vm = await createVM({ common })
+  type AddressOf = NonNullable<Parameters<typeof vm.evm.runCall>[0]['to']>
+  const { createAddressFromString } = require('@ethereumjs/util') as { createAddressFromString(hex: string): AddressOf }
   const { address, privateKey } = devAccounts[0]!
   let nonce = 0n
   let timestamp = 1_900_000_000

@@ -10,7 +10,6 @@ import {
   leaseSetDigest,
   leaseSetRoot,
   privateKeySigner,
-  toHex,
 } from '@pictor/core/proof'
 import { Interface } from 'ethers'
 import { contracts } from '../src/abi.ts'

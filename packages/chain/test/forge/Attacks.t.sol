@@ -321,6 +321,17 @@ contract AttacksTest is Kit {
         escrow.attest(ref, blob, proof, until, signatures);
     }
 
+    function test_more_weight_accepted_than_there_is() public {
+        TestLease[] memory greedy = new TestLease[](1);
+        greedy[0] = lease(1, 0, 50e6, 1001);
+        bytes memory blob = blobOf(greedy, 0, false, votes);
+        uint40 until = uint40(block.timestamp) + HOUR;
+        bytes memory signatures = rows(batchDigest(id, blob, until), 3);
+        bytes memory proof = setProof(leases, _one(0));
+        vm.expectRevert(abi.encodeWithSelector(BatchReader.BadLease.selector, 1));
+        escrow.attest(ref, blob, proof, until, signatures);
+    }
+
     function test_merkle_second_preimage_an_inner_node_is_no_lease() public {
         // The root of the two leaves hashes 64 bytes; a lease hashes 97, so no lease entry can name an inner node. A proof of nothing fails as well.
         (bytes memory blob,, uint40 until, bytes memory signatures) = _honest(0);
