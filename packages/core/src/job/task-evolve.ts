@@ -3,7 +3,7 @@ import { begin, finish, restart, turnAgenda } from './machine.ts'
 import type { KeptCommit, TaskFact, TaskReport, TaskStreamState } from './task-types.ts'
 
 /** How long checkers that are late may still vote after the quorum disagreed. */
-export const VOTE_GRACE_MS = 60_000
+export const VOTE_GRACE_MS = 300_000
 /** How long a farm may take to confirm a cancel before the lease is given up. */
 export const CANCEL_GRACE_MS = 120_000
 /** How long commitments may follow the farm's word that it has ended. */

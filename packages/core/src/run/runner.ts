@@ -185,12 +185,18 @@ export function createRunner(options: RunnerOptions): Runner {
     async submit(order: JobOrder): Promise<JobRun> {
       const addresses = options.checkers.map((checker) => checker.address)
       const input = orderInput(order, addresses, shared.proofs)
-      const host = await take(order.run)
-      const known = host?.job.state ?? (await loadJob(shared, order.run).catch(() => undefined))
-      if (known?.order === undefined && !host)
-        throw new PictorError('conflict', `run ${order.run} is being submitted by another process`, {
-          details: { run: order.run },
-        })
+      let host = await take(order.run)
+      let known = host?.job.state ?? (await loadJob(shared, order.run).catch(() => undefined))
+      // Somebody claimed the run and has written nothing: he is submitting it now, or died doing so, which shows when his claim is over.
+      for (let waited = 0; !host && known?.order === undefined; waited++) {
+        if (waited === 6)
+          throw new PictorError('conflict', `run ${order.run} is being submitted by another process`, {
+            details: { run: order.run },
+          })
+        await clock.sleep(tuning.claimMs / 4, closing.signal)
+        host = await take(order.run)
+        known = host?.job.state ?? (await loadJob(shared, order.run).catch(() => undefined))
+      }
       if (known?.order !== undefined) {
         if (
           shared.proofs.jobId(options.ledger.domain, known.order.terms) !==

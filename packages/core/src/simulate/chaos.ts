@@ -7,6 +7,7 @@ import type { JobResult, JobRun, Runner } from '../run/types.ts'
 import type { SimulatedCheckerOptions } from './checker.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import type { FarmFaults, SimulatedFarmOptions } from './farm-options.ts'
+import { simulatedProofs } from './proofs.ts'
 import { simulatedProcess, type ProcessFate, type SimulatedProcess } from './process.ts'
 import { seededRandom, type Random } from './random.ts'
 import { simulatedWorld, type World } from './world.ts'
@@ -67,6 +68,7 @@ function farmOf(id: string, random: Random, startMs: number): SimulatedFarmOptio
     id,
     seed: random.below(1_000_000),
     slots: 1 + random.below(3),
+    pollMs: 1_000 + random.below(4_000),
     msPerWork: 500 + random.below(4_000),
     startMs: random.below(5_000),
     queueMs: random.chance(0.3) ? random.below(60_000) : 0,
@@ -100,6 +102,7 @@ function checkersOf(random: Random, startMs: number): { checkers: SimulatedCheck
       id: `checker-${i}`,
       seed: random.below(1_000_000),
       workMs: random.below(20_000),
+      pollMs: 1_000 + random.below(4_000),
       ...(isBad && random.chance(0.5) ? { silentFromMs: startMs + random.below(300_000) } : {}),
       faults: {
         ...(flaky
@@ -130,6 +133,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
     quorum,
     ledger: {
       seed: random.below(1_000_000),
+      pollMs: 1_000 + random.below(4_000),
       finalityMs: random.chance(0.3) ? random.below(30_000) : 0,
       ...(random.chance(0.4)
         ? {
@@ -175,7 +179,7 @@ export async function chaosJob(
   const planned = kills
   let process: SimulatedProcess
   let runner: Runner
-  let run: JobRun | undefined
+  const at: { run?: JobRun } = {}
   let result: JobResult | undefined
   const fate = (): ProcessFate => {
     const now = clock.now()
@@ -191,12 +195,11 @@ export async function chaosJob(
     void (async () => {
       try {
         const own = await runner.submit(world.order)
-        run = own
+        at.run = own
         void runner.start()
         result = await own.done()
       } catch (error) {
-        // Another runner still holds the run: this one takes it over when the claim is over.
-        if ((error as { code?: string }).code !== 'conflict') broken.push(`submit: ${(error as Error).message}`)
+        broken.push(`submit: ${(error as Error).message}`)
       }
     })()
   }
@@ -207,8 +210,8 @@ export async function chaosJob(
   for (let n = 1; !endOf(); n++) {
     const until = Math.min(limit, clock.now() + 45_000)
     await clock.run(() => endOf() || process.dead, { untilMs: until, maxSteps: 100_000 })
-    while (wishes.length > 0 && wishes[0]!.atMs <= clock.now() && run !== undefined && !process!.dead)
-      void wishes.shift()!.act(run, runner!)
+    while (wishes.length > 0 && wishes[0]!.atMs <= clock.now() && at.run !== undefined && !process!.dead)
+      void wishes.shift()!.act(at.run, runner!)
     if (process!.dead || (kills > 0 && process!.calls > 0 && clock.now() > startedAtMs + 300_000 * n)) {
       process!.kill()
       kills = Math.max(0, kills - 1)
@@ -216,7 +219,7 @@ export async function chaosJob(
     } else if (!endOf() && clock.now() < until) clock.jump(Math.max(1, until - clock.now()))
     if (clock.now() >= limit) {
       broken.push(
-        `not ended by giveUpAt: ${JSON.stringify(run?.state(), (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`,
+        `not ended by giveUpAt: ${JSON.stringify(at.run?.state(), (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`,
       )
       break
     }
@@ -228,7 +231,7 @@ export async function chaosJob(
     const once = farm.stats.tasksByAttempt
     for (const [attempt, count] of once) if (count > 1) broken.push(`${farm.id}: ${attempt} was ordered ${count} times`)
   }
-  await runner!.close()
+  if (!process!.dead) await runner!.close()
   return {
     seed,
     broken,
@@ -277,6 +280,7 @@ async function checkJournal(world: World, broken: string[]): Promise<{ facts: nu
   const digest = createHash('sha256')
   const state = jobMachine.empty('job:check')
   const deliveredBy = new Map<number, number>()
+  const refusedFarms = new Set<string>()
   let facts = 0
   for (let after = 0; ;) {
     const page = await store.read(order.run, after, 1_000)
@@ -294,6 +298,12 @@ async function checkJournal(world: World, broken: string[]): Promise<{ facts: nu
       if (state.order && money.liveCheck + money.attestedCheck > order.terms.checkBudget)
         broken.push(`${fact.t}: fees beyond the check budget`)
       if (money.paid + money.pending + money.refunded > money.locked) broken.push(`${fact.t}: more money out than in`)
+      if (fact.t === 'set-ready' && (state.sets[fact.seq]?.ready.size ?? 0) < order.terms.quorum)
+        broken.push(`set ${fact.seq} was used without a quorum`)
+      if (fact.t === 'task-judged' && fact.verdicts.includes('r')) refusedFarms.add(state.rows.get(fact.task)!.farm)
+      if (fact.t === 'leases' && fact.seq > 0)
+        for (const { farm, lease } of fact.leases)
+          if (refusedFarms.has(farm)) broken.push(`lease ${lease.id} went to ${farm} after a refusal`)
       if (fact.t === 'delivered')
         for (const i of state.rows.get(fact.task)!.frames)
           if (state.winner[i] === fact.task) deliveredBy.set(i, (deliveredBy.get(i) ?? 0) + 1)
@@ -310,21 +320,34 @@ async function checkResult(world: World, result: JobResult, broken: string[]): P
   if (seen.size !== result.frames.length) broken.push('a frame is twice in the result')
   if (seen.size + result.missing.length !== order.work.length) broken.push('a frame is neither delivered nor missing')
   for (const frame of result.missing) if (seen.has(frame)) broken.push(`frame ${frame} is delivered and missing`)
+  const material = await result.material()
+  const records = material.batches.flatMap(({ batch }) => batch.results.flatMap((one) => one.records))
+  const unsure = new Set(records.filter((record) => record.verdict === 'unsure').map((record) => record.frame))
   for (const one of result.frames) {
     const truth = sha256(simulatedContent({ run: order.run }, one.frame, true))
-    if (one.hash !== truth) broken.push(`frame ${one.frame} was delivered with wrong bytes`)
+    // A frame on which the checkers disagree stands until somebody disputes it: that is the protocol's rule, and the verdict says so.
+    if (one.hash !== truth && !unsure.has(one.frame)) broken.push(`frame ${one.frame} was delivered with wrong bytes`)
     if (delivered.get(one.frame)?.hash !== one.hash) broken.push(`frame ${one.frame} lies there with other bytes`)
   }
+  for (const one of result.frames)
+    if (!(await world.artifacts.has(one.hash))) broken.push(`the bytes of frame ${one.frame} are not among the artifacts`)
+  const proofs = simulatedProofs()
+  for (const { lease, commits } of material.leases)
+    for (const commit of commits)
+      if (!proofs.verifyCommit(ledger.domain, commit, lease.farm)) broken.push(`lease ${lease.id} counts a forged commitment`)
   const money = ledger.total(result.job!)
   if (money.pending !== 0n) broken.push(`${money.pending} is pending at the end`)
   if (money.locked !== 0n) broken.push(`${money.locked} is still locked at the end`)
   if (result.money.paid !== money.released) broken.push(`paid ${result.money.paid}, the ledger says ${money.released}`)
   if (result.money.refunded !== money.refunded)
     broken.push(`refunded ${result.money.refunded}, the ledger says ${money.refunded}`)
-  const material = await result.material()
   for (const { batch } of material.batches)
     for (const { lease, records } of batch.results)
       for (const record of records) {
+        if (record.verdict === 'refuse') continue
+        const cast = material.leases.find((one) => one.lease.id === lease.id)?.votes.filter((vote) => vote.frame === record.frame)
+        if ((cast?.length ?? 0) < order.terms.quorum)
+          broken.push(`frame ${record.frame} of lease ${lease.id} was settled without a quorum of votes`)
         if (record.verdict !== 'accept') continue
         const votes = material.leases.find((one) => one.lease.id === lease.id)?.votes ?? []
         const accepts = votes.filter((vote) => vote.frame === record.frame && vote.verdict === 'accept').length

@@ -25,13 +25,21 @@ interface Write {
   readonly reject: (error: unknown) => void
 }
 
+export interface SqliteStoreOptions {
+  /** NORMAL may lose the last moments on a power cut, never the order; FULL when left out. */
+  readonly synchronous?: 'FULL' | 'NORMAL'
+  /** The most pages of 4 KiB that the file may have; appends beyond are refused as on a full disk. */
+  readonly maxPages?: number
+}
+
 /**
  * The embedded store: one SQLite file (node:sqlite, no native dependency), WAL, synchronous=FULL. All writes of one turn of the event loop are one transaction and
  * one fsync. One machine and a local disk only. Instances in several processes may open the same file.
  * @throws store-failed when the file cannot be opened or was written by a newer version
  */
-export function sqliteStore(path: string, options: { readonly synchronous?: 'FULL' | 'NORMAL' } = {}): Store {
+export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
   const db = openDatabase(path, options.synchronous ?? 'FULL')
+  if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count=${Math.max(1, Math.floor(options.maxPages))}`)
   const prepared = new Map<string, StatementSync>()
   const sql = (text: string): StatementSync => {
     let statement = prepared.get(text)
@@ -123,7 +131,7 @@ export function sqliteStore(path: string, options: { readonly synchronous?: 'FUL
         const snapshot = sql('SELECT seq, body FROM snapshot WHERE stream=?').get(id) as { seq: number; body: string } | undefined
         const select = sql('SELECT seq, id, body FROM fact WHERE stream=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?')
         return {
-          ...(snapshot ? { snapshot } : {}),
+          ...(snapshot ? { snapshot: { ...snapshot } } : {}),
           seq,
           facts: (async function* () {
             for (let from = snapshot?.seq ?? 0; from < seq;) {

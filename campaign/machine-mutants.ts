@@ -1,0 +1,191 @@
+// pnpm campaign machine-mutants [seeds]: plants one-line bugs into copies of the machine and the runner and shows that the simulator, or the store's conformance cases, catch each.
+import { execFile } from 'node:child_process'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+interface Mutant {
+  readonly name: string
+  /** Under packages/core/src. */
+  readonly file: string
+  readonly find: string
+  readonly put: string
+}
+
+/** Each `find` must occur exactly once or the campaign fails: a mutant that no longer applies proves nothing. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'forget the idempotency key',
+    file: 'run/effort.ts',
+    find: 'update(`${run}\\n${stream}\\n${command}`)',
+    put: 'update(`${run}${stream}${command}${Math.random()}`)',
+  },
+  {
+    name: 'settle before a quorum voted',
+    file: 'job/task.ts',
+    find: 'if (state.votes.size < quorum) return undefined',
+    put: 'if (state.votes.size < 1) return undefined',
+  },
+  {
+    name: 'decide on the first vote',
+    file: 'job/task.ts',
+    find: 'if (accepts < quorum && refuses < quorum && !none) return false',
+    put: 'if (accepts < 1 && refuses < 1 && !none) return false',
+  },
+  {
+    name: 'drop the fence',
+    file: 'store/memory.ts',
+    find: 'held.owner === undefined || held.fence !== fence',
+    put: 'held.owner === undefined',
+  },
+  {
+    name: 'let a claim be taken while it holds',
+    file: 'store/memory.ts',
+    find: 'held.owner !== owner && held.untilMs > nowMs',
+    put: 'held.untilMs < 0',
+  },
+  {
+    name: 'append without looking at the sequence',
+    file: 'store/memory.ts',
+    find: '(stream?.facts.length ?? 0) !== expectedSeq',
+    put: 'expectedSeq < 0',
+  },
+  { name: 'lease beyond the budget', file: 'job/job-replan.ts', find: 'price <= farm &&', put: '' },
+  { name: 'lease beyond the check budget', file: 'job/job-replan.ts', find: 'fee <= check &&', put: '' },
+  { name: 'give a refused farm more work', file: 'job/job-replan.ts', find: 'row?.excluded === undefined &&', put: '' },
+  {
+    name: 'deliver a frame for every copy',
+    file: 'job/job-evolve.ts',
+    find: 'state.cover[i]!--\n      if (state.frameState[i] === FRAME.leased) {',
+    put: 'state.cover[i]!--\n      {',
+  },
+  {
+    name: 'let both copies of a hedge win',
+    file: 'job/job.ts',
+    find: 'won: winner === undefined || winner === task',
+    put: 'won: true',
+  },
+  {
+    name: 'believe any commitment',
+    file: 'run/collect.ts',
+    find: 'return options.proofs.verifyCommit(options.domain, commit, key)',
+    put: 'return key.length > 0',
+  },
+  {
+    name: 'believe any download',
+    file: 'run/download.ts',
+    find: ".digest('hex')}` === output.hash",
+    put: ".digest('hex')}` !== ''",
+  },
+  { name: 'forget open commands of a job after a restart', file: 'run/runner.ts', find: 'host.job.resume()', put: '' },
+  { name: 'forget open commands of a task after a restart', file: 'run/job-host.ts', find: 'stream.resume()', put: '' },
+  {
+    name: 'submit again to a farm that cannot find tasks',
+    file: 'run/task-effects.ts',
+    find: 'let unsure = resumed',
+    put: 'let unsure = false',
+  },
+  {
+    name: 'keep too little at the end',
+    file: 'job/job-evolve.ts',
+    find: 'return state.money.attested + state.money.attestedCheck',
+    put: 'return state.money.attested',
+  },
+  {
+    name: 'forget the check fee when a batch is released',
+    file: 'job/job-ledger.ts',
+    find: 'money.pending -= row.price + row.checkFee',
+    put: 'money.pending -= row.price',
+  },
+  {
+    name: 'count an event of the ledger twice',
+    file: 'job/job.ts',
+    find: "case 'refunded':\n        return !state.final.done",
+    put: "case 'refunded':\n        return true",
+  },
+  {
+    name: 'start leases before a quorum is ready',
+    file: 'job/job.ts',
+    find: 'set.ready.size + 1 === state.order!.terms.quorum',
+    put: 'set.ready.size + 1 === 1',
+  },
+  {
+    name: 'keep the money of leases that never started',
+    file: 'job/job-rows.ts',
+    find: "if (row.phase !== 'queued') continue\n    freeRow(state, row)",
+    put: "if (row.phase !== 'queued') continue",
+  },
+  {
+    name: 'forget to free a lease at commitBy',
+    file: 'job/task.ts',
+    find: "return state.late ? { v: 1, at, t: 'freed' } : undefined",
+    put: 'return undefined',
+  },
+]
+
+const CHILD = `
+import { chaosJob } from './src/simulate/chaos.ts'
+import { storeConformance } from './src/conformance/store.ts'
+import { memoryStore } from './src/store/memory.ts'
+for (const { name, run } of storeConformance({ make: async () => { const store = memoryStore(); return { store, reopen: async () => store, close: async () => {} } } }))
+  await run().catch((error) => { console.log('caught by conformance: ' + name + ': ' + error.message); process.exit(1) })
+for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
+  const { broken } = await chaosJob(seed)
+  if (broken.length > 0) { console.log('caught by seed ' + seed + ': ' + broken[0].slice(0, 100)); process.exit(1) }
+}
+process.exit(0)
+`
+
+export async function campaign(args: readonly string[]): Promise<boolean> {
+  const seeds = args[0] ?? '400'
+  const source = new URL('../packages/core/', import.meta.url).pathname
+  let survivors = 0
+  const unchanged = await trial(source, undefined, seeds)
+  if (unchanged !== undefined) {
+    console.log(`the unchanged machine fails: ${unchanged}`)
+    return false
+  }
+  for (const mutant of MUTANTS) {
+    const caught = await trial(source, mutant, seeds)
+    if (caught === undefined) survivors++
+    console.log(`${caught === undefined ? 'SURVIVED' : 'caught  '} ${mutant.name}${caught === undefined ? '' : ` (${caught})`}`)
+  }
+  console.log(`${MUTANTS.length - survivors} of ${MUTANTS.length} planted bugs caught within ${seeds} seeds`)
+  return survivors === 0
+}
+
+/** What caught the mutant, or undefined when everything passed. */
+async function trial(source: string, mutant: Mutant | undefined, seeds: string): Promise<string | undefined> {
+  const dir = await mkdtemp(join(tmpdir(), 'pictor-mutant-'))
+  try {
+    await cp(join(source, 'src'), join(dir, 'src'), { recursive: true })
+    await cp(join(source, 'package.json'), join(dir, 'package.json'))
+    await symlink(join(source, 'node_modules'), join(dir, 'node_modules'))
+    if (mutant) {
+      const path = join(dir, 'src', mutant.file)
+      const text = await readFile(path, 'utf8')
+      if (text.split(mutant.find).length !== 2) throw new Error(`${mutant.name}: its text is not exactly once in ${mutant.file}`)
+      await writeFile(
+        path,
+        text.replace(mutant.find, () => mutant.put),
+      )
+    }
+    await writeFile(join(dir, 'child.ts'), CHILD)
+    return await new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        ['--conditions=source', 'child.ts', seeds],
+        { cwd: dir, timeout: 120_000 },
+        (error, stdout, stderr) => {
+          if (!error) return resolve(undefined)
+          resolve(
+            stdout.trim().split('\n').at(-1) ||
+              (error.killed ? 'it never ends' : (stderr.split('\n').find((line) => line.includes('Error')) ?? error.message)),
+          )
+        },
+      )
+    })
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}

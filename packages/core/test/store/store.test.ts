@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, it } from 'vitest'
+import { storeConformance, type StoreSubject } from '../../src/conformance/store.ts'
+import { memoryStore, sqliteStore } from '../../src/store/index.ts'
+
+const inMemory = async (): Promise<StoreSubject> => {
+  const store = memoryStore()
+  return { store, reopen: async () => store, close: () => store.close() }
+}
+
+const onDisk = async (): Promise<StoreSubject> => {
+  const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+  const path = join(dir, 'pictor.db')
+  let store = sqliteStore(path)
+  return {
+    store,
+    async reopen() {
+      await store.close()
+      store = sqliteStore(path)
+      return store
+    },
+    async close() {
+      await store.close()
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
+describe('the memory store', () => {
+  for (const { name, run } of storeConformance({ make: inMemory })) it(name, run)
+})
+
+describe('the SQLite store', () => {
+  for (const { name, run } of storeConformance({ make: onDisk })) it(name, run)
+
+  it('refuses a file of a newer version and names it', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+    const path = join(dir, 'pictor.db')
+    await sqliteStore(path).close()
+    const db = new DatabaseSync(path)
+    db.exec('UPDATE meta SET version=99')
+    db.close()
+    expect(() => sqliteStore(path)).toThrow(/version 99/)
+    rmSync(dir, { recursive: true })
+  })
+
+  it('lets two processes share a file: the second sees what the first wrote, and a stale one is refused', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+    const path = join(dir, 'pictor.db')
+    const [a, b] = [sqliteStore(path), sqliteStore(path)]
+    const first = (await a.claim('0xaa', 'a', 1, 10))!
+    await a.append('job:0xaa', first, 0, ['1'])
+    const second = (await b.claim('0xaa', 'b', 100, 10))!
+    await b.append('job:0xaa', second, 1, ['2'])
+    await expect(a.append('job:0xaa', first, 2, ['3'])).rejects.toMatchObject({ code: 'stale-fence' })
+    expect((await a.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['1', '2'])
+    await a.close()
+    await b.close()
+    rmSync(dir, { recursive: true })
+  })
+
+  it('keeps nothing of an append that a full disk refuses, and goes on when there is room', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+    const path = join(dir, 'pictor.db')
+    const store = sqliteStore(path, { maxPages: 40 })
+    const fence = (await store.claim('0xaa', 'a', 1, 10))!
+    await store.append('job:0xaa', fence, 0, ['first'])
+    await expect(store.append('job:0xaa', fence, 1, ['x'.repeat(1_000_000)])).rejects.toMatchObject({ code: 'store-failed' })
+    await store.append('job:0xaa', fence, 1, ['second'])
+    expect((await store.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['first', 'second'])
+    await store.close()
+    rmSync(dir, { recursive: true })
+  })
+})
