@@ -9,11 +9,3 @@ describe('a farm behind a real server keeps the rules', () => {
   for (const { name, skip, run } of farmConformance({ supports, make: (wish) => remoteSubject(wish) }))
     it.skipIf(skip !== undefined)(skip === undefined ? name : `${name} (${skip})`, run)
 })
-
-describe('with an event stream it keeps them too', () => {
-  for (const { name, skip, run } of farmConformance({
-    supports,
-    make: (wish) => remoteSubject(wish, { live: true, liveWaitMs: 60 }),
-  }))
-    it.skipIf(skip !== undefined)(skip === undefined ? name : `${name} (${skip})`, run)
-})

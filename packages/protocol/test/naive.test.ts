@@ -126,7 +126,7 @@ describe('every rule about HTTP can fail', () => {
         const inner = await smallFarm(wish)
         const { server, close } = await served(inner.farm)
         const fetch = wish.network.fetch()
-        const farm = remoteFarm({ url: server.url, token: TOKEN, fetch: flaw?.fetch?.(fetch) ?? fetch, timeoutMs: 2_500 })
+        const farm = remoteFarm({ url: server.url, token: TOKEN, fetch: flaw?.fetch?.(fetch) ?? fetch, timeoutMs: 2_000 })
         return { ...inner, farm: { ...farm, ...flaw?.farm?.(farm) }, close }
       },
     })

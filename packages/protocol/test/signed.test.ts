@@ -26,7 +26,7 @@ async function signedSubject(wish: SubjectWish): Promise<FarmSubject> {
   return { ...inner, farm, close, dress: (task) => dressed(signer, task) }
 }
 
-const supports: FarmSupports = { ...small, http: true, leases: true }
+const supports: FarmSupports = { ...small, leases: true }
 
 describe('a signed farm behind a server keeps the rules', () => {
   for (const { name, skip, run } of farmConformance({ supports, make: signedSubject })) it.skipIf(skip !== undefined)(name, run)
