@@ -11,7 +11,7 @@ export {
   type RoutePlanJson,
   type Unresolved,
 } from './plan.ts'
-export { instanceFromProblem, problemFromInstance, type FrameGenerator, type RouteInstance } from './instance.ts'
+export { instanceFromProblem, mulberry32, problemFromInstance, type FrameGenerator, type RouteInstance } from './instance.ts'
 export { billOf, offersFromQuotes } from './from-quotes.ts'
 export { baselinePlan, type Baseline } from './baseline-plan.ts'
 export {
