@@ -1,6 +1,8 @@
 import { fc, test as property } from './property.ts'
 import { expect, test } from 'vitest'
 import { DEFAULT_SAMPLING, deterrenceFloor, escapeBound, jobBound, samplingPerMille } from '../src/index.ts'
+import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../src/sampling/evidence.ts'
+import { generator } from './pictures.ts'
 
 const frames = fc.integer({ min: 1, max: 100_000 })
 const consecutive = fc.integer({ min: 0, max: 1_000_000 })
@@ -27,4 +29,31 @@ test('the study’s own examples', () => {
   expect(jobBound(250, DEFAULT_SAMPLING)).toBeCloseTo(0.187, 2)
   expect(deterrenceFloor(1, 20, 0.9)).toBeCloseTo(0.053, 3)
   expect(samplingPerMille(40, 100, DEFAULT_SAMPLING)).toBeGreaterThan(700)
+})
+
+test('evidence of under-sampling grows with short frames, falls with honest ones, and keeps no credit', () => {
+  const after = (ratio: number, error: number, frames: number, start = 0): number => {
+    let evidence = start
+    for (let i = 0; i < frames; i++) evidence = addEvidence(evidence, { noiseRatio: ratio, noiseRatioError: error })
+    return evidence
+  }
+  expect(after(SHORT_RATIO, 0.04, 1)).toBeGreaterThan(EVIDENCE_LIMIT)
+  expect(after(SHORT_RATIO, 0.1, 3)).toBeLessThan(EVIDENCE_LIMIT)
+  expect(after(SHORT_RATIO, 0.1, 7)).toBeGreaterThan(EVIDENCE_LIMIT)
+  expect(after(-0.5, 0.05, 100)).toBe(0)
+  expect(after(0, 0.05, 10, 6)).toBe(0)
+})
+
+property('an honest farm rarely reaches the limit', [fc.integer()], (seed) => {
+  const random = generator(seed)
+  let evidence = 0
+  let worst = 0
+  for (let i = 0; i < 200; i++) {
+    let normal = -6
+    for (let k = 0; k < 12; k++) normal += random()
+    evidence = addEvidence(evidence, { noiseRatio: normal * 0.1, noiseRatioError: 0.1 })
+    worst = Math.max(worst, evidence)
+  }
+  // 200 frames restart the test some 100 times; each start reaches the limit with less than 1/1000. Twice the limit never comes up.
+  expect(worst).toBeLessThan(2 * EVIDENCE_LIMIT)
 })

@@ -3,12 +3,14 @@ import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
 import { checkFile, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
+import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
 import type { Picture } from '../compare/picture.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { finding, needsReference, published, scoreOf, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { sha256 } from './ready.ts'
+import type { Standing } from './state.ts'
 
 /** Crops are 128 x 128 pixels, or the picture where it is smaller; never below 64 x 48 (a quarter-sample frame escaped 7.4 % of 32 px crops and none of 48 or 64). */
 export interface CropSize {
@@ -25,8 +27,8 @@ export interface ExamineRequest {
   readonly seed: Bytes32
   /** Frames of the whole job, as far as its lease sets are known. */
   readonly jobFrames: number
-  /** The farm's consecutive valid frames before this lease. */
-  readonly standing: number
+  /** What was known of the farm before this lease. */
+  readonly standing: Standing
   readonly sampling: SamplingOptions
   readonly crop: CropSize
   readonly renderer: OwnRenderer
@@ -36,8 +38,8 @@ export interface ExamineRequest {
 export interface Examination {
   readonly votes: readonly Omit<Vote, 'checker' | 'signature'>[]
   readonly reports: readonly FrameReport[]
-  /** The farm's consecutive valid frames after this lease. */
-  readonly standing: number
+  /** What is known of the farm after this lease. */
+  readonly standing: Standing
   readonly renderMs: number
 }
 
@@ -55,7 +57,7 @@ interface Examined {
 export async function examineLease(request: ExamineRequest, ctx: CallContext): Promise<Examination> {
   const { job, lease } = request
   const frames = await checkFiles(request, ctx)
-  const perMille = samplingPerMille(request.jobFrames, request.standing, request.sampling)
+  const perMille = samplingPerMille(request.jobFrames, request.standing.consecutive, request.sampling)
   const drawn = new Map(frames.map((one) => [one, drawFor(request, one, perMille)]))
   const compare = frames.filter((one) => one.picture === undefined && wantsReference(request, one, drawn.get(one)!))
   for (let i = 0; i < compare.length; i += DECODED_AT_ONCE) {
@@ -64,14 +66,38 @@ export async function examineLease(request: ExamineRequest, ctx: CallContext): P
   for (const one of frames) {
     if (!one.reference && verdictOf(one.findings) !== 'refuse') one.findings.push(notDrawn(request, perMille))
   }
-  let { standing } = request
-  for (const one of frames) standing = verdictOf(one.findings) === 'refuse' ? 0 : standing + (one.reference?.checked ? 1 : 0)
+  const evidence = judgeEvidence(frames, request.standing.evidence)
+  let { consecutive } = request.standing
+  for (const one of frames)
+    consecutive = verdictOf(one.findings) === 'refuse' ? 0 : consecutive + (one.reference?.checked ? 1 : 0)
   return {
     votes: frames.map((one) => voteOn(job.job, lease, one)),
     reports: frames.map((one) => reportOn(lease, one)),
-    standing,
+    standing: { consecutive, evidence },
     renderMs: frames.reduce((sum, one) => sum + (one.reference?.renderMs ?? 0), 0),
   }
+}
+
+/**
+ * Adds what the lease's frames say about the farm's samples to what was known. Once the evidence suffices, those of its frames that lie nearer to a cheat than to an honest
+ * frame are refused, though none of them would be by itself.
+ */
+function judgeEvidence(frames: readonly Examined[], before: number): number {
+  let evidence = before
+  let reached = false
+  for (const one of frames) {
+    if (!one.reference?.noise) continue
+    evidence = addEvidence(evidence, one.reference.noise)
+    reached ||= evidence > EVIDENCE_LIMIT
+  }
+  if (!reached) return evidence
+  for (const one of frames) {
+    const ratio = one.reference?.noise?.noiseRatio
+    if (ratio === undefined || ratio < SHORT_RATIO / 2 || verdictOf(one.findings) === 'refuse') continue
+    const message = "the farm's frames together are noisier than ordered: a little less than the ordered samples in each of them"
+    one.findings.unshift(finding('refuse', 'under-sampling', message, { value: evidence, threshold: EVIDENCE_LIMIT }))
+  }
+  return evidence
 }
 
 /** Decoded pictures held at once while their crops are rendered: a UHD frame takes some 200 MB as floats. */

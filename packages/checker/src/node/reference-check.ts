@@ -4,6 +4,7 @@ import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../comp
 import { compareWithReferences } from '../compare/references.ts'
 import { judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
 import { cut, toPicture, type Picture } from '../compare/picture.ts'
+import { SAME_SEED } from '../compare/with-references.ts'
 import type { OwnRender, OwnRenderer, OwnRenderResult } from '../render/own-renders.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
 
@@ -27,6 +28,8 @@ export interface ReferenceResult {
   readonly renders: readonly Bytes32[]
   readonly replica?: Bytes32
   readonly own?: Picture
+  /** Where the frame had another seed than ordered: its noise against two own renders. */
+  readonly noise?: { readonly noiseRatio: number; readonly noiseRatioError: number }
   readonly renderMs: number
 }
 
@@ -150,7 +153,8 @@ async function compareFull(
   }
   const statistics = compareWithReferences(picture, own, other)
   const judged = judgeReferences(statistics, picture.colour.length)
-  if (judged.length > 0) return { ...both, findings: [...judged, ...findings, ...alarms], checked: true, replica, own }
+  const noise = { noiseRatio: statistics.noiseRatio, noiseRatioError: statistics.noiseRatioError }
+  if (judged.length > 0) return { ...both, findings: [...judged, ...findings, ...alarms], checked: true, replica, own, noise }
   const note = finding(
     'note',
     'other-seed',
@@ -166,14 +170,9 @@ async function compareFull(
     checked: true,
     replica,
     own,
+    noise,
   }
 }
-
-/**
- * Above this correlation of pixel noise the frame was made with the ordered seed, and every difference beyond the tolerance is a real one. Two seeds measured
- * -0.12 to 0.69 (smooth pictures, where edges dominate), one seed 0.92 to 1.
- */
-const SAME_SEED = 0.85
 
 function pictureOf(render: OwnRenderResult): Picture | undefined {
   if (!render.bytes) return undefined

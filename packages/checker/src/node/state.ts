@@ -48,6 +48,14 @@ export function emptyState(job: Bytes32): JobState {
   return { job, sets: {}, leases: {}, commits: {}, held: {}, cast: {} }
 }
 
+/** What this checker thinks of a farm, over all jobs. */
+export interface Standing {
+  /** Consecutive frames that passed a render comparison; 0 after a refusal. */
+  readonly consecutive: number
+  /** Evidence of under-sampling, see sampling/evidence; 0 when there is none. */
+  readonly evidence: number
+}
+
 /** Remembers jobs, events, done actions and farms' standing. Every write is durable when it returns. */
 export interface CheckerStore {
   secret(): Uint8Array
@@ -56,8 +64,7 @@ export interface CheckerStore {
   commit(state: JobState, key: string | undefined, events: readonly CheckerEvent[]): void
   done(key: string): boolean
   events(job: Bytes32, from: number, limit: number): readonly CheckerEvent[]
-  /** Consecutive frames of this farm that passed a render comparison. */
-  standing(farm: Address): number
-  setStanding(farm: Address, consecutive: number): void
+  standing(farm: Address): Standing
+  setStanding(farm: Address, standing: Standing): void
   close(): void
 }

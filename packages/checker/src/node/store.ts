@@ -11,7 +11,7 @@ create table if not exists meta (key text primary key, value blob not null) stri
 create table if not exists job (id text primary key, state text not null) strict;
 create table if not exists event (job text not null, n integer not null, event text not null, primary key (job, n)) strict, without rowid;
 create table if not exists done (key text primary key) strict, without rowid;
-create table if not exists standing (farm text primary key, consecutive integer not null) strict;
+create table if not exists standing (farm text primary key, consecutive integer not null, evidence real not null) strict;
 `
 
 /**
@@ -29,9 +29,9 @@ export function openStore(path: string, secret?: Uint8Array): CheckerStore {
     events: db.prepare('select event from event where job = ? and n >= ? order by n limit ?'),
     done: db.prepare('select 1 from done where key = ?'),
     markDone: db.prepare('insert or ignore into done values (?)'),
-    standing: db.prepare('select consecutive from standing where farm = ?'),
+    standing: db.prepare('select consecutive, evidence from standing where farm = ?'),
     setStanding: db.prepare(
-      'insert into standing values (?, ?) on conflict (farm) do update set consecutive = excluded.consecutive',
+      'insert into standing values (?, ?, ?) on conflict (farm) do update set consecutive = excluded.consecutive, evidence = excluded.evidence',
     ),
   }
   const own = secret ?? readSecret(db)
@@ -57,8 +57,11 @@ export function openStore(path: string, secret?: Uint8Array): CheckerStore {
     done: (key) => statements.done.get(key) !== undefined,
     events: (id, from, limit) =>
       statements.events.all(id, from, limit).map((row) => decodeJournal<CheckerEvent>((row as { event: string }).event)),
-    standing: (farm) => (statements.standing.get(farm) as { consecutive: number } | undefined)?.consecutive ?? 0,
-    setStanding: (farm, consecutive) => void statements.setStanding.run(farm, consecutive),
+    standing(farm) {
+      const row = statements.standing.get(farm) as { consecutive: number; evidence: number } | undefined
+      return row ? { consecutive: row.consecutive, evidence: row.evidence } : { consecutive: 0, evidence: 0 }
+    },
+    setStanding: (farm, { consecutive, evidence }) => void statements.setStanding.run(farm, consecutive, evidence),
     close: () => db.close(),
   }
 }
