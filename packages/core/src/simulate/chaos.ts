@@ -231,7 +231,7 @@ export async function chaosJob(
     const once = farm.stats.tasksByAttempt
     for (const [attempt, count] of once) if (count > 1) broken.push(`${farm.id}: ${attempt} was ordered ${count} times`)
   }
-  if (!process!.dead) await runner!.close()
+  process!.kill()
   return {
     seed,
     broken,
