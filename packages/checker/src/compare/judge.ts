@@ -36,14 +36,17 @@ function normalTail(p: number): number {
 /** Excess correlations below this are not worth a refusal; honest full frames of 11 scenes reach .015. */
 const LEAST_CORRELATION = 0.03
 
+/** An error that is itself estimated from few blocks is unsure, as in Student's t: 40 % more at 20 blocks, 2 % at 390. */
+const unsure = (blocks: number): number => 1 + 8 / blocks
+
 /** Limit of the excess correlation, from its own standard error: 4.5 of them, 3e-6 for a normal variable, since few noisy edges make it less than normal. */
-export function correlationLimit(found: Pick<ReferenceStatistics, 'correlationError'>): number {
-  return Math.max(LEAST_CORRELATION, 4.5 * found.correlationError)
+export function correlationLimit(found: Pick<ReferenceStatistics, 'correlationError' | 'blocks'>): number {
+  return Math.max(LEAST_CORRELATION, 4.5 * unsure(found.blocks) * found.correlationError)
 }
 
 /** Limit of the noise ratio, from its own standard error. */
-export function noiseRatioLimit(found: Pick<ReferenceStatistics, 'noiseRatioError'>): number {
-  return Math.max(LEAST_NOISE_RATIO, NOISE_RATIO_ERRORS * found.noiseRatioError)
+export function noiseRatioLimit(found: Pick<ReferenceStatistics, 'noiseRatioError' | 'blocks'>): number {
+  return Math.max(LEAST_NOISE_RATIO, NOISE_RATIO_ERRORS * unsure(found.blocks) * found.noiseRatioError)
 }
 
 /** Statistics against two references, in words. Over-delivery (less noise than ordered) passes. */
