@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Wallet } from 'ethers'
+import { encryptKeystoreJsonSync, Wallet } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blender, blenderReason, makeScene, pictor, temporaryFolder, type Finished } from './cli.ts'
 
@@ -89,7 +89,7 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
   it('a chain that does not answer', async () => {
     const address = `0x${'11'.repeat(20)}`
     const keystore = join(folder.path, 'creator.json')
-    writeFileSync(keystore, await Wallet.createRandom().encrypt('secret', { scrypt: { N: 2, r: 1, p: 1 } }))
+    writeFileSync(keystore, encryptKeystoreJsonSync(Wallet.createRandom(), 'secret', { scrypt: { N: 2, r: 1, p: 1 } }))
     const chain = ['--rpc', 'http://127.0.0.1:9', '--escrow', address, '--token', address, '--keystore', keystore]
     const result = await pictor(['render', scene, '--deadline', '1h', '--budget', '5', '--frames', '1-2', '--json', ...chain], {
       cwd: folder.path,

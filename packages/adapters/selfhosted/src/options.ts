@@ -49,8 +49,8 @@ export interface SelfHostedOptions {
    * where there are any, else the CPU. Figures and tests so far come from CPUs only.
    */
   readonly devices?: 'cpu' | 'gpu' | 'auto'
-  /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1. */
-  readonly simulateCheat?: { readonly samplesFactor: number }
+  /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1, and may claim in its PNG files that it took all. */
+  readonly simulateCheat?: { readonly samplesFactor: number; readonly forgeTags?: boolean }
   /** Milliseconds since 1970; default Date.now. */
   readonly now?: () => number
 }

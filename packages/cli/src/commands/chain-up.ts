@@ -14,7 +14,12 @@ export async function chainUp(
     throw new PictorError('invalid-input', `--port: expected 0 to 65535, found ${options.port}`, { details: { path: 'port' } })
   const chain = await startAnvil({ port, ...(options.state ? { statePath: options.state } : {}) })
   try {
-    const deployment = await deploy({ rpcUrl: chain.rpcUrl, signer: new Wallet(devAccounts[0]!.privateKey), token: 'usd', minGapS: 1 })
+    const deployment = await deploy({
+      rpcUrl: chain.rpcUrl,
+      signer: new Wallet(devAccounts[0]!.privateKey),
+      token: 'usd',
+      minGapS: 1,
+    })
     context.emit({ type: 'chain', rpcUrl: chain.rpcUrl, ...deployment })
     context.screen.log(`${context.style.bold('chain')} ${chain.chainId} at ${chain.rpcUrl}`)
     for (const [name, address] of Object.entries(deployment))

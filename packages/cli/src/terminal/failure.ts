@@ -29,6 +29,7 @@ export interface Failure {
 }
 
 const HINTS: Partial<Record<PictorErrorCode, string>> = {
+  'invalid-input': '`pictor COMMAND --help` shows what every option takes.',
   'software-missing': 'Install Blender (Debian: apt-get install blender) or set PICTOR_BLENDER to its program.',
   'scene-missing': 'Check the path; quote it when it holds spaces.',
   'scene-invalid': 'Open the file in Blender and save it again, or export the scene as a new file.',

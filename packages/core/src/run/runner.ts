@@ -7,6 +7,7 @@ import { systemClock } from './clock.ts'
 import { pause } from './effort.ts'
 import { farmLoop, type FarmLoop } from './farm-loop.ts'
 import { openJobHost, type JobHost, type Shared } from './job-host.ts'
+import { isDeadOwner, processOwner } from './owner.ts'
 import { jobRun, type RunSource } from './job-run.ts'
 import { orderInput } from './order.ts'
 import { realProofs } from './real-proofs.ts'
@@ -26,7 +27,7 @@ interface Entry {
 export function createRunner(options: RunnerOptions): Runner {
   const clock = options.clock ?? systemClock()
   const tuning = { ...DEFAULT_TUNING, ...options.tuning }
-  const owner = options.owner ?? randomUUID()
+  const owner = options.owner ?? processOwner()
   const closing = new AbortController()
   const farms = new Map<string, FarmLoop>()
   const entries = new Map<Bytes32, Entry>()
@@ -75,7 +76,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function claimHost(run: Bytes32): Promise<JobHost | undefined> {
     closing.signal.throwIfAborted()
-    const fence = await options.store.claim(run, owner, clock.now(), tuning.claimMs)
+    const fence = (await options.store.claim(run, owner, clock.now(), tuning.claimMs)) ?? (await claimFromDead(run))
     if (fence === undefined) return undefined
     const own = entry(run)
     const host = await openJobHost({
@@ -96,6 +97,23 @@ export function createRunner(options: RunnerOptions): Runner {
     host.job.resume()
     loop()
     return host
+  }
+
+  /** A process of this machine that is dead holds the run: nobody needs to wait until its claim is over. */
+  async function claimFromDead(run: Bytes32): Promise<number | undefined> {
+    const holder = await options.store.holder(run)
+    return holder !== undefined && isDeadOwner(holder)
+      ? options.store.claim(run, owner, clock.now(), tuning.claimMs, holder)
+      : undefined
+  }
+
+  /** Takes the run as soon as its present owner lets go of it, or dies. */
+  async function takeWhenFree(run: Bytes32): Promise<void> {
+    while (!closing.signal.aborted) {
+      await pause(clock, Math.min(1_000, tuning.claimMs / 4), closing.signal)
+      if (closing.signal.aborted || (await take(run).catch(() => undefined)) !== undefined) return
+      if ((await loadJob(shared, run).catch(() => undefined))?.phase === 'ended') return
+    }
   }
 
   async function retire(run: Bytes32, host: JobHost, fence: number): Promise<void> {
@@ -211,8 +229,8 @@ export function createRunner(options: RunnerOptions): Runner {
       return jobRun(source(order.run))
     },
     async attach(run) {
-      await loadJob(shared, run)
-      await take(run)
+      const { phase } = await loadJob(shared, run)
+      if (phase !== 'ended' && (await take(run)) === undefined) void takeWhenFree(run)
       return jobRun(source(run))
     },
     async *jobs(): AsyncGenerator<JobSummary> {

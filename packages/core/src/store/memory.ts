@@ -40,14 +40,15 @@ export function memoryStore(): Store {
         })(),
       }
     },
-    async claim(name, owner, nowMs, claimMs) {
+    async claim(name, owner, nowMs, claimMs, from) {
       const held = group(name)
-      if (held.owner !== undefined && held.owner !== owner && held.untilMs > nowMs) return undefined
+      if (held.owner !== undefined && held.owner !== owner && held.owner !== from && held.untilMs > nowMs) return undefined
       if (held.owner !== owner || held.untilMs <= nowMs) held.fence++
       held.owner = owner
       held.untilMs = nowMs + claimMs
       return held.fence
     },
+    holder: async (name) => group(name).owner,
     async renew(owner, nowMs, claimMs) {
       for (const held of groups.values()) if (held.owner === owner && held.untilMs > nowMs) held.untilMs = nowMs + claimMs
     },

@@ -144,17 +144,23 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         }
       })
     },
-    async claim(name, owner, nowMs, claimMs) {
+    async claim(name, owner, nowMs, claimMs, from) {
       let fence: number | undefined
       await write(() => {
         const id = groupId(name, true)!
         const row = sql(
           `UPDATE grp SET fence = fence + (owner IS NULL OR owner<>? OR until_ms<=?), owner=?, until_ms=?
-           WHERE id=? AND (owner IS NULL OR owner=? OR until_ms<=?) RETURNING fence`,
-        ).get(owner, nowMs, owner, nowMs + claimMs, id, owner, nowMs) as { fence: number } | undefined
+           WHERE id=? AND (owner IS NULL OR owner=? OR owner=? OR until_ms<=?) RETURNING fence`,
+        ).get(owner, nowMs, owner, nowMs + claimMs, id, owner, from ?? owner, nowMs) as { fence: number } | undefined
         fence = row?.fence
       })
       return fence
+    },
+    async holder(name) {
+      const id = groupId(name, false)
+      const row =
+        id === undefined ? undefined : (sql('SELECT owner FROM grp WHERE id=?').get(id) as { owner: string | null } | undefined)
+      return row?.owner ?? undefined
     },
     renew: (owner, nowMs, claimMs) =>
       write(() => void sql('UPDATE grp SET until_ms=? WHERE owner=? AND until_ms>?').run(nowMs + claimMs, owner, nowMs)),

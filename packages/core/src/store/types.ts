@@ -40,8 +40,13 @@ export interface PostedInput {
  */
 export interface Store {
   load(stream: string): Promise<LoadedStream>
-  /** Takes a group for `claimMs`, or prolongs one's own hold with the same fence. Undefined: somebody else holds it. */
-  claim(group: string, owner: string, nowMs: number, claimMs: number): Promise<Fence | undefined>
+  /**
+   * Takes a group for `claimMs`, or prolongs one's own hold with the same fence. Undefined: somebody else holds it. `from` takes it from this very owner before
+   * its time is over: only for an owner that is known to be dead.
+   */
+  claim(group: string, owner: string, nowMs: number, claimMs: number, from?: string): Promise<Fence | undefined>
+  /** Who holds a group, if anybody. */
+  holder(group: string): Promise<string | undefined>
   /** Prolongs every hold of the owner in one step. */
   renew(owner: string, nowMs: number, claimMs: number): Promise<void>
   /** Gives a hold back, if it is still one's own. */

@@ -46,7 +46,10 @@ function whatIsWrong(data: Buffer, order: RenderOrder): string | undefined {
     }
     const image = decodeImage(data, { expected })
     if (image.format !== (order.format === 'PNG' ? 'png' : 'exr')) return `it is no ${order.format} file but ${image.format}`
-    if (image.bitDepth !== order.bitDepth) return `it has ${image.bitDepth} bits a channel instead of ${order.bitDepth}`
+    // Blender keeps depth, Cryptomatte and ids as 32 bits in a file of halves, so one channel of the ordered kind is enough there.
+    const type = order.bitDepth === 16 ? 'half' : 'float'
+    const deep = image.format === 'exr' && image.parts.some((part) => part.planes.some((plane) => plane.type === type))
+    if (image.bitDepth !== order.bitDepth && !deep) return `it has ${image.bitDepth} bits a channel instead of ${order.bitDepth}`
     const colors = COLOR_TYPES[order.colorMode]
     if (image.colorType !== undefined && image.colorType !== colors)
       return `its colours are ${image.colorType} instead of ${colors}`

@@ -7,6 +7,7 @@ import { checkPicture } from './picture-check.ts'
 import type { CheckedPicture } from './picture-check.ts'
 import type { Picture } from './pictures.ts'
 import { commitOutputs } from './signing.ts'
+import { forgeSamplesTag } from './simulated-forgery.ts'
 import type { Opening, Slot } from './slot.ts'
 import type { TaskRow, TaskStore } from './store.ts'
 
@@ -108,7 +109,7 @@ function stoppedOr(failure: Failure): Failure | 'stopped' {
 }
 
 async function renderOnce(
-  { attemptFolder, settings }: Rendering,
+  { attemptFolder, settings, row }: Rendering,
   picture: Picture,
   worker: Worker,
   onFraction: (fraction: number) => void,
@@ -122,6 +123,7 @@ async function renderOnce(
     if (fault.kind === 'hang') return { failure: { ...failure, frame: picture.frame }, again: false }
     return { failure, again: fault.kind === 'refused' ? fault.code === 'error' : fault.kind !== 'stopped' }
   }
+  if (settings.simulateCheat?.forgeTags && row.task.purpose === 'render') await forgeSamplesTag(file, row.task.spec.samples)
   const checked = await checkPicture(file, picture.order)
   if ('hash' in checked) return checked
   const message = `Blender said that frame ${picture.frame} was done, but ${checked.bad}`
