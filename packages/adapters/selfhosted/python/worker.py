@@ -205,6 +205,8 @@ def configure(order):
     if wanted == configured:
         return scene
     configured = None
+    # Blender animates only the window's scene: another one would be rendered as it stood when the file was saved.
+    put(bpy.context.window_manager.windows[0], 'scene', scene)
     choose_engine(scene, order)
     choose_layers(scene, order['viewLayers'])
     choose_window(scene.render, order)

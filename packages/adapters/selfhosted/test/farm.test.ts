@@ -91,6 +91,20 @@ describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 90_000 
     expect(pixelHash(await pixels(farm, events, again, 3))).toBe(pixelHash(full))
   })
 
+  it('renders the ordered scene in motion, also when the file was saved with another one open', async () => {
+    const farm = farmIn(folder())
+    const two = await bundleOf(temp.path, 'two-scenes.blend')
+    const [one, other] = [await taskMaker(farm, plain.files, plain.bundle), await taskMaker(farm, two.files, two.bundle)]
+    const work = { kind: 'frames', frames: [1, 6] } as const
+    const expected = await farm.submit(one({ work }), { key: 'one' })
+    const found = await farm.submit(other({ work }), { key: 'two' })
+    const events = await finish(farm, expected, found)
+    const hashes = async (ref: typeof found) =>
+      await Promise.all([1, 6].map(async (frame) => pixelHash(await pixels(farm, events, ref, frame))))
+    expect(new Set(await hashes(expected)).size).toBe(2)
+    expect(await hashes(found)).toEqual(await hashes(expected))
+  })
+
   it('leaks no path of this machine in what it delivers', async () => {
     const workDir = folder()
     const farm = farmIn(workDir)

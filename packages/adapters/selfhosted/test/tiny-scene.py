@@ -61,6 +61,13 @@ scene, cube = fresh()
 scene.camera = None
 save('no-camera.blend')
 
+# Two scenes that share their objects; the file was saved with the other one open.
+scene, cube = fresh()
+other = scene.copy()
+other.name = 'Other'
+bpy.context.window.scene = other
+save('two-scenes.blend')
+
 # A scene in its own folder: a texture by relative path outside of it, and an object from a library whose texture lies beside the library.
 scene, cube = fresh()
 bpy.ops.mesh.primitive_uv_sphere_add(segments=8, ring_count=6, location=(0, 0, 2))
