@@ -83,7 +83,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
   ]
   const ledger = await chainLedger(options)
   const pictor = createPictor({
-    inspector: blendInspector({ ...(blender ? { blender } : {}) }),
+    inspector: blendInspector(blender ? { blender } : {}),
     farms,
     checkers,
     leaseSigner: keys.signer('lease'),

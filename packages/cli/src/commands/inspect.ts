@@ -6,7 +6,7 @@ import type { CommandContext } from './context.ts'
 /** `pictor inspect`: reads a scene without rendering it. Exit code 4 when files are missing, so that scripts can stop there. */
 export async function inspect(scene: string, context: CommandContext): Promise<number> {
   const blender = context.env.PICTOR_BLENDER
-  const inspection = await blendInspector({ ...(blender ? { blender } : {}) }).inspect(scene, {}, { key: 'inspect' })
+  const inspection = await blendInspector(blender ? { blender } : {}).inspect(scene, {}, { key: 'inspect' })
   context.emit({ type: 'inspection', ...inspection })
   context.screen.log(context.style.bold(scene))
   for (const line of inspectionLines(inspection, context)) context.screen.log(line)

@@ -1,7 +1,7 @@
 export { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
 export { parseDeadline } from './deadline.ts'
 export { cheapestPlan, fastestPlan, planPoints, type PlanBasis } from './make-plan.ts'
-export { offerId, routeOffer, type FarmKnowledge } from './offers.ts'
+export { offerId, routeOffers, type FarmKnowledge } from './offers.ts'
 export type { Plan, PlanPoint, PlanRoute, PlanSet } from './plan.ts'
 export { prepare, type PlanProgress, type PlanRequest, type PrepareOptions } from './prepare.ts'
 export { routeProblem } from './problem.ts'

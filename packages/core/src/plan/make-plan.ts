@@ -3,15 +3,24 @@ import type { Estimate, JobSpec } from '../contract/job.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { decimalsOf, formatMoney } from '../contract/money.ts'
 import type { Decline, Quote } from '../contract/quote.ts'
-import { solveRoute, type RouteAnswer, type RouteGoal, type RoutePlan } from '../route/index.ts'
+import {
+  billOf,
+  frontier,
+  hitProbability,
+  MILD_RISK,
+  solveRoute,
+  type RouteAnswer,
+  type RouteGoal,
+  type RoutePlan,
+  type RouteTiming,
+} from '../route/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { sharePrice } from '../job/split.ts'
 import { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
-import { findOffer, framesAt, routeProblem, toSmallest } from './problem.ts'
+import { findOffer, framesAt, routeProblem } from './problem.ts'
 import type { Plan, PlanPoint, PlanRoute } from './plan.ts'
 
 const HOUR_MS = 3_600_000
-const NO_DEADLINE_H = 24 * 365
 
 /**
  * Share of the time until the deadline that the first plan may use: the rest is for what goes wrong. Planning at 0.8 with re-plans and hedges met 95.5 % of
@@ -59,17 +68,17 @@ export function fastestPlan(basis: PlanBasis): Plan {
 
 /** Cost against time: up to `count` plans between the fastest there is and the cheapest there is, each with its certified bound, ascending by finish. */
 export function planPoints(basis: PlanBasis, count: number): PlanPoint[] {
-  const cheap = solve(basis, { kind: 'cheapest', deadlineH: NO_DEADLINE_H })
-  const fast = solve(basis, { kind: 'weighted', hourValue: 1e9 })
-  if (cheap.kind !== 'plan' || fast.kind !== 'plan') return []
-  const points: PlanPoint[] = []
-  for (let i = 0; i < count; i++) {
-    const deadlineH = fast.finishH + ((cheap.finishH - fast.finishH) * i) / Math.max(1, count - 1)
-    const answer = solve(basis, { kind: 'cheapest', deadlineH: deadlineH * (1 + 1e-9) })
-    if (answer.kind === 'plan')
-      points.push({ finishMs: answer.finishH * HOUR_MS, cost: answer.cost, boundCost: answer.lowerBound })
-  }
-  return points
+  const problem = routeProblem(
+    basis.estimate,
+    basis.quotes,
+    {},
+    { kind: 'weighted', hourValue: 0, maxFarms: basis.spec.maxFarms ?? null },
+  )
+  return frontier(problem, count).map(({ plan }) => ({
+    finishMs: plan.finishH * HOUR_MS,
+    cost: plan.cost,
+    boundCost: plan.lowerBound,
+  }))
 }
 
 function solve(basis: PlanBasis, goal: RouteGoal): RouteAnswer {
@@ -107,8 +116,13 @@ function toPlan(basis: PlanBasis, answer: RoutePlan, label: Plan['label'], lower
     frameCount,
     routes,
     cost: { amount: cost, currency },
-    lowerBound: { amount: toSmallest(lowerBound, currency), currency },
+    lowerBound: { amount: billOf(lowerBound, 10 ** decimalsOf(currency)), currency },
     finishMs: Math.ceil(answer.finishH * HOUR_MS),
+    hitProbability: hitProbability(
+      answer.routes.map((route) => timing(basis, route)),
+      (basis.spec.deadlineAtMs - basis.nowMs) / HOUR_MS,
+      MILD_RISK,
+    ),
     checkFee,
     checkCost: { amount: checkFee * BigInt(frameCount), currency },
     samplingPerMille: samplingPerMille(frameCount),
@@ -118,6 +132,14 @@ function toPlan(basis: PlanBasis, answer: RoutePlan, label: Plan['label'], lower
     declines: basis.declines,
     parties: basis.parties,
   }
+}
+
+/** A route's times as the risk model takes them. */
+function timing(basis: PlanBasis, route: RoutePlan['routes'][number]): RouteTiming {
+  const { offer } = findOffer(basis.quotes, route.offer)!
+  const readyH = offer.readyMs / HOUR_MS
+  const fixedH = (offer.startMs + offer.deliverMs) / HOUR_MS
+  return { readyH, fixedH, makespanH: Math.max(0, route.finishH - readyH - fixedH), nodes: route.nodes, frames: route.frames }
 }
 
 function within(basis: PlanBasis, plan: Plan): Plan {

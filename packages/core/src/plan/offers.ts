@@ -1,8 +1,6 @@
 import { decimalsOf } from '../contract/money.ts'
 import type { Offer, Quote } from '../contract/quote.ts'
-import type { RouteOffer } from '../route/index.ts'
-
-const HOUR_MS = 3_600_000
+import { offersFromQuotes, type RouteOffer } from '../route/index.ts'
 
 /** What core knows about a farm beyond its quote. */
 export interface FarmKnowledge {
@@ -20,33 +18,18 @@ export function offerId(farm: string, offer: string): string {
   return `${farm}/${offer}`
 }
 
-/** One offer of a quote as the router sees it: the same figures in hours and currency units. One to one; {@link Offer} stays the truth for bills. */
-export function routeOffer(quote: Quote, offer: Offer, known: FarmKnowledge): RouteOffer {
-  const unit = 10 ** decimalsOf(quote.currency)
-  const { price } = offer
-  return {
-    id: offerId(quote.farm, offer.id),
-    farm: quote.farm,
-    nodes: offer.hosts,
-    readyH: offer.readyMs / HOUR_MS,
-    startH: (known.startMs ?? offer.startMs) / HOUR_MS,
-    billStart: offer.billStart,
-    perFrameH: offer.perFrameMs / HOUR_MS,
-    deliverH: offer.deliverMs / HOUR_MS,
-    hoursPerWork: offer.msPerWork.map((ms) => (ms === null ? null : (known.msPerWork ?? ms) / HOUR_MS)),
-    price: {
-      perNodeH: Number(price.perHostHour) / unit,
-      ...(price.tiers
-        ? { tiers: price.tiers.map((tier) => ({ fromNodeH: tier.fromHostMs / HOUR_MS, factor: tier.perMille / 1000 })) }
-        : {}),
-      stepH: price.stepMs / HOUR_MS,
-      minCharge: Number(price.minCharge) / unit,
-      fixed: Number(price.fixed) / unit,
-      perFrame: Number(price.perFrame) / unit,
-    },
-    ...(known.trust === undefined ? {} : { trust: known.trust }),
-    ...(known.quarantined ? { quarantined: true } : {}),
-  }
+/** The offers of quotes for the router, with ids that are unique over all farms, and what core knows of the farms. {@link Offer} stays the truth for bills. */
+export function routeOffers(quotes: readonly Quote[], known: Readonly<Record<string, FarmKnowledge>>): RouteOffer[] {
+  return quotes.flatMap((quote) => {
+    const { trust, quarantined, ...speed } = known[quote.farm] ?? {}
+    const offers = quote.offers.map((offer) => knownOffer(offer, speed))
+    return offersFromQuotes([{ ...quote, offers }], 10 ** decimalsOf(quote.currency)).map((offer) => ({
+      ...offer,
+      id: offerId(offer.farm, offer.id),
+      ...(trust === undefined ? {} : { trust }),
+      ...(quarantined ? { quarantined: true } : {}),
+    }))
+  })
 }
 
 /** The offer that a route was chosen from, with what core measured written into it, so that bills and times rest on the same figures as the plan. */

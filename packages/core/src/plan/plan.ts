@@ -37,6 +37,8 @@ export interface Plan {
   readonly lowerBound: Money
   /** Expected finish, milliseconds after `createdAtMs`. */
   readonly finishMs: number
+  /** Chance to meet the deadline under mild noise (docs/routing.md), 0..1, before any re-plan. */
+  readonly hitProbability: number
   /** Fee for checking one frame, all checkers together. */
   readonly checkFee: bigint
   readonly checkCost: Money

@@ -1,9 +1,8 @@
 import { formatFrames } from '../contract/frames.ts'
-import { decimalsOf } from '../contract/money.ts'
 import type { Estimate } from '../contract/job.ts'
 import type { Offer, Quote } from '../contract/quote.ts'
 import type { RouteGoal, RouteProblem } from '../route/index.ts'
-import { offerId, routeOffer, type FarmKnowledge } from './offers.ts'
+import { offerId, routeOffers, type FarmKnowledge } from './offers.ts'
 
 /** The routing problem of a job: its frames with their estimated work, every offer of every quote. */
 export function routeProblem(
@@ -18,7 +17,7 @@ export function routeProblem(
     classes: estimate.classes.map(({ id }) => id),
     work: Float64Array.from(index, (i) => estimate.work[i]!),
     classOf: Uint16Array.from(index, (i) => estimate.classOf?.[i] ?? 0),
-    offers: quotes.flatMap((quote) => quote.offers.map((offer) => routeOffer(quote, offer, known[quote.farm] ?? {}))),
+    offers: routeOffers(quotes, known),
     goal,
   }
 }
@@ -27,11 +26,6 @@ export function routeProblem(
 export function findOffer(quotes: readonly Quote[], id: string): { readonly quote: Quote; readonly offer: Offer } | undefined {
   for (const quote of quotes) for (const offer of quote.offers) if (offerId(quote.farm, offer.id) === id) return { quote, offer }
   return undefined
-}
-
-/** Currency units as the smallest units, rounded up: a float of the router becomes a bill. */
-export function toSmallest(amount: number, currency: string): bigint {
-  return BigInt(Math.ceil(Number((amount * 10 ** decimalsOf(currency)).toPrecision(15))))
 }
 
 /** Frame numbers of a list of indices into the expanded frames. */

@@ -1,6 +1,6 @@
 import { parseFrames } from '../contract/frames.ts'
 import type { Estimate } from '../contract/job.ts'
-import { solveRoute } from '../route/index.ts'
+import { solveInWorker } from '../run/route-worker.ts'
 import type { Allocation, Replan, ReplanRequest } from '../run/index.ts'
 import { findOffer, routeProblem } from './problem.ts'
 
@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000
  * Places frames again through the router: the remaining farms, the time left, the frames that need a farm. When no split meets the deadline any more, the fastest
  * one is taken: late frames are better than none until the job gives up.
  */
-export const replanByRoute: Replan = (request) => {
+export const replanByRoute: Replan = async (request) => {
   const quotes = request.quotes.filter((quote) => request.excluded[quote.farm] === undefined && quote.offers.length > 0)
   if (quotes.length === 0 || request.frames.length === 0) return []
   const all = parseFrames(request.spec.frames)
@@ -26,11 +26,11 @@ export const replanByRoute: Replan = (request) => {
   }
   const leftH = Math.max(0, request.deadlineAtMs - request.atMs) / HOUR_MS
   const known = Object.fromEntries(quotes.map((quote) => [quote.farm, {}]))
-  const byDeadline = solveRoute(routeProblem(estimate, quotes, known, { kind: 'cheapest', deadlineH: leftH }, indices))
+  const byDeadline = await solveInWorker(routeProblem(estimate, quotes, known, { kind: 'cheapest', deadlineH: leftH }, indices))
   const answer =
     byDeadline.kind === 'plan'
       ? byDeadline
-      : solveRoute(routeProblem(estimate, quotes, known, { kind: 'cheapest', deadlineH: 24 * 365 }, indices))
+      : await solveInWorker(routeProblem(estimate, quotes, known, { kind: 'cheapest', deadlineH: 24 * 365 }, indices))
   if (answer.kind !== 'plan') return []
   return allocations(
     request,
