@@ -60,6 +60,7 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
           ),
         ]
       : []),
+    style.dim(`  chance to meet the deadline without any re-plan: ${(plan.hitProbability * 100).toFixed(0)} %`),
     style.dim(
       `  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`,
     ),
