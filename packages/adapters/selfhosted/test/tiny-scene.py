@@ -62,7 +62,18 @@ scene.camera = None
 save('no-camera.blend')
 
 # Two scenes that share their objects; the file was saved with the other one open.
+# A pose moves the mesh: Blender poses armatures by the animation of the window's scene only.
 scene, cube = fresh()
+bpy.ops.object.armature_add()
+rig = bpy.context.object
+for frame, turn in ((1, 0), (6, 1.2)):
+    rig.pose.bones[0].rotation_mode = 'XYZ'
+    rig.pose.bones[0].rotation_euler.z = turn
+    rig.pose.bones[0].keyframe_insert('rotation_euler', frame=frame)
+group = cube.vertex_groups.new(name=rig.pose.bones[0].name)
+group.add([0, 1, 2, 3], 1, 'ADD')
+cube.modifiers.new('Rig', 'ARMATURE').object = rig
+save('one-scene.blend')
 other = scene.copy()
 other.name = 'Other'
 bpy.context.window.scene = other
