@@ -167,7 +167,13 @@ function seedLocked(folder: string, scenes: readonly string[]): void {
         const compare = (frame: string) => compareSeedLocked(cut(get(frame), { x, y, width, height }), get(name), limit)
         const same = compare('honest_f2_s1')
         count++
-        worst = Math.max(worst, same.rms / limit.rms, same.offShare / limit.offShare, same.gain / limit.gain)
+        worst = Math.max(
+          worst,
+          same.rms / limit.rms,
+          same.offShare / limit.offShare,
+          same.offBlock / limit.offBlock,
+          same.gain / limit.gain,
+        )
         if (withinTolerance(same, limit)) honest++
         if (!withinTolerance(compare('honest_f2_s2'), limit)) other++
       }

@@ -7,6 +7,7 @@ import {
   cut,
   encodeHdr,
   judgeReferences,
+  judgeSeedLocked,
   noiseRatioLimit,
   seedLockedTolerance,
   withinTolerance,
@@ -84,6 +85,18 @@ describe('at the same seed', () => {
     const found = compareSeedLocked(B, A, limit)
     expect(withinTolerance(found, limit)).toBe(false)
     expect(Math.abs(found.noiseCorrelation)).toBeLessThan(0.1)
+  })
+  test('a small mark is seen though the frame as a whole is within its limits', () => {
+    const big = picture({ seed: 1, width: 960, height: 540 })
+    const found = compareSeedLocked(
+      changed(big, (plane, width) => painted(plane[0]! + 0.05, { x: 480, y: 240, width: 12, height: 12 })(plane, width)),
+      big,
+      limit,
+    )
+    expect(found.offShare).toBeLessThan(limit.offShare)
+    expect(found.offBlock).toBeGreaterThan(limit.offBlock)
+    expect(withinTolerance(found, limit)).toBe(false)
+    expect(judgeSeedLocked(found, limit, 'the frame').map((one) => one.code)).toContain('area-differs')
   })
   test('a gain of 0.5 % is seen though no pixel is off', () => {
     const found = compareSeedLocked(

@@ -31,7 +31,7 @@ async function start(
 ): Promise<{ checker: Checker; test: TestJob; farm: ReturnType<typeof noiseFarm> }> {
   const signer = options.signer ?? privateKeySigner(randomPrivateKey())
   const farm = noiseFarm(SCENE)
-  const checker = createChecker({ signer, renderer: farm, ...options })
+  const checker = createChecker({ signer, renderer: farm, ...options, sampling: { full: 0, ...options.sampling } })
   open.push(checker)
   return { checker, test: await makeJob([signer]), farm }
 }
@@ -111,6 +111,21 @@ test('half the samples at another seed are refused by their noise', async () => 
   )
   expect(votes[0]!.verdict).toBe('refuse')
   expect(reports[0]!.findings[0]!.code).toBe('noise-ratio')
+})
+
+test('a mark outside of the crop escapes crops and is found by whole frames', async () => {
+  const marked = new Map([[1, renderNoise(1, { ...SCENE, mark: { x: 150, y: 84, width: 8, height: 8 } })]])
+  const crop = { width: 64, height: 48 }
+  const verdicts = new Set<string>()
+  for (let repeat = 0; repeat < 3; repeat++) {
+    const { checker, test } = await start({ crop })
+    verdicts.add((await checkLease(checker, test, test.lease(1, [1]), marked)).votes[0]!.verdict)
+  }
+  expect(verdicts).toContain('accept')
+  const whole = await start({ crop, sampling: { full: 1 } })
+  const { votes, reports } = await checkLease(whole.checker, whole.test, whole.test.lease(1, [1]), marked)
+  expect(votes[0]!.verdict).toBe('refuse')
+  expect(reports[0]!.findings[0]!.region).toMatchObject({ x: 150, y: 84 })
 })
 
 test('a truncated frame is refused without any render', async () => {

@@ -111,6 +111,11 @@ export function judgeSeedLocked(
       }),
     )
   }
+  if (found.offBlock > limit.offBlock && found.offShare <= limit.offShare) {
+    const percent = Math.round(found.offBlock * 100)
+    const message = `up to ${percent} % of the pixels of a 16 px block of ${where} differ visibly: a mark, a hole or an object`
+    findings.push(finding('suspect', 'area-differs', message, { value: found.offBlock, threshold: limit.offBlock, ...region }))
+  }
   if (found.gain > limit.gain) {
     findings.push(
       finding('suspect', 'brightness-differs', `${where} has another brightness than the checker's own render`, {

@@ -1,3 +1,4 @@
+import { blockArea, blockGrid, forBlockRuns } from './blocks.ts'
 import { requireSameShape } from './references.ts'
 import type { Area, Picture } from './picture.ts'
 
@@ -7,6 +8,8 @@ export interface SeedLockedStatistics {
   readonly rms: number
   /** Share of pixels with a channel off by more than the tolerance's `offBy`. */
   readonly offShare: number
+  /** Largest share of such pixels in any block of 16 x 16: a small mark that the whole frame's numbers would drown. */
+  readonly offBlock: number
   /** |mean signed difference| over mean level, largest over channels: an exposure shift too small for any single pixel. */
   readonly gain: number
   /** Correlation of the two pictures' pixel noise (difference from their 3 x 3 mean): near 1 with one seed, near 0 with two. */
@@ -20,6 +23,7 @@ export interface SeedLockedStatistics {
 export interface SeedLockedTolerance {
   readonly rms: number
   readonly offShare: number
+  readonly offBlock: number
   readonly gain: number
   /** From which difference on a pixel counts as off. */
   readonly offBy: number
@@ -32,8 +36,8 @@ export interface SeedLockedTolerance {
  */
 export function seedLockedTolerance(bitDepth: number): SeedLockedTolerance {
   return bitDepth <= 8
-    ? { rms: 3.6e-3, offShare: 0.01, gain: 4e-3, offBy: 2.5 / 255 }
-    : { rms: 1e-3, offShare: 0.01, gain: 2e-3, offBy: 1.5 / 255 }
+    ? { rms: 3.6e-3, offShare: 0.01, offBlock: 0.2, gain: 4e-3, offBy: 2.5 / 255 }
+    : { rms: 1e-3, offShare: 0.01, offBlock: 0.2, gain: 2e-3, offBy: 1.5 / 255 }
 }
 
 /**
@@ -66,6 +70,16 @@ export function compareSeedLocked(x: Picture, own: Picture, { offBy }: SeedLocke
     }
     gain = Math.max(gain, Math.abs(signed) / Math.max(level, 1e-3 * (inner.x1 - inner.x0) * (inner.y1 - inner.y0)))
   }
+  const grid = blockGrid(width, height, 16)
+  const perBlock = new Float64Array(grid.columns * grid.rows)
+  forBlockRuns(grid, width, (from, to, block) => {
+    const y = Math.floor(from / width)
+    if (y < inner.y0 || y >= inner.y1) return
+    for (let i = from; i < to; i++) {
+      const x = i - y * width
+      if (x >= inner.x0 && x < inner.x1 && worst[i]! > offBy) perBlock[block] = perBlock[block]! + 1
+    }
+  })
   for (let y = inner.y0; y < inner.y1; y++) {
     for (let i = inner.x0; i < inner.x1; i++) {
       pixels++
@@ -80,6 +94,7 @@ export function compareSeedLocked(x: Picture, own: Picture, { offBy }: SeedLocke
   return {
     rms: Math.sqrt(squares / Math.max(1, pixels * x.colour.length)),
     offShare: off / Math.max(1, pixels),
+    offBlock: perBlock.reduce((most, count, block) => Math.max(most, count / areaOf(blockArea(grid, block))), 0),
     gain,
     noiseCorrelation: noiseCorrelation(x, own),
     pixels,
@@ -89,7 +104,13 @@ export function compareSeedLocked(x: Picture, own: Picture, { offBy }: SeedLocke
 
 /** Whether every limit holds. A comparison that touched no pixel is no proof. */
 export function withinTolerance(found: SeedLockedStatistics, limit: SeedLockedTolerance): boolean {
-  return found.pixels > 0 && found.rms <= limit.rms && found.offShare <= limit.offShare && found.gain <= limit.gain
+  return (
+    found.pixels > 0 &&
+    found.rms <= limit.rms &&
+    found.offShare <= limit.offShare &&
+    found.offBlock <= limit.offBlock &&
+    found.gain <= limit.gain
+  )
 }
 
 /** Correlation of high-pass residuals: what remains of a pixel after its four neighbours' mean, the part of a picture that is mostly noise. */
@@ -116,3 +137,5 @@ export function noiseCorrelation(x: Picture, y: Picture): number {
 
 /** Edges of objects are shared by all seeds; clipping keeps them from outweighing the noise. */
 const clip = (v: number): number => Math.max(-0.05, Math.min(0.05, v))
+
+const areaOf = (area: Area): number => area.width * area.height

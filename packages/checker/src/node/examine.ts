@@ -4,7 +4,7 @@ import { checkFile, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
-import { escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
+import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
 import type { Picture } from '../compare/picture.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
@@ -175,7 +175,8 @@ async function compareBatch(
     const { picture } = checkFile(await one.bytes(), job.spec, one.output.frame)
     if (!picture) continue
     const { region, renderSeed } = drawn.get(one)!
-    const crop = lease.checkClass === 'crop' && !needsReference(one.findings) ? { crop: region } : {}
+    const whole = lease.checkClass !== 'crop' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
+    const crop = whole ? {} : { crop: region }
     wanted.push({ one, request: { frame: one.output.frame, picture, findings: one.findings, renderSeed, ...crop } })
   }
   const results = await compareFrames(

@@ -8,10 +8,12 @@ export interface SamplingOptions {
   readonly escape: number
   /** Lower bound of the chance that one comparison shows a cheated frame. */
   readonly detection: number
+  /** Share of the drawn frames that are rendered whole instead of as a crop, 0..1: what deters local defects, which a crop mostly misses. */
+  readonly full: number
 }
 
 /** Rates of the frame-validation study: 5.3 % floor, at most 1 % escape when 10 % of the frames are cheated. */
-export const DEFAULT_SAMPLING: SamplingOptions = { floor: 0.053, cheatShare: 0.1, escape: 0.01, detection: 0.9 }
+export const DEFAULT_SAMPLING: SamplingOptions = { floor: 0.053, cheatShare: 0.1, escape: 0.01, detection: 0.9, full: 0.1 }
 
 /** Consecutive valid results below which a farm is always checked (BOINC, adaptive replication: `CV < 10`). */
 const TRUST_FROM = 10
@@ -29,6 +31,11 @@ export function deterrenceFloor(gain: number, loss: number, detection: number): 
  */
 export function escapeBound(p: number, frames: number, options: Pick<SamplingOptions, 'cheatShare' | 'detection'>): number {
   return (1 - p * options.detection) ** Math.max(1, options.cheatShare * frames)
+}
+
+/** Whether a drawn frame is rendered whole: decided by the draw's own number, so that anyone can repeat it once the seed is revealed. */
+export function drawnWhole(renderSeed: number, full: number): boolean {
+  return renderSeed % 1000 < Math.round(full * 1000)
 }
 
 /** Least p with {@link escapeBound} <= `escape`; 1 for short jobs, where every frame is checked. */
