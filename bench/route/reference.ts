@@ -74,7 +74,9 @@ function programOf(problem: RouteProblem): string {
       row(`${hours.join(' + ')} - ${step} s${o} <= 0`)
       row(`b${o} - ${step} s${o} = 0`)
     } else row(`${hours.join(' + ')} - b${o} <= 0`)
-    const tiers = offer.price.tiers ?? [{ fromNodeH: 0, factor: 1 }]
+    // Big-M no larger than needed: HiGHS takes a binary of 1e-7 for zero. Tiers beyond the most hours there can be are left out.
+    const most = times.reduce((sum, t) => sum + (t > limit ? 0 : t), 0) + nodes * offer.startH + (offer.price.stepH ?? 0)
+    const tiers = (offer.price.tiers ?? [{ fromNodeH: 0, factor: 1 }]).filter((tier) => tier.fromNodeH < most)
     row(`b${o}${tiers.map((_, i) => ` - a${o}_${i}`).join('')} = 0`)
     tiers.forEach((tier, i) => {
       const next = tiers[i + 1]
@@ -84,7 +86,7 @@ function programOf(problem: RouteProblem): string {
         const width = next.fromNodeH - tier.fromNodeH
         row(`a${o}_${i} <= ${width}`)
         row(`a${o}_${i} - ${width} q${o}_${i} >= 0`)
-        row(`a${o}_${i + 1} - 1000000 q${o}_${i} <= 0`)
+        row(`a${o}_${i + 1} - ${most} q${o}_${i} <= 0`)
       }
     })
     row(`u${o}${tiers.map((tier, i) => ` - ${offer.price.perNodeH * tier.factor} a${o}_${i}`).join('')} >= 0`)

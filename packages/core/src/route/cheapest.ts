@@ -18,6 +18,23 @@ const GOOD = 1.002
 /** Fluid plans of one choice that are turned into whole frames. */
 const TRIES = 2
 
+/** Up to this many frames, choices of offers up to `WIDE` above the best are tried as well. */
+const FEW_FRAMES = 60
+const WIDE = 0.05
+const WIDE_NODES = 80
+const WIDE_PLANS = 12
+
+/** The cheapest plan of each set of offers and of node counts in use. */
+function distinct(plans: readonly FluidPlan[]): FluidPlan[] {
+  const seen = new Map<string, FluidPlan>()
+  for (const plan of plans) {
+    const key = plan.offers.join()
+    const known = seen.get(key)
+    if (known === undefined) seen.set(key, plan)
+  }
+  return [...seen.values()].slice(0, WIDE_PLANS)
+}
+
 /** The cheapest draft for a deadline and the bound on every plan's cost. */
 export interface Cheapest {
   readonly draft?: Draft
@@ -87,6 +104,12 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
       for (const plan of again.plans.slice(0, TRIES)) offer(make(tight, plan))
     }
+  }
+  if (drafts && !quick && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
+    // Few frames: whole frames on nodes differ so much from the fluid plan that near-optimal choices are tried too.
+    const wide = chooseOffers(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
+    for (const plan of distinct(wide.plans))
+      if (best === undefined || plan.cost < best.cost * (1 - 1e-6)) offer(make(fluid, plan))
   }
   if (baselines) for (const draft of rivals(prepared, deadlineH, best?.cost)) offer(draft)
   return {

@@ -144,8 +144,8 @@ export class Fluid {
     if (this.wholeNodes[o]) for (let k = 1; k <= nodes; k++) at.push(k * nodeH)
     if (this.stepped[o]) this.stepJumps(o, step, start, at)
     const min = tables.minCharge[o] as number
-    if (min > 0) at.push(this.hoursForUsage(o, min))
-    for (const from of tables.tierFrom[o] as Float64Array) at.push(this.unbilled(o, from))
+    if (min > 0) at.push(...this.hoursForUsage(o, min))
+    for (const from of tables.tierFrom[o] as Float64Array) at.push(...this.unbilled(o, from))
     const sorted = Float64Array.from(at.filter((h) => h > 0 && h < capacity)).sort()
     this.jumps[o] = sorted
     this.jumpCost[o] = sorted.map((h) => this.charge(o, h))
@@ -156,33 +156,29 @@ export class Fluid {
     return Int32Array.from(all.filter((i) => (this.hours[o * this.items + i] as number) > 0))
   }
 
-  /** Hours whose billed hours are a whole number of steps; with whole nodes each node count has its own set. */
+  /** Hours whose billed hours are a whole number of steps. */
   private stepJumps(o: number, step: number, start: number, at: number[]): void {
     const capacity = this.capacityH[o] as number
     const nodeH = this.nodeH[o] as number
     const most = Math.ceil((capacity + Math.ceil(capacity / nodeH) * start) / step) + 1
-    for (let m = 1; m <= most; m++) {
-      const billed = m * step
-      if (start === 0) at.push(billed)
-      else if (this.wholeNodes[o]) {
-        // billed = h + ceil(h / nodeH) * start has at most one solution in each node count; it is one of two.
-        const k = Math.max(1, Math.floor(billed / (nodeH + start)))
-        for (const nodes of [k, k + 1]) {
-          const h = billed - nodes * start
-          if (h > (nodes - 1) * nodeH && h <= nodes * nodeH) at.push(h)
-        }
-      } else at.push(this.unbilled(o, billed))
-    }
+    for (let m = 1; m <= most; m++) at.push(...this.unbilled(o, m * step))
   }
 
-  /** Hours rendered when `billed` hours are billed, under the continuous start charge. */
-  private unbilled(o: number, billed: number): number {
+  /** Hours rendered when `billed` hours are billed; none where the billed hours jump across that number. */
+  private unbilled(o: number, billed: number): number[] {
     const start = this.tables.billedStartH[o] as number
     const nodeH = this.nodeH[o] as number
-    return billed <= nodeH + start ? billed - start : billed / (1 + start / nodeH)
+    if (start === 0) return [billed]
+    if (!this.wholeNodes[o]) return [billed <= nodeH + start ? billed - start : billed / (1 + start / nodeH)]
+    // billed = h + ceil(h / nodeH) * start has at most one solution, on one of two node counts.
+    const k = Math.max(1, Math.floor(billed / (nodeH + start)))
+    return [k, k + 1].flatMap((nodes) => {
+      const h = billed - nodes * start
+      return h > (nodes - 1) * nodeH && h <= nodes * nodeH ? [h] : []
+    })
   }
 
-  private hoursForUsage(o: number, usage: number): number {
+  private hoursForUsage(o: number, usage: number): number[] {
     const from = this.tables.tierFrom[o] as Float64Array
     const price = this.tables.tierPrice[o] as Float64Array
     let left = usage
@@ -192,7 +188,7 @@ export class Fluid {
       if (rate > 0 && left <= width * rate) return this.unbilled(o, (from[i] as number) + left / rate)
       left -= rate > 0 ? width * rate : 0
     }
-    return Infinity
+    return []
   }
 
   /** Least charge, without frame charges, of any plan that renders `hours` node-hours on the offer. */

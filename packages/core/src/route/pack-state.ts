@@ -88,6 +88,15 @@ export class PackState {
     return sum
   }
 
+  /** Frames without a place. */
+  homeless(): number[] {
+    const list: number[] = []
+    this.route.forEach((r, f) => {
+      if (r < 0) list.push(f)
+    })
+    return list
+  }
+
   /** The node where `h` hours leave the smallest gap, a used one if any; -1 when none has room. */
   bestNode(r: number, h: number, mayOpen: boolean): number {
     const load = this.load[r] as Float64Array

@@ -6,6 +6,7 @@ import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, t
 import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
+import { restart } from './restart.ts'
 import { packNodes } from './schedule.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
@@ -92,10 +93,12 @@ function packRoutes(
     state.sunkH[r] = hours + Math.ceil(hours / limit - 1e-6) * (prepared.tables.billedStartH[o] as number)
   })
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
-  if (!rehouse(state, homeless)) return undefined
-  improve(state)
+  const housed = rehouse(state, homeless)
+  if (!housed && prepared.frames > FEW_FRAMES) return undefined
+  if (housed) improve(state)
   state.countAll()
-  improve(state)
+  if (housed) improve(state)
+  if (prepared.frames <= FEW_FRAMES && !restart(state, state.homeless(), KICKS)) return undefined
   return draftOfState(state, deadlineH)
 }
 
@@ -190,6 +193,9 @@ function evict(state: PackState, f: number): boolean {
   return true
 }
 
+/** Up to this many frames a plan is searched again and again from other starts. */
+const FEW_FRAMES = 60
+const KICKS = 40
 /** Up to this many frames all pairs are tried. */
 const ALL_PAIRS = 250
 
