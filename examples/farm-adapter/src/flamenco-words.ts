@@ -10,6 +10,7 @@ export interface FlamencoJob {
   readonly metadata?: Readonly<Record<string, string>>
 }
 
+/** A task as Flamenco’s API shows it (the fields that are used here). */
 export interface FlamencoTask {
   readonly name: string
   readonly status: string
@@ -34,6 +35,7 @@ export function stateOf(status: string): TaskState {
   return STATES[status] ?? 'submitted'
 }
 
+/** What Flamenco 3 can do. */
 export const CAPABILITIES: FarmCapabilities = {
   cancelQueued: 'native',
   cancelRunning: 'native',

@@ -2,35 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { farmConformance, type FarmSubject, type SubjectWish } from '@pictor/core/conformance'
+import { farmConformance } from '@pictor/core/conformance'
 import { smallJob } from '../../../packages/core/test/conformance/small-farm.ts'
 import { flamencoFarm } from '../src/flamenco-farm.ts'
-import { CAPABILITIES, stateOf } from '../src/flamenco-words.ts'
+import { stateOf } from '../src/flamenco-words.ts'
+import { conformance } from './conformance.ts'
 import { flamencoServer } from './flamenco-server.ts'
 
-async function make({ scenario, network }: SubjectWish): Promise<FarmSubject> {
-  const local = await mkdtemp(join(tmpdir(), 'pictor-flamenco-'))
-  const server = await flamencoServer(local, {
-    strangeState: scenario === 'unknown-state',
-    aheadMs: scenario === 'skewed-clock' ? 86_400_000 : 0,
-  })
-  const { job, files } = await smallJob()
-  const storage = { farm: '/shared', local }
-  return {
-    farm: flamencoFarm({ url: server.url, storage, workers: 2, perHostHour: 500_000n, fetch: network.fetch() }),
-    job,
-    files,
-    advance: () => server.tick(),
-    async close() {
-      await server.close()
-      await rm(local, { recursive: true, force: true })
-    },
-  }
-}
-
 describe('Flamenco 3 as a farm keeps the rules', () => {
-  const supports = { lane: 'api', capabilities: CAPABILITIES, http: true, scenarios: ['unknown-state', 'skewed-clock'] } as const
-  for (const { name, skip, run } of farmConformance({ supports, make }))
+  for (const { name, skip, run } of farmConformance(conformance))
     it.skipIf(skip !== undefined)(skip === undefined ? name : `${name} (${skip})`, run)
 })
 

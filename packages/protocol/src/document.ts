@@ -6,6 +6,7 @@ export const PROTOCOL = 'v0'
 
 /** What a bearer token may do. */
 export const SCOPES = ['read', 'quote', 'stage', 'submit', 'change', 'metrics'] as const
+/** One of the {@link SCOPES}. */
 export type Scope = (typeof SCOPES)[number]
 
 /** One operation: routes of the server and paths of the document come from the same table. */

@@ -2,13 +2,13 @@ export { farmProtocolDocument, OPERATIONS, PROTOCOL, SCOPES, type Operation, typ
 export {
   farmHttp,
   pathOf,
-  retryAfter,
   type FarmAnswer,
   type FarmHttp,
   type FarmHttpOptions,
   type FarmRequest,
   type FetchLike,
 } from './farm-http.ts'
+export { retryAfter } from './http-errors.ts'
 export { outputCap, remoteFarm, type RemoteFarmOptions } from './remote-farm.ts'
 export { serveFarm, type FarmServer, type ServeFarmOptions } from './serve-farm.ts'
 export type { FarmToken, RateLimit } from './server/access.ts'

@@ -67,6 +67,7 @@ export function number(options: { min?: number; max?: number; whole?: boolean; d
 export const count = (min = 0, description?: string): Schema<number> =>
   number({ min, whole: true, ...(description !== undefined && { description }) })
 
+/** True or false. */
 export const flag: Schema<boolean> = {
   json: { type: 'boolean' },
   read(value, path) {
@@ -95,6 +96,7 @@ export function word<T extends string | number>(...words: readonly T[]): Schema<
   }
 }
 
+/** A list of `min` to `max` items. */
 export function list<T>(item: Schema<T>, max = 100_000, min = 0): Schema<T[]> {
   return {
     json: { type: 'array', items: item.json, maxItems: max, ...(min > 0 && { minItems: min }) },
@@ -116,6 +118,7 @@ export function openList<T>(item: Tagged<T>, max = 100_000): Schema<T[]> {
   }
 }
 
+/** A field that may be left out. */
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return {
     json: schema.json,
@@ -124,6 +127,7 @@ export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   }
 }
 
+/** A value or null. */
 export function nullable<T>(schema: Schema<T>): Schema<T | null> {
   return {
     json: { anyOf: [schema.json, { type: 'null' }] },
@@ -147,6 +151,7 @@ export function record<T>(item: Schema<T>, max = 1_000): Schema<Record<string, T
   }
 }
 
+/** The field `ext`: data of others, passed through. */
 export const ext: Schema<Record<string, unknown> | undefined> = optional(record(anything))
 
 type Fields<T> = { readonly [K in keyof T]-?: Schema<unknown> }

@@ -32,6 +32,7 @@ export interface GarageFarmByHand {
   readonly now?: () => number
 }
 
+/** Options of {@link garageFarm}. */
 export type GarageFarmOptions = GarageFarmPartner | GarageFarmByHand
 
 /** GarageFarm has no public API; these facts travel with every answer. */

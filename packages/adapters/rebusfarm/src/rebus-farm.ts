@@ -34,6 +34,7 @@ export interface RebusFarmByHand {
   readonly now?: () => number
 }
 
+/** Options of {@link rebusFarm}. */
 export type RebusFarmOptions = RebusFarmPartner | RebusFarmByHand
 
 /** RebusFarm has no public API; these facts travel with every answer. */

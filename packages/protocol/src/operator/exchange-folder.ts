@@ -30,6 +30,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
+/** The exchange folder at a path; nothing is written before the first stage. */
 export function exchangeFolder(folder: string): ExchangeFolder {
   const own = join(folder, '.pictor')
   const fileOf = (hash: string): string => join(own, 'files', hash.slice(2))

@@ -55,6 +55,7 @@ export interface OperatorDesk {
 const ENDED: readonly TaskState[] = ['succeeded', 'failed', 'canceled']
 const refused = (reason: string, message: string): Refusal => ({ refused: true, reason, message })
 
+/** Folds the journal into a desk. */
 export function operatorDesk({ journal, exchange, arrivals, words, downloads, now }: DeskParts): OperatorDesk {
   const tasks = new Map<string, OpenTask>()
   const keys = new Map<string, OpenTask>()

@@ -15,6 +15,7 @@ export interface OperatorWords {
 const PRICE = { name: 'price', label: 'Price so far in US dollars, such as 12.50', required: false } as const
 const PROBLEM = { name: 'problem', label: 'Leave empty, or say why it cannot be done', required: false } as const
 
+/** Asks the operator to send a package. */
 export function sendTicket(name: string, steps: readonly string[]): Ticket {
   return {
     id: `send-${name}`,
@@ -24,6 +25,7 @@ export function sendTicket(name: string, steps: readonly string[]): Ticket {
   }
 }
 
+/** Asks the operator to cancel, pause or continue; `serial` tells repeated wishes apart. */
 export function changeTicket(kind: 'cancel' | 'hold' | 'resume', name: string, steps: readonly string[], serial: number): Ticket {
   const charge = {
     name: 'price',
@@ -38,6 +40,7 @@ export function changeTicket(kind: 'cancel' | 'hold' | 'resume', name: string, s
   }
 }
 
+/** Asks the operator to change the priority. */
 export function priorityTicket(name: string, priority: number, steps: readonly string[], serial: number): Ticket {
   return {
     id: `priority-${name}-${serial}`,
@@ -47,6 +50,7 @@ export function priorityTicket(name: string, priority: number, steps: readonly s
   }
 }
 
+/** Asks the operator about a frame that is not whole; one ticket a frame. */
 export function frameTicket(name: string, frame: number, problem: string): Ticket {
   return {
     id: `frame-${name}-${frame}`,

@@ -6,6 +6,7 @@ export interface Metrics {
   text(): string
 }
 
+/** Counters from zero. Both times in milliseconds. */
 export function metricsOf(startedAtMs: number, now: () => number): Metrics {
   const requests = new Map<string, number>()
   const seconds = new Map<string, number>()

@@ -32,6 +32,7 @@ export function stateOf(watched: Watched, ref: TaskRef): TaskState | undefined {
   return ofType(watched, 'state').findLast((event) => sameRef(event.task, ref))?.state
 }
 
+/** Whether two references name one task. */
 export function sameRef(a: TaskRef, b: TaskRef): boolean {
   return a.farm === b.farm && a.ref === b.ref
 }
@@ -160,16 +161,19 @@ export class Bench {
   }
 }
 
+/** Whether `open` gave bytes. */
 export function isBody(answer: Body | Unavailable): answer is Body {
   return 'stream' in answer
 }
 
+/** All bytes of a body. */
 export async function readAll(body: Body): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of body.stream) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
+/** sha256 as `0x` hex. */
 export function sha256(bytes: Uint8Array): `0x${string}` {
   return `0x${createHash('sha256').update(bytes).digest('hex')}`
 }
@@ -189,12 +193,14 @@ export async function failure(call: Promise<unknown>, codes?: readonly PictorErr
   return error
 }
 
+/** A value for a message, cut at 300 characters. */
 export function shown(value: unknown): string {
   return (
     JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `${item}` : item))?.slice(0, 300) ?? String(value)
   )
 }
 
+/** Freezes a value and all it holds. */
 export function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value)

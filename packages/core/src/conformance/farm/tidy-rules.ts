@@ -1,9 +1,28 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { getEventListeners } from 'node:events'
 import { isBody, ofType, readAll, type Bench } from './bench.ts'
 import type { Rule } from './rule.ts'
 
-const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+/** Timers that `work` started and that still keep the process alive; timers of the test runner and of other tests are not counted. */
+async function timersOf(work: () => Promise<void>): Promise<number> {
+  const mine = new AsyncLocalStorage<true>()
+  const open = new Map<number, NodeJS.Timeout>()
+  const hook = createHook({
+    init(id, type, _trigger, resource) {
+      if (type === 'Timeout' && mine.getStore()) open.set(id, resource as NodeJS.Timeout)
+    },
+    destroy: (id) => void open.delete(id),
+  }).enable()
+  try {
+    await mine.run(true, work)
+    // Timers of the last requests may need a turn or two to be cleared.
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    hook.disable()
+  }
+  return [...open.values()].filter((timer) => timer.hasRef()).length
+}
 
 /** Every verb once, with the same signal. */
 async function everyVerb(bench: Bench, signal: AbortSignal): Promise<void> {
@@ -60,12 +79,11 @@ export const tidyRules: readonly Rule[] = [
     name: 'close leaves no timer',
     change: 'clear timers and end open streams in close(); unref what must outlive a call',
     async check(bench) {
-      const before = timers()
-      await everyVerb(bench, new AbortController().signal)
-      await bench.farm.close?.()
-      // Timers of the last requests may need a turn or two to be cleared.
-      for (let i = 0; i < 50 && timers() > before; i++) await new Promise((resolve) => setImmediate(resolve))
-      assert(timers() <= before, `${timers() - before} timers are left`)
+      const left = await timersOf(async () => {
+        await everyVerb(bench, new AbortController().signal)
+        await bench.farm.close?.()
+      })
+      assert.equal(left, 0, `${left} timers are left`)
     },
   },
   {
