@@ -204,8 +204,10 @@ program
   .command('demo')
   .description('the main job on three local farms with an escrow contract, into out/')
   .option('--out <dir>', 'folder for everything the demo writes', 'out')
+  .option('--scene <file>', "another scene than the demo's own")
+  .option('--frames <range>', "frame range (default: the file's)")
   .option('--json', 'one JSON object a line on stdout', false)
-  .action((options: { out: string; json: boolean }) =>
+  .action((options: { out: string; scene?: string; frames?: string; json: boolean }) =>
     perform(options.json, async (context) =>
       (await import('./commands/demo.ts')).demo({ ...options, env: process.env }, context),
     ),

@@ -38,8 +38,12 @@ export function drawnWhole(renderSeed: number, full: number): boolean {
   return renderSeed % 1000 < Math.round(full * 1000)
 }
 
+/** Jobs of up to this many frames have every frame compared (PROTOCOL.md, Pay). */
+const EVERY_FRAME = 50
+
 /** Least p with {@link escapeBound} <= `escape`; 1 for short jobs, where every frame is checked. */
 export function jobBound(frames: number, options: SamplingOptions): number {
+  if (frames <= EVERY_FRAME) return 1
   const cheated = Math.max(1, options.cheatShare * frames)
   return Math.min(1, (1 - options.escape ** (1 / cheated)) / options.detection)
 }

@@ -15,6 +15,9 @@ import type { CommandContext } from './context.ts'
 
 export interface DemoOptions {
   readonly out: string
+  /** Another scene than the demo's own. */
+  readonly scene?: string
+  readonly frames?: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -49,7 +52,12 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
     onPlanProgress: planProgress(context),
   })
   try {
-    const plans = await pictor.plan({ scene: SCENE, deadline: '30m', budget: BUDGET })
+    const plans = await pictor.plan({
+      scene: options.scene ?? SCENE,
+      deadline: '30m',
+      budget: BUDGET,
+      ...(options.frames === undefined ? {} : { frames: options.frames }),
+    })
     const plan = planForAll(plans, cast.farms.length, Date.now())
     for (const line of [...inspectionLines(plans.inspection, context), '', ...planLines(plan, context), '']) screen.log(line)
     const run = await pictor.submit(plan, { outDir: out, leaseMs: 20_000, batchWaitMs: 8_000 })
@@ -64,8 +72,17 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
     for (const line of summaryLines({ plan, material, events, result, balances, supply: BUDGET.amount, elapsedMs }, context))
       screen.log(line)
     screen.log(`\n  the whole demo took ${Math.round((Date.now() - startedAtMs) / 1000)} s. Verify the receipt offline:`)
-    screen.log(`  pnpm pictor verify ${options.out}/receipt.json --block-hash ${await chain.blockHash(material)}`)
-    context.emit({ type: 'summary', outcome: result.outcome, balances, supply: BUDGET.amount, elapsedMs })
+    const blockHash = await chain.blockHash(material)
+    screen.log(`  pnpm pictor verify ${options.out}/receipt.json --block-hash ${blockHash}`)
+    context.emit({
+      type: 'summary',
+      outcome: result.outcome,
+      balances,
+      supply: BUDGET.amount,
+      elapsedMs,
+      blockHash,
+      plan: plan.routes.map(({ farm, frames }) => ({ farm, frames })),
+    })
     const whole = balances.reduce((sum, { amount }) => sum + amount, 0n) === BUDGET.amount
     return result.outcome === 'done' && whole ? EXIT.ok : EXIT.failed
   } finally {

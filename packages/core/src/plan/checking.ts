@@ -1,11 +1,15 @@
 /** Spoilt share, allowed escape and detection of the sampling rule; the deterrence floor for one frame at a loss of 20 frame prices (docs/checker.md). */
 const RULE = { cheatShare: 0.1, escape: 0.01, detection: 0.9, floor: 0.053 } as const
 
+/** Jobs of up to this many frames have every frame compared (PROTOCOL.md, Pay). */
+const EVERY_FRAME = 50
+
 /**
  * How many frames of a job are drawn for a render comparison, in thousandths: the least p with (1 - p detection)^(cheatShare frames) <= escape, so that a farm
  * which spoils a tenth of the frames goes unseen in at most 1 % of jobs. The checkers' default rule, before a farm's standing raises it.
  */
 export function samplingPerMille(frames: number): number {
+  if (frames <= EVERY_FRAME) return 1000
   const bound = (1 - RULE.escape ** (1 / Math.max(1, RULE.cheatShare * frames))) / RULE.detection
   return Math.ceil(1000 * Math.min(1, Math.max(RULE.floor, bound)))
 }
