@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { blender, blenderReason, makeScene, pictor, startPictor, temporaryFolder } from './cli.ts'
+
+if (!blender) console.log(`interrupt.test.ts is skipped: ${blenderReason}`)
+
+describe.skipIf(!blender)('a run under way', () => {
+  const folder = temporaryFolder()
+  const options = { cwd: folder.path }
+  const job = ['render', 'slow.blend', '--frames', '1-6', '--deadline', '1h', '--budget', '5', '--out', 'out', '--json']
+  beforeAll(() => makeScene(join(folder.path, 'slow.blend'), 's.cycles.samples = 192'), 60_000)
+  afterAll(() => folder.remove())
+
+  it('detaches at the first Ctrl-C and is taken up again', async () => {
+    const running = startPictor(job, options)
+    const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
+    running.kill('SIGINT')
+    const detached = await running.finished
+    expect(detached.code).toBe(8)
+    expect(detached.objects.some((object) => object.type === 'job-end')).toBe(false)
+    const resumed = await pictor(['render', '--attach', run, '--out', 'out', '--json'], options)
+    expect(resumed.code, resumed.stderr).toBe(0)
+    expect(existsSync(join(folder.path, 'out', 'slow_0006.png'))).toBe(true)
+  }, 120_000)
+
+  it('is canceled from another process, which says first what is lost and what comes back', async () => {
+    const running = startPictor(job, options)
+    const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
+    await running.seen(/"type":"task-start"/)
+    const canceled = await pictor(['cancel', run, '--yes', '--json'], options)
+    expect(canceled.code, canceled.stderr).toBe(0)
+    expect(canceled.objects.find((object) => object.type === 'cancel-preview')).toMatchObject({ framesTotal: 6 })
+    const ended = await running.finished
+    expect(ended.objects.find((object) => object.type === 'job-end')).toMatchObject({ outcome: 'canceled' })
+    const money = await pictor(['ledger', run, '--json'], options)
+    const book = money.objects.find((object) => object.type === 'money') as {
+      deposited: string
+      locked: string
+      pending: string
+      released: string
+      refunded: string
+    }
+    expect([book.locked, book.pending]).toEqual(['0', '0'])
+    expect(BigInt(book.released) + BigInt(book.refunded)).toBe(BigInt(book.deposited))
+  }, 120_000)
+
+  it('refuses a run that does not exist', async () => {
+    const absent = await pictor(['render', '--attach', `0x${'ab'.repeat(32)}`, '--out', 'out', '--json'], options)
+    expect(absent.code).toBe(4)
+    expect(absent.objects.at(-1)).toMatchObject({ type: 'error', code: 'not-found' })
+  })
+})
