@@ -101,6 +101,23 @@ test('a frame of another seed is an alarm, and accepted after a full comparison'
   expect(reports[0]!.findings.map((found) => found.code)).toContain('other-seed')
 })
 
+test('on another device class pixels alone refuse nothing, statistics still do', async () => {
+  // A checkerboard of three steps up and down: the same noise, beyond every tolerance at one seed, small against the noise of two.
+  const odd = (samples: number): Uint8Array => renderNoise(5, { ...SCENE, samples, flicker: 3 })
+  const same = await start()
+  expect((await checkLease(same.checker, same.test, same.test.lease(1, [5]), new Map([[5, odd(8)]]))).votes[0]!.verdict).toBe(
+    'refuse',
+  )
+  const other = await start({ sameDevice: false })
+  expect((await checkLease(other.checker, other.test, other.test.lease(1, [5]), new Map([[5, odd(8)]]))).votes[0]!.verdict).toBe(
+    'accept',
+  )
+  const short = await start({ sameDevice: false })
+  expect((await checkLease(short.checker, short.test, short.test.lease(1, [5]), new Map([[5, odd(4)]]))).votes[0]!.verdict).toBe(
+    'refuse',
+  )
+})
+
 test('half the samples at another seed are refused by their noise', async () => {
   const { checker, test } = await start()
   const { votes, reports } = await checkLease(
@@ -311,4 +328,39 @@ test('a batch is signed only when it follows from the votes', async () => {
   expect(only(await sign(batch, votes.slice(1)), 'alarm').reason).toBe('own-votes')
   expect(only(await sign({ ...batch, validUntilS: 1000 }), 'alarm').reason).toBe('batch-expired')
   only(await sign(batch), 'batch-signature')
+})
+
+test.each([
+  ['agree, so a bad frame is refused', [1, 1, 1], 'refuse'],
+  ['disagree, so nobody knows and it is unsure', [1, 2, 3], 'unsure'],
+] as const)('three checkers whose own renders %s', async (_name, seeds, verdict) => {
+  const signers = seeds.map(() => privateKeySigner(randomPrivateKey()))
+  const checkers = signers.map((signer, i) =>
+    // A renderer whose seed is its own stands for one that is broken or lies.
+    createChecker({ signer, renderer: noiseFarm({ ...SCENE, seed: seeds[i]! }, { ownSeed: true }) }),
+  )
+  open.push(...checkers)
+  const job = await makeJob(signers)
+  const lease = job.lease(1, [1])
+  const set = await job.set(0, [lease])
+  const commit = await job.commit(lease, new Map([[1, renderNoise(1, { ...SCENE, seed: 9, samples: 2 })]]))
+  const votes = []
+  const seedReveals = []
+  const reports = []
+  for (const checker of checkers) {
+    only(await act(checker, { kind: 'ready', job: job.job, set, leases: [lease] }), 'ready')
+    only(await act(checker, { kind: 'hold', job: job.job, lease, commit, farm: lease.farm }), 'held')
+    only(await act(checker, { kind: 'check', job: job.job, lease, commits: [commit] }), 'checked')
+    const revealed = only(await act(checker, { kind: 'reveal', job: job.job, lease: 1 }), 'votes')
+    votes.push(...revealed.votes)
+    seedReveals.push(revealed.seed)
+    reports.push(...revealed.reports.map((report) => ({ ...report, checker: checker.address })))
+  }
+  expect(votes.map((vote) => vote.verdict)).toEqual(['refuse', 'refuse', 'refuse'])
+  expect(new Set(votes.map((vote) => vote.cropsHash)).size).toBe(3)
+  const batch = batchOf(job, lease, [commit], votes, reports)
+  expect(batch.results[0]!.records[0]!.verdict).toBe(verdict)
+  for (const checker of checkers) {
+    only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals, reports }), 'batch-signature')
+  }
 })

@@ -10,6 +10,8 @@ export interface NoiseScene {
   readonly seed: number
   /** Brightness factor. */
   readonly gain?: number
+  /** Adds this many 8-bit steps up and down by turns, as another device's arithmetic might. */
+  readonly flicker?: number
   /** A bright square painted over the picture. */
   readonly mark?: Region
 }
@@ -46,15 +48,21 @@ export function renderNoise(frame: number, scene: NoiseScene, region?: Region): 
         const marked =
           mark && x0 + x >= mark.x && x0 + x < mark.x + mark.width && y0 + y >= mark.y && y0 + y < mark.y + mark.height
         const value = marked ? 0.95 : (level(frame, x0 + x, y0 + y, c, scene) + noise) * (scene.gain ?? 1)
-        out[(y * width + x) * 3 + c] = Math.max(0, Math.min(255, Math.round(value * 255)))
+        out[(y * width + x) * 3 + c] = Math.max(
+          0,
+          Math.min(255, Math.round(value * 255 + ((x0 + x + y0 + y) % 2 === 0 ? 1 : -1) * (scene.flicker ?? 0))),
+        )
       }
     }
   }
   return encodePng(width, height, 3, out)
 }
 
-/** A renderer in memory behind the Farm port. `seedOfDevice` is added to the seed, as another device class would render other noise. */
-export function noiseFarm(scene: NoiseScene, options: { readonly failing?: boolean } = {}): Farm & { readonly rendered: Task[] } {
+/** A renderer in memory behind the Farm port. With `ownSeed` it ignores the ordered seed, as a broken one might. */
+export function noiseFarm(
+  scene: NoiseScene,
+  options: { readonly failing?: boolean; readonly ownSeed?: boolean } = {},
+): Farm & { readonly rendered: Task[] } {
   const tasks = new Map<string, { ref: TaskRef; bytes: Uint8Array }>()
   const log: FarmEvent[] = []
   const rendered: Task[] = []
@@ -85,7 +93,11 @@ export function noiseFarm(scene: NoiseScene, options: { readonly failing?: boole
       }
       rendered.push(task)
       const frame = task.work.kind === 'frames' ? task.work.frames[0]! : 0
-      const bytes = renderNoise(frame, { ...scene, seed: task.window?.seed ?? scene.seed }, task.window?.region)
+      const bytes = renderNoise(
+        frame,
+        { ...scene, seed: options.ownSeed ? scene.seed * 1000 + (task.window?.seed ?? 0) : (task.window?.seed ?? scene.seed) },
+        task.window?.region,
+      )
       tasks.set(ctx.key, { ref, bytes })
       const hash = `0x${createHash('sha256').update(bytes).digest('hex')}` as const
       const output: Output = {

@@ -29,6 +29,7 @@ export interface ActionTools {
   readonly keep: Artifacts | undefined
   readonly sampling: SamplingOptions
   readonly crop: CropSize
+  readonly sameDevice: boolean
   readonly renderTimeoutMs: number
   readonly now: () => number
   readonly store: CheckerStore
@@ -125,6 +126,7 @@ export function createActions(tools: ActionTools): Perform {
         standing: store.standing(lease.farm),
         sampling: tools.sampling,
         crop: tools.crop,
+        sameDevice: tools.sameDevice,
         renderer: rendererOf(job),
       },
       ctx,

@@ -31,6 +31,7 @@ export interface ExamineRequest {
   readonly standing: Standing
   readonly sampling: SamplingOptions
   readonly crop: CropSize
+  readonly sameDevice: boolean
   readonly renderer: OwnRenderer
 }
 
@@ -177,7 +178,10 @@ async function compareBatch(
     const { region, renderSeed } = drawn.get(one)!
     const whole = lease.checkClass !== 'crop' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
     const crop = whole ? {} : { crop: region }
-    wanted.push({ one, request: { frame: one.output.frame, picture, findings: one.findings, renderSeed, ...crop } })
+    wanted.push({
+      one,
+      request: { frame: one.output.frame, picture, findings: one.findings, renderSeed, sameDevice: request.sameDevice, ...crop },
+    })
   }
   const results = await compareFrames(
     renderer,

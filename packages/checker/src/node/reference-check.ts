@@ -17,6 +17,8 @@ export interface ReferenceRequest {
   readonly crop?: Region
   /** Render seed of the second, independent render where one is needed. */
   readonly renderSeed: number
+  /** Whether farm and renderer are of one device class and build, so that one seed gives one noise. */
+  readonly sameDevice: boolean
 }
 
 /** What the comparison says. */
@@ -129,49 +131,57 @@ async function compareFull(
       value: found.rms,
       threshold: limit.rms,
     })
-    return { ...base, findings: [...cleared(findings), note], checked: true, replica, own }
-  }
-  const alarms = judgeSeedLocked(found, limit, 'the frame')
-  if (found.noiseCorrelation > SAME_SEED || spec.engine !== 'CYCLES') {
-    return { ...base, findings: [...findings, ...alarms.map(confirmed)], checked: true, replica, own }
-  }
-  const [second] = await renderer.render([{ frame, window: { seed: request.renderSeed } }], ctx)
-  const other = pictureOf(second!)
-  const both = {
-    ...base,
-    renders: [...base.renders, ...(second!.hash ? [second!.hash] : [])],
-    renderMs: base.renderMs + second!.renderMs,
-  }
-  if (!other || other.width !== own.width || other.height !== own.height) {
     return {
-      ...both,
-      findings: [...demoted([...findings, ...alarms]), noReference(second!, 'frame')],
+      ...base,
+      findings: [...cleared(findings, "the whole frame agrees with the checker's own render"), note],
       checked: true,
       replica,
       own,
     }
   }
-  const statistics = compareWithReferences(picture, own, other)
+  const alarms = judgeSeedLocked(found, limit, 'the frame')
+  const before: ReferenceResult = { ...base, findings: [...findings, ...alarms], checked: true, replica, own }
+  if (spec.engine !== 'CYCLES' || (request.sameDevice && found.noiseCorrelation > SAME_SEED)) {
+    return { ...before, findings: [...findings, ...alarms.map(confirmed)] }
+  }
+  return compareStatistically(renderer, request, own, before, ctx)
+}
+
+/**
+ * Judges a frame whose noise is not the checker's own by the statistics against two independent renders. The render at the ordered seed serves as one of them, unless the
+ * farm's device is of another class: there the same seed may give noise that is neither equal nor independent, and both are made at secret seeds.
+ */
+async function compareStatistically(
+  renderer: OwnRenderer,
+  request: ReferenceRequest,
+  own: Picture,
+  before: ReferenceResult,
+  ctx: CallContext,
+): Promise<ReferenceResult> {
+  const { frame, picture, renderSeed } = request
+  const seeds = request.sameDevice ? [renderSeed] : [renderSeed, (renderSeed + 1) % 2 ** 31]
+  const rendered = await renderer.render(
+    seeds.map((seed) => ({ frame, window: { seed } })),
+    ctx,
+  )
+  const pictures = rendered.map(pictureOf)
+  const result: ReferenceResult = {
+    ...before,
+    renders: [...before.renders, ...rendered.flatMap((one) => (one.hash ? [one.hash] : []))],
+    renderMs: rendered.reduce((sum, one) => sum + one.renderMs, before.renderMs),
+  }
+  const [a, b] = request.sameDevice ? [own, pictures[0]] : pictures
+  if (!a || !b || a.width !== own.width || b.width !== own.width || a.height !== own.height || b.height !== own.height) {
+    const failed = rendered.find((_one, i) => !pictures[i]) ?? rendered[0]!
+    return { ...result, findings: [...demoted(before.findings), noReference(failed, 'frame')] }
+  }
+  const statistics = compareWithReferences(picture, a, b)
   const judged = judgeReferences(statistics, picture.colour.length)
   const noise = { noiseRatio: statistics.noiseRatio, noiseRatioError: statistics.noiseRatioError }
-  if (judged.length > 0) return { ...both, findings: [...judged, ...findings, ...alarms], checked: true, replica, own, noise }
-  const note = finding(
-    'note',
-    'other-seed',
-    'the frame was rendered with another seed or device, but as well as ordered by its statistics',
-    {
-      value: statistics.noiseRatio,
-      threshold: noiseRatioLimit(statistics),
-    },
-  )
-  return {
-    ...both,
-    findings: [note, ...cleared([...findings, ...alarms], 'explained by another seed or device')],
-    checked: true,
-    replica,
-    own,
-    noise,
-  }
+  if (judged.length > 0) return { ...result, findings: [...judged, ...before.findings], noise }
+  const message = 'the frame was rendered with another seed or device, but as well as ordered by its statistics'
+  const note = finding('note', 'other-seed', message, { value: statistics.noiseRatio, threshold: noiseRatioLimit(statistics) })
+  return { ...result, findings: [note, ...cleared(before.findings, 'explained by another seed or device')], noise }
 }
 
 function pictureOf(render: OwnRenderResult): Picture | undefined {
