@@ -17,3 +17,4 @@ export {
   receiptOfJob,
   scenarioOn,
 } from './ledger.ts'
+export { storeConformance, type StoreConformanceOptions, type StoreSubject } from './store.ts'

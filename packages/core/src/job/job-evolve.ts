@@ -2,7 +2,7 @@ import { decodeJournal } from '../contract/codec.ts'
 import { parseFrames } from '../contract/frames.ts'
 import { begin, finish, restart, turnAgenda } from './machine.ts'
 import { evolveLedger } from './job-ledger.ts'
-import { addRow, askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, uncover } from './job-rows.ts'
+import { addRow, askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, uncover, STRIKE_GAP_MS } from './job-rows.ts'
 import { FRAME, type JobFact, type JobStreamState, type KeptOrder, type SetRow, type TaskRow } from './job-types.ts'
 
 /** How often live leases are looked at for hedging. */
@@ -390,7 +390,10 @@ function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 'task-voi
   state.contesting.delete(row.id)
   if (state.contestWinner.get(row.hedgeOf || row.id) === row.id) state.contestWinner.delete(row.hedgeOf || row.id)
   farm.leased -= row.frames.length
-  if (fact.blame) farm.strikes++
+  if (fact.blame && fact.at - farm.struckAtMs >= STRIKE_GAP_MS) {
+    farm.strikes++
+    farm.struckAtMs = fact.at
+  }
   if (fact.cancel) state.cancels.set(row.id, fact.cancel)
   leaveWindow(state, row, fact.at)
   uncover(state, row, row.frames, fact.reason === 'lapsed' || fact.reason === 'lost' ? 'lapsed' : 'failed', fact.at)

@@ -69,12 +69,16 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
 export function hedgeCandidates(state: JobStreamState, at: number): number[] {
   const { options } = state.order!
   if (!options.hedge || state.wanted !== 'run' || state.pastDeadline || state.replan.open || state.idle.size > 0) return []
-  for (const farm of state.farms.values()) if (farm.head < farm.queue.length) return []
+  // Another farm must have nothing to do: hedging is for the tail, not for a busy network.
+  const free = [...state.farms.values()].filter(
+    (farm) => farm.excluded === undefined && farm.head >= farm.queue.length && farm.inFlight * 2 < farm.window,
+  )
   const late: number[] = []
   for (const id of state.live) {
     const row = state.rows.get(id)!
     if (row.phase !== 'live' || row.rendered || row.contested || row.hedgeOf !== 0) continue
     const waited = at - row.startedAtMs
+    if (!free.some((farm) => farm.id !== row.farm)) continue
     if (waited > Math.max(HEDGE_LEAST_MS, HEDGE_FACTOR * row.expectedMs) && row.price <= budgetLeft(state).farm) late.push(id)
     if (late.length >= HEDGES_AT_ONCE) break
   }

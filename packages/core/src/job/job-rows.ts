@@ -4,6 +4,8 @@ import type { LeaseJson } from './task-types.ts'
 
 /** How long frames that fell free wait for others, so that one re-plan places many. */
 export const REPLAN_WAIT_MS = 2_000
+/** Leases of a farm that fail within this time of a strike count as the same incident. */
+export const STRIKE_GAP_MS = 60_000
 
 /** Index of a frame number in the job's list. */
 export function frameAt(state: JobStreamState, frame: number): number | undefined {
@@ -28,6 +30,7 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
       accepted: 0,
       refused: 0,
       strikes: 0,
+      struckAtMs: -Infinity,
       excluded: undefined,
     }
     state.farms.set(id, row)

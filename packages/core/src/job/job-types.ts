@@ -84,6 +84,8 @@ export interface FarmRow {
   accepted: number
   refused: number
   strikes: number
+  /** Time of the last strike: leases that fail together are one incident. */
+  struckAtMs: number
   excluded: string | undefined
 }
 

@@ -1,6 +1,7 @@
 import { failureRule } from './failure.ts'
 import { evolveJob, keepOf } from './job-evolve.ts'
 import { acceptReplan, hedgeCandidates } from './job-replan.ts'
+import { STRIKE_GAP_MS } from './job-rows.ts'
 import type { JobCommand, JobFact, JobInput, JobStreamState, TaskRow } from './job-types.ts'
 import { emptyAgenda, type Decision, type Machine } from './machine.ts'
 
@@ -288,7 +289,8 @@ function acceptReport(
         },
       ]
       const farm = state.farms.get(row.farm)!
-      if (struck && farm.excluded === undefined && farm.strikes + 1 >= MAX_STRIKES)
+      const counts = struck && at - farm.struckAtMs >= STRIKE_GAP_MS
+      if (counts && farm.excluded === undefined && farm.strikes + 1 >= MAX_STRIKES)
         facts.push({ v: 1, at, t: 'farm-excluded', farm: row.farm, reason: `${MAX_STRIKES} leases failed, stalled or got lost` })
       return { facts }
     }

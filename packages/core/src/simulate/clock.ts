@@ -12,12 +12,17 @@ export interface VirtualClock extends Clock {
 
 /**
  * Starts at `startMs`. Between two sleepers all pending promises settle, because a turn of the event loop passes; so whatever happens depends only on the order of
- * sleepers, which is their wake time and then the order in which they went to sleep.
+ * sleepers, which is their wake time and then the order in which they went to sleep. Where real files take part, `busy` says whether any of their work is open.
  */
-export function virtualClock(startMs = 1_800_000_000_000): VirtualClock {
+export function virtualClock(startMs = 1_800_000_000_000, options: { readonly busy?: () => boolean } = {}): VirtualClock {
   const timers = timerHeap<() => void>()
   let now = startMs
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+  const immediate = () => new Promise<void>((resolve) => setImmediate(resolve))
+  /** Time stands still while real work is under way. */
+  const turn = async (): Promise<void> => {
+    await immediate()
+    while (options.busy?.()) await immediate()
+  }
   return {
     now: () => now,
     sleep: (ms, signal) =>
