@@ -81,12 +81,22 @@ export function selfHosted(options: SelfHostedOptions): Farm {
 
   const open = () => {
     if (closed) throw new PictorError('canceled', `farm ${id} was closed`)
-    return (opened ??= (async () => {
-      const store = await openStore(id, settings.workDir)
+    return (opened ??= start().catch((error: unknown) => {
+      opened = undefined // what stood in the way may be gone at the next call
+      throw error
+    }))
+  }
+
+  async function start(): Promise<{ store: TaskStore; runner: TaskRunner }> {
+    const store = await openStore(id, settings.workDir)
+    try {
       const runner = new TaskRunner(settings, store, blenders, await slotDevices())
       await runner.resume()
       return { store, runner }
-    })())
+    } catch (error) {
+      store.close()
+      throw error
+    }
   }
 
   async function submit(task: Task, ctx: CallContext): Promise<TaskRef> {

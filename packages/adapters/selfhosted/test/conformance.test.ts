@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { selfHosted } from '../src/index.ts'
 import { TINY, buildScenes, bundleOf, hasBlender, tempFolder } from './support.ts'
 
-describe.skipIf(!hasBlender)('the farm contract, with a real Blender', () => {
+describe.skipIf(!hasBlender)('the farm contract, with a real Blender', { timeout: 120_000 }, () => {
   const temp = tempFolder()
   let made = 0
   let scene: Awaited<ReturnType<typeof bundleOf>>
@@ -19,7 +19,7 @@ describe.skipIf(!hasBlender)('the farm contract, with a real Blender', () => {
 
   const native = 'native' as const
   const cases = farmConformance({
-    patienceMs: 30_000,
+    patienceMs: 90_000,
     supports: {
       lane: 'partner',
       capabilities: {

@@ -42,7 +42,7 @@ describe('devices and versions', () => {
   })
 })
 
-describe.skipIf(!hasBlender)('devices of this machine', () => {
+describe.skipIf(!hasBlender)('devices of this machine', { timeout: 120_000 }, () => {
   const temp = tempFolder()
   afterAll(temp.remove)
 

@@ -175,7 +175,7 @@ describe('what a scene orders', () => {
   })
 })
 
-describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 60_000 }, () => {
+describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, () => {
   const inspector = blendInspector()
   const artifacts = folderArtifacts(join(temp.path, 'artifacts'))
   const inspect = (name: string) => inspector.inspect(join(temp.path, name), {}, ctx)

@@ -75,7 +75,7 @@ async function ticketFor(
   return { domain, terms, job, lease, set: { job, seq: 0, setRoot }, proof: leaseProof([lease], 1), ready: [ready] }
 }
 
-describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 60_000 }, () => {
+describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }, () => {
   const temp = tempFolder()
   const open: Farm[] = []
   let scene: Awaited<ReturnType<typeof bundleOf>>
@@ -118,6 +118,33 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 60_000 },
     expect(events.findLastIndex((event) => event.type === 'commit')).toBeLessThan(
       events.findIndex((event) => event.type === 'state' && event.state === 'succeeded'),
     )
+  })
+
+  it('loses no finished frame when the signer answers late or not at all', async () => {
+    let refusals = 0
+    const flaky = (most: number): DigestSigner => ({
+      address: farmKey.address,
+      // The first signature accepts the lease; then the signer is away for a while.
+      signDigest: async (digest) => {
+        if (refusals > 0 && refusals <= most) throw new Error(`signer away, ${refusals++}`)
+        refusals++
+        return await farmKey.signDigest(digest)
+      },
+    })
+    const { farm, task } = await farmWith({ signer: flaky(2) })
+    const lease = await ticketFor(scene.bundle.root, frames)
+    const late = await farm.submit(task({ work, lease }), { key: 'late' })
+    const events = await finish(farm, late)
+    expect(stateOf(events, late)).toBe('succeeded')
+    expect(events.filter((event) => event.type === 'commit').length).toBe(1)
+    refusals = 0
+    const gone = await farmWith({ signer: flaky(1000) })
+    const ref = await gone.farm.submit(gone.task({ work, lease }), { key: 'gone' })
+    const other = await gone.farm.submit(gone.task({ purpose: 'probe' }), { key: 'other' })
+    const later = await finish(gone.farm, ref, other)
+    expect(stateOf(later, ref)).toBe('failed')
+    expect(later.filter((event) => event.type === 'output' && event.output.task.ref === ref.ref).length).toBe(3)
+    expect(stateOf(later, other)).toBe('succeeded')
   })
 
   it('ends a canceled lease by its signature over what it had', async () => {

@@ -69,7 +69,11 @@ export async function taskMaker(farm: Farm, files: Artifacts, bundle: BundleMani
 }
 
 /** Polls until `done`, and returns all events. */
-export async function watch(farm: Farm, done: (events: readonly FarmEvent[]) => boolean, limitMs = 60_000): Promise<FarmEvent[]> {
+export async function watch(
+  farm: Farm,
+  done: (events: readonly FarmEvent[]) => boolean,
+  limitMs = 100_000,
+): Promise<FarmEvent[]> {
   const events: FarmEvent[] = []
   const end = Date.now() + limitMs
   let cursor: string | undefined

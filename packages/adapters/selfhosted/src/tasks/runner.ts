@@ -77,12 +77,11 @@ export class TaskRunner {
       this.store.removeWorker(leftover.pid)
     }
     for (const slot of this.slots) await rm(join(slot.folder, 'out'), { recursive: true, force: true })
-    for (const row of this.store.open()) {
-      if (row.state === 'suspended') continue
-      if (row.state === 'canceling') await this.finishCancel(row)
-      else if (row.state === 'pausing') this.setState(row, 'suspended', 'held')
-      else this.enqueue(row)
-    }
+    const open = this.store.open()
+    // First what may fail, then what starts renders.
+    for (const row of open.filter((one) => one.state === 'canceling')) await this.finishCancel(row)
+    for (const row of open.filter((one) => one.state === 'pausing')) this.setState(row, 'suspended', 'held')
+    for (const row of open.filter((one) => !['canceling', 'pausing', 'suspended'].includes(one.state))) this.enqueue(row)
   }
 
   /** Puts a task in line. */
@@ -207,6 +206,11 @@ export class TaskRunner {
         return { end: 'failed', failure: { class: 'device-fault', message, raw: 'internal' } }
       })
       .then((end) => this.finish(active, end))
+      .catch((error: unknown) => {
+        // The signer or the disk failed at the very end: say so, and let the slot go on.
+        const failure = { class: 'device-fault', message: (error as Error).message, raw: 'internal' } as const
+        if (!this.closed) this.setState(row, 'failed', 'internal', failure)
+      })
   }
 
   private async work(active: Running): Promise<TaskEnd> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError } from '@pictor/core/contract'
 import type { Bytes32, DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
 import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
@@ -38,6 +39,17 @@ function committed(outputs: readonly Output[]): FrameOutput[] {
   return outputs.map(({ frame, part, hash, completedAtMs }) => ({ frame, part, outputHash: hash, completedAtMs }))
 }
 
+/** The signer may be another process that is just starting again: finished frames must not be lost for that. */
+async function persistently<T>(sign: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await sign()
+    } catch (error) {
+      if (tries === 5) throw error
+      await sleep(200 * 2 ** tries)
+    }
+}
+
 /** Signs and journals a commitment to all outputs that have none yet. Does nothing without a lease. */
 export async function commitOutputs(
   store: TaskStore,
@@ -51,7 +63,8 @@ export async function commitOutputs(
   if (outputs.length === 0) return
   const index = store.commitCount(row.ref.ref)
   const { job, lease, domain } = ticket
-  const commit = await signCommit(signer, domain, { job, lease: lease.id, index, outputs: committed(outputs) })
+  const message = { job, lease: lease.id, index, outputs: committed(outputs) }
+  const commit = await persistently(() => signCommit(signer, domain, message))
   store.atomically(() => store.addCommit(row.ref, commit, now()))
 }
 
@@ -67,5 +80,5 @@ export async function signEnd(store: TaskStore, row: TaskRow, signer: DigestSign
   if (!ticket || !signer) return undefined
   const root = outputRoot(committed(store.outputs(row.ref.ref)))
   const message = { job: ticket.job, lease: ticket.lease.id, outputRoot: root }
-  return { outputRoot: root, signature: await signCanceled(signer, ticket.domain, message) }
+  return { outputRoot: root, signature: await persistently(() => signCanceled(signer, ticket.domain, message)) }
 }
