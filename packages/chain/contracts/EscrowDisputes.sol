@@ -22,9 +22,11 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
     event Claimed(bytes32 indexed job, uint32 batch, address indexed farm, uint32 lease, bytes32 outputRoot, Objection objection);
     event Resolved(bytes32 indexed job, uint32 batch, address indexed farm, uint16 acceptedPerMille, address bondTo, uint96 bond);
 
-    /// Bond of an objection to `price`: a twentieth of it, at least the token's own minimum.
+    /// Bond of an objection to `price`: a twentieth of it, at least the token's own minimum, but never more than the price: whoever sets the minimum cannot
+    /// make objections impossible.
     function bondFor(address token, uint96 price) public view returns (uint96) {
         uint96 least = assets[token].minBond;
+        if (least > price) least = price;
         return price / 20 > least ? price / 20 : least;
     }
 

@@ -514,6 +514,13 @@ contract AttacksTest is Kit {
         escrow.rescue(IERC20(address(token)), CREATOR);
     }
 
+    function test_the_owner_cannot_price_disputes_out() public {
+        escrow.setAsset(address(token), true, type(uint96).max);
+        require(court.bondFor(address(token), 50e6) == 50e6, "at most the price");
+        escrow.setAsset(address(token), true, 1e6);
+        require(court.bondFor(address(token), 50e6) == 2.5e6 && court.bondFor(address(token), 10e6) == 1e6, "a twentieth");
+    }
+
     function test_stray_ether_is_refused() public {
         (bool ok,) = address(escrow).call{value: 0}("");
         require(!ok, "no such call");

@@ -457,25 +457,20 @@ contract EscrowInvariants {
         bytes4[] selectors;
     }
 
-    /// I1, I2, I3, I5: the escrow owns exactly what jobs, bonds and credits add up to, and what came in less what went out.
-    function invariant_I1_I2_I3_I5_solvent() public view {
+    /// All rules in one run each: separate runs would only repeat the same calls.
+    function invariant_I1_to_I12() public view {
+        // I1, I2, I3, I5: the escrow owns exactly what jobs, bonds and credits add up to, and what came in less what went out.
         (uint256 locked, uint256 pending, uint256 credits, uint256 owed, uint256 balance) = handler.sums();
         require(balance == owed, "I1");
         require(owed == locked + pending + credits + handler.bonds(), "I2 I3");
         require(balance + handler.withdrawn() == handler.deposits(), "I5");
-    }
-
-    /// I4: each job's deposit is locked, pending, released or refunded. I9: its head is the fold of what happened.
-    function invariant_I4_I9_each_job_adds_up_and_its_head_folds() public view {
+        // I4: each job's deposit is locked, pending, released or refunded. I9: its head is the fold of what happened.
         for (uint256 i; i < handler.jobCount(); ++i) {
             (bool balanced, bool headed) = handler.jobHolds(i);
             require(balanced, "I4");
             require(headed, "I9");
         }
-    }
-
-    /// I6, I7, I8, I10, I12 are checked at each call.
-    function invariant_I6_I7_I8_I10_I12_no_rule_broke() public view {
+        // I6, I7, I8, I10, I12 are checked at each call.
         require(bytes(handler.broken()).length == 0, handler.broken());
     }
 
