@@ -1,6 +1,7 @@
 import type { Address, Bytes32 } from '@pictor/core/contract'
 import { applyLog, emptyView, type JobView } from './job-view.ts'
 import { logReader, type ChainLog } from './logs.ts'
+import { pause } from './pause.ts'
 import type { Rpc } from './rpc.ts'
 import { escrowAbi, tokenAbi } from './wire.ts'
 
@@ -20,13 +21,22 @@ export interface ChainReader {
   bondFor(token: Address, price: bigint, signal?: AbortSignal): Promise<bigint>
   hasCode(account: Address, signal?: AbortSignal): Promise<boolean>
   gasOf(transaction: Bytes32, signal?: AbortSignal): Promise<bigint>
-  /** Whether a transaction of `from` whose data ends with `tail` succeeded; one that is still waiting is waited for. */
-  wasSent(from: Address, tail: string, timeoutMs: number, signal?: AbortSignal): Promise<boolean>
+  /**
+   * Whether a transaction of `from` whose data ends with `tail` succeeded: one that left a log with these topics lately, or one in the pool, which is waited
+   * for.
+   */
+  wasSent(
+    from: Address,
+    tail: string,
+    topics: readonly (string | null)[],
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<boolean>
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`
-/** How many of its latest transactions are searched for a key. */
-const SEARCH_BLOCKS = 5000
+/** How far back a transaction is searched by its key: a day of Ethereum's blocks. */
+const SEARCH_BLOCKS = 7200
 
 export function createChainReader(rpc: Rpc, escrow: Address, confirmations: number, fromBlock: number): ChainReader {
   const source = logReader(rpc, escrow)
@@ -59,7 +69,12 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
   }
 
   /** The transaction among the latest blocks, or waiting for one, that carries the tail. */
-  const findSent = async (from: Address, tail: string, signal?: AbortSignal): Promise<string | undefined> => {
+  const findSent = async (
+    from: Address,
+    tail: string,
+    topics: readonly (string | null)[],
+    signal?: AbortSignal,
+  ): Promise<string | undefined> => {
     type Block = { transactions: readonly { hash: string; from: string; input: string }[] }
     const match = (block: Block | null): string | undefined =>
       block?.transactions.find((tx) => tx.from.toLowerCase() === from && tx.input.endsWith(tail))?.hash
@@ -67,7 +82,7 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     if (waiting) return waiting
     const latest = await latestBlock(signal)
     const seen = new Set<string>()
-    for (const log of (await source.read([], Math.max(fromBlock, latest - SEARCH_BLOCKS), latest, signal)).reverse()) {
+    for (const log of (await source.read(topics, Math.max(fromBlock, latest - SEARCH_BLOCKS), latest, signal)).reverse()) {
       if (seen.has(log.transactionHash)) continue
       seen.add(log.transactionHash)
       const tx = await rpc.call<{ from: string; input: string } | null>('eth_getTransactionByHash', [log.transactionHash], signal)
@@ -109,13 +124,13 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
       }
       return used
     },
-    async wasSent(from, tail, timeoutMs, signal) {
-      const hash = await findSent(from, tail, signal)
+    async wasSent(from, tail, topics, timeoutMs, signal) {
+      const hash = await findSent(from, tail, topics, signal)
       if (!hash) return false
       for (const giveUpAtMs = Date.now() + timeoutMs; Date.now() < giveUpAtMs;) {
         const receipt = await rpc.call<{ status: string } | null>('eth_getTransactionReceipt', [hash], signal)
         if (receipt) return BigInt(receipt.status) === 1n
-        await new Promise((resolve) => setTimeout(resolve, 500))
+        await pause(500, signal)
       }
       return false
     },

@@ -35,11 +35,14 @@ export interface EvmLedgerOptions {
 
 /** Anvil's and Hardhat's chain id. */
 const DEV_CHAIN = 31_337
+type Topics = readonly (string | null)[]
+const WITHDRAWN = escrowAbi.getEvent('Withdrawn')!.topicHash
+const pad = (address: Address): string => `0x${address.slice(2).padStart(64, '0')}`
 const MAX_ALLOWANCE = 2n ** 256n - 1n
 
 /** The words a call ends with, so that its transaction can be found again by its key: the contract ignores bytes behind its arguments. */
-function keyTail(key: string): string {
-  return keccak256(new TextEncoder().encode(`pictor key ${key}`)).slice(2, 18)
+function keyTail(key: string, index: number): string {
+  return keccak256(new TextEncoder().encode(`pictor key ${index} ${key}`)).slice(2, 18)
 }
 
 function rpcOf(options: EvmLedgerOptions): Rpc {
@@ -133,17 +136,19 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     })
   }
 
-  const submit = async (call: ActionCall, token: Address, ctx: CallContext): Promise<void> => {
+  /** `topics` find the logs that the call leaves; `index` tells the calls of one action apart. */
+  const submit = async (call: ActionCall, token: Address, topics: Topics, ctx: CallContext, index = 0): Promise<void> => {
     const { address, pay } = await acting(ctx)
     if (call.from !== undefined && call.from !== address)
       throw refused('not-allowed', `only ${call.from} may send this, not ${address}`)
-    const tail = keyTail(ctx.key)
+    const tail = keyTail(ctx.key, index)
     try {
       const receipt = await pay({ ...call, data: call.data + tail }, token, ctx.signal)
       ctx.log?.('ledger transaction mined', { transaction: receipt.transactionHash, gas: `${receipt.gasUsed}` })
     } catch (error) {
       // What the chain refuses may be this very call's own effect, sent before a crash.
-      if (!isPictorError(error, 'ledger-refused') || !(await reader.wasSent(address, tail, timeoutMs, ctx.signal))) throw error
+      if (!isPictorError(error, 'ledger-refused') || !(await reader.wasSent(address, tail, topics, timeoutMs, ctx.signal)))
+        throw error
     }
   }
 
@@ -159,7 +164,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     const data = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, 0, '0x', '0x'])
     if ((await session())?.address !== terms.creator)
       return { job, awaiting: fundingRequest(terms, escrow, chainId, takes, data) }
-    await submit({ to: escrow, data, takes }, terms.token, ctx)
+    await submit({ to: escrow, data, takes }, terms.token, [null, job], ctx)
     return { job }
   }
 
@@ -168,7 +173,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     if (action.kind === 'withdraw') {
       if ((await reader.credit(action.token, address, 'latest', ctx.signal)) === 0n) return
       const data = escrowAbi.encodeFunctionData('withdraw', [action.token, action.to])
-      return submit({ to: escrow, data }, action.token, ctx)
+      return submit({ to: escrow, data }, action.token, [WITHDRAWN, null, pad(address)], ctx)
     }
     const job = refusing('terms', () => jobIdOf(domain, action.terms.creator, action.terms.runId))
     const view = await reader.viewNow(job, ctx.signal)
@@ -185,11 +190,11 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     try {
       calls = await callsFor(action, ctx.key, world)
     } catch (error) {
-      if (isPictorError(error, 'ledger-refused') && (await reader.wasSent(address, keyTail(ctx.key), timeoutMs, ctx.signal)))
-        return
+      if (!isPictorError(error, 'ledger-refused')) throw error
+      if (await reader.wasSent(address, keyTail(ctx.key, 0), [null, job], timeoutMs, ctx.signal)) return
       throw error
     }
-    for (const call of calls) await submit(call, action.terms.token, ctx)
+    for (const [i, call] of calls.entries()) await submit(call, action.terms.token, [null, job], ctx, i)
   }
 
   return {

@@ -1,5 +1,6 @@
 import { PictorError } from '@pictor/core/contract'
 import { Transaction } from 'ethers'
+import { pause } from './pause.ts'
 import { refusalOf } from './refusal.ts'
 import type { Rpc } from './rpc.ts'
 import { faultOf } from './rpc.ts'
@@ -75,21 +76,6 @@ function raised(old: Fees, now: Fees): Fees {
     maxFeePerGas: more(old.maxFeePerGas, now.maxFeePerGas),
     maxPriorityFeePerGas: more(old.maxPriorityFeePerGas, now.maxPriorityFeePerGas),
   }
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error)
-    const stop = (): void => {
-      clearTimeout(timer)
-      reject(signal!.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', stop, { once: true })
-  })
 }
 
 const NONCE_LOST = /nonce (is )?too low|nonce too high|NONCE_EXPIRED|OldNonce|invalid nonce/i

@@ -17,7 +17,7 @@ describe('contracts', () => {
     'pass their own tests: the way of a job, silent parties, attacks, invariants 64 x 64',
     { timeout: TIMEOUT_MS },
     () => {
-      const { stdout: report } = spawnSync(forge!, ['test', '--json', '--silent'], {
+      const { stdout: report } = spawnSync(forge!, ['test', '--json'], {
         cwd: root,
         encoding: 'utf8',
         maxBuffer: 1 << 28,
