@@ -4,7 +4,7 @@ import { chooseOffers, type ChoiceLimits, type FluidPlan } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
 import { fineBound } from './fine-bound.ts'
 import { fluidAt, type Fluid } from './fluid.ts'
-import { quotasOf, realise } from './realise.ts'
+import { quotasOf, realise, searchFew } from './realise.ts'
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
 
@@ -23,6 +23,9 @@ const FEW_FRAMES = 60
 const WIDE = 0.05
 const WIDE_NODES = 80
 const WIDE_PLANS = 12
+/** Up to this many frames all placements on a choice of offers are searched. */
+const FEWEST_FRAMES = 24
+const SEARCH_STEPS = 300_000
 
 /** The cheapest plan of each set of offers and of node counts in use. */
 function distinct(plans: readonly FluidPlan[]): FluidPlan[] {
@@ -108,8 +111,16 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   if (drafts && !quick && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
     // Few frames: whole frames on nodes differ so much from the fluid plan that near-optimal choices are tried too.
     const wide = chooseOffers(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
-    for (const plan of distinct(wide.plans))
-      if (best === undefined || plan.cost < best.cost * (1 - 1e-6)) offer(make(fluid, plan))
+    const sets = distinct(wide.plans)
+    for (const plan of sets) if (best === undefined || plan.cost < best.cost * (1 - 1e-6)) offer(make(fluid, plan))
+    let steps = prepared.frames <= FEWEST_FRAMES ? SEARCH_STEPS : 0
+    for (const plan of sets) {
+      if (steps <= 0 || (best !== undefined && best.cost <= lower * (1 + 1e-6))) break
+      if (best !== undefined && plan.cost >= best.cost * (1 - 1e-6)) break
+      const found = searchFew(prepared, plan.offers, deadlineH, best?.cost ?? Infinity, Math.min(steps, SEARCH_STEPS / 3))
+      steps -= found.steps
+      offer(found.draft)
+    }
   }
   if (baselines) for (const draft of rivals(prepared, deadlineH, best?.cost)) offer(draft)
   return {
