@@ -82,7 +82,7 @@ async function child(args: readonly string[]): Promise<void> {
     frames,
     farms: Array.from({ length: 20 }, (_, i) => ({
       id: `farm-${i}`,
-      slots: 50,
+      slots: 5,
       msPerWork: 1000,
       pollMs: 5_000,
       trackRenders: false,

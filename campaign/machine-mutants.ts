@@ -23,14 +23,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'settle before a quorum voted',
     file: 'job/task.ts',
-    find: 'if (state.votes.size < quorum) return undefined',
-    put: 'if (state.votes.size < 1) return undefined',
-  },
-  {
-    name: 'decide on the first vote',
-    file: 'job/task.ts',
-    find: 'if (accepts < quorum && refuses < quorum && !none) return false',
-    put: 'if (accepts < 1 && refuses < 1 && !none) return false',
+    find: 'if (state.votes.size < quorum) return undefined\n      const allIn =',
+    put: "if (state.votes.size > 0) return { v: 1, at, t: 'judging' }\n      const allIn =",
   },
   {
     name: 'drop the fence',
@@ -41,7 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'let a claim be taken while it holds',
     file: 'store/memory.ts',
-    find: 'held.owner !== owner && held.untilMs > nowMs',
+    find: 'held.owner !== owner && held.owner !== from && held.untilMs > nowMs',
     put: 'held.untilMs < 0',
   },
   {

@@ -136,7 +136,10 @@ function chunkFrames(frameMs: readonly number[], hosts: number, leaseMs: number)
     const target = Math.min(leaseMs, left / (hosts * 2))
     let to = from + 1
     let span = frameMs[from]!
-    while (to < frameMs.length && to - from < MAX_LEASE_FRAMES && span + frameMs[to]! <= target) span += frameMs[to++]!
+    // Every host gets a chunk, however uneven the work is.
+    const keep = hosts - chunks.length - 1
+    while (frameMs.length - to > Math.max(0, keep) && to - from < MAX_LEASE_FRAMES && span + frameMs[to]! <= target)
+      span += frameMs[to++]!
     chunks.push([from, to])
     left -= span
     from = to
