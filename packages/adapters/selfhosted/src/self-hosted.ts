@@ -1,21 +1,19 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
-import type { CallContext, Farm, FarmEvent, FarmInfo, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
-import { computeDevices, gpuMetrics } from './blender/devices.ts'
+import type { CallContext, Farm, FarmEvent, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
 import type { ComputeDevice } from './blender/devices.ts'
 import { chooseBlender, codeOfVersion, installedBlenders } from './blender/installed.ts'
-import type { InstalledBlender } from './blender/installed.ts'
-import { endingOf } from './blender/order.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
+import { describeFarm, devicesOf } from './describe.ts'
 import { quoteFor } from './quote.ts'
-import { requireSandbox, workingSandbox } from './sandbox/bubblewrap.ts'
+import { requireSandbox } from './sandbox/bubblewrap.ts'
 import { picturesOf } from './tasks/pictures.ts'
 import { outputFolder } from './tasks/render-task.ts'
+import { settingsOf } from './settings.ts'
 import { TaskRunner } from './tasks/runner.ts'
 import { acceptLease } from './tasks/signing.ts'
 import { stageBundle, stagedScene } from './tasks/stage.ts'
@@ -26,40 +24,6 @@ import type { TaskRow } from './tasks/store.ts'
 const POLL_LIMIT = 500
 
 const LOCK_GRACE_MS = 1500
-
-/** Fills in defaults. @throws invalid-input naming the option */
-function settingsOf(options: SelfHostedOptions): Settings {
-  const slots = positive('slots', options.slots ?? 1)
-  const { blender = 'blender', trust = 'own', recycle, simulateCheat } = options
-  if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(options.id)) throw invalid('id', 'letters, digits, `.`, `_` and `-`', options.id)
-  if (simulateCheat && !(simulateCheat.samplesFactor > 0 && simulateCheat.samplesFactor <= 1))
-    throw invalid('simulateCheat.samplesFactor', 'a number above 0 and at most 1', simulateCheat.samplesFactor)
-  return {
-    ...options,
-    name: options.name ?? options.id,
-    workDir: resolve(options.workDir),
-    slots,
-    threadsPerSlot: positive('threadsPerSlot', options.threadsPerSlot ?? Math.max(1, Math.floor(availableParallelism() / slots))),
-    blender: typeof blender === 'string' ? [blender] : blender,
-    trust,
-    unsafeNoSandbox: options.unsafeNoSandbox ?? false,
-    confined: trust === 'foreign' && options.unsafeNoSandbox !== true,
-    memoryMiB: options.memoryMiB ?? (trust === 'foreign' ? Math.floor(totalmem() / 2 ** 20 / slots) + 8192 : 0),
-    msPerWork: options.msPerWork ?? 1000,
-    frameTimeoutMs: positive('frameTimeoutMs', options.frameTimeoutMs ?? 3_600_000),
-    loadTimeoutMs: positive('loadTimeoutMs', options.loadTimeoutMs ?? 600_000),
-    recycle: { frames: recycle?.frames ?? 2000, scenes: recycle?.scenes ?? 50, rssMiB: recycle?.rssMiB ?? Infinity },
-    maxBundleBytes: options.maxBundleBytes ?? 64 * 2 ** 30,
-    environment: options.environment ?? {},
-    devices: options.devices ?? 'cpu',
-    now: options.now ?? Date.now,
-  }
-}
-
-function positive(path: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1) throw invalid(path, 'a whole number of at least 1', value)
-  return value
-}
 
 /**
  * A render farm made of Blender on this machine: one warm Blender a slot. Starts nothing until it is first asked; then it continues what an earlier process with
@@ -173,7 +137,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     id,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()
-      return await describe(settings, await blenders(), await slotDevices())
+      return await describeFarm(settings, await blenders(), await slotDevices())
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()
@@ -254,64 +218,4 @@ async function bodyOf(settings: Settings, output: Output, offset: number): Retur
   if (!Number.isSafeInteger(offset) || offset < 0 || offset > info.size)
     throw invalid('range.offset', `0 to ${info.size}`, offset)
   return { bytes: info.size - offset, stream: createReadStream(path, { start: offset }) }
-}
-
-/** One entry a slot: the GPU it is pinned to, or undefined for the CPU. No entry: nothing here may render. */
-async function devicesOf(
-  settings: Settings,
-  blenders: readonly InstalledBlender[],
-): Promise<readonly (ComputeDevice | undefined)[]> {
-  const newest = blenders.at(-1)
-  const all = settings.devices === 'cpu' || !newest ? [] : await computeDevices(newest, settings.environment)
-  const gpus = all.filter((device) => device.kind !== 'CPU')
-  if (settings.devices === 'cpu' || (settings.devices === 'auto' && gpus.length === 0))
-    return Array.from({ length: settings.slots }, () => undefined)
-  return gpus.flatMap((gpu) => Array.from({ length: settings.slots }, () => gpu))
-}
-
-async function describe(
-  settings: Settings,
-  blenders: readonly InstalledBlender[],
-  devices: readonly (ComputeDevice | undefined)[],
-): Promise<FarmInfo> {
-  const { id, name, signer, price } = settings
-  const kinds = [...new Set(devices.map((device) => device?.kind ?? 'CPU'))]
-  const payTo = settings.payTo ?? signer?.address
-  return {
-    contract: 0,
-    id,
-    name,
-    lane: 'partner',
-    verification: 'live',
-    capabilities: {
-      cancelQueued: 'native',
-      cancelRunning: 'native',
-      hold: 'native',
-      priority: 'native',
-      tiles: 'native',
-      samples: 'native',
-      windows: 'native',
-      partialOutputs: 'native',
-      resumeDownload: 'native',
-      bindingQuote: 'native',
-    },
-    idempotency: 'native',
-    software: blenders.map((blender) => ({
-      name: 'blender',
-      version: blender.version,
-      engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_WORKBENCH'],
-      devices: kinds,
-    })),
-    ...(signer ? { key: signer.address } : {}),
-    ...(payTo ? { payTo } : {}),
-    slots: devices.length,
-    ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
-    ext: {
-      trust: settings.trust,
-      devices: devices.map((device) => device?.name ?? 'CPU'),
-      ...(devices.some(Boolean) ? { gpus: await gpuMetrics() } : {}),
-      sandbox: settings.confined ? ((await workingSandbox()) ?? 'missing') : 'none',
-      formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`),
-    },
-  }
 }
