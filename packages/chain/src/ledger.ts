@@ -2,11 +2,12 @@ import type { Address, CallContext, FundingRequest, Ledger, LedgerDomain, Terms 
 import { PictorError, isPictorError } from '@pictor/core/contract'
 import { hashTerms, jobIdOf, keccak256 } from '@pictor/core/proof'
 import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
-import { createChainReader, type ChainReader } from './chain-reader.ts'
+import { createChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
 import { httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
-import { createSender, type EvmSigner, type Receipt, type Sender } from './sender.ts'
+import { createSender, type EvmSigner } from './sender.ts'
+import { payingSender, type Session } from './session.ts'
 import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
 
 export interface EvmLedgerOptions {
@@ -38,7 +39,6 @@ const DEV_CHAIN = 31_337
 type Topics = readonly (string | null)[]
 const WITHDRAWN = escrowAbi.getEvent('Withdrawn')!.topicHash
 const pad = (address: Address): string => `0x${address.slice(2).padStart(64, '0')}`
-const MAX_ALLOWANCE = 2n ** 256n - 1n
 
 /** The words a call ends with, so that its transaction can be found again by its key: the contract ignores bytes behind its arguments. */
 function keyTail(key: string, index: number): string {
@@ -49,37 +49,6 @@ function rpcOf(options: EvmLedgerOptions): Rpc {
   if (options.provider) return providerRpc(options.provider, options.rpcTimeoutMs)
   const urls = options.rpcUrl === undefined ? ['http://127.0.0.1:8545'] : [options.rpcUrl].flat()
   return httpRpc(urls, options.rpcTimeoutMs)
-}
-
-/** Sends calls with the allowance they need, one after another where a call takes money, so that no two share an allowance. */
-function payingSender(sender: Sender, reader: ChainReader, escrow: Address, mode: 'exact' | 'unlimited'): Session['pay'] {
-  let inFlight = 0n
-  let lock: Promise<unknown> = Promise.resolve()
-  const allow = async (token: Address, amount: bigint, signal?: AbortSignal): Promise<void> => {
-    const given = await reader.allowance(token, sender.address, escrow, signal)
-    if (given >= amount + inFlight) return
-    const value = mode === 'unlimited' ? MAX_ALLOWANCE : amount + inFlight
-    await sender.send({ to: token, data: tokenAbi.encodeFunctionData('approve', [escrow, value]) }, signal)
-  }
-  return async (call: ActionCall, token: Address, signal?: AbortSignal): Promise<Receipt> => {
-    const takes = call.takes ?? 0n
-    if (takes === 0n) return sender.send(call, signal)
-    const allowed = lock.then(() => allow(token, takes, signal))
-    lock = allowed.catch(() => undefined)
-    await allowed
-    inFlight += takes
-    try {
-      return await sender.send(call, signal)
-    } finally {
-      inFlight -= takes
-    }
-  }
-}
-
-/** What a ledger with a signer can do beside reading. */
-interface Session {
-  readonly address: Address
-  pay(call: ActionCall, token: Address, signal?: AbortSignal): Promise<Receipt>
 }
 
 /** Runs `make` when first needed; a failure is not remembered. */
