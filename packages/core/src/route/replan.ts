@@ -92,6 +92,9 @@ export function replan(problem: RouteProblem, progress: RouteProgress): Replan {
 }
 
 function remaining(problem: RouteProblem, progress: RouteProgress, frames: Uint32Array): RouteProblem {
+  const startedOn = new Map(
+    problem.offers.flatMap((offer) => (progress.offers?.[offer.id]?.started === true ? [[offer.farm, offer.id] as const] : [])),
+  )
   const fresh = new Map((progress.quotes ?? []).map((offer) => [offer.id, offer]))
   const offers = problem.offers.map((offer) => fresh.get(offer.id) ?? offer)
   for (const offer of fresh.values()) if (!problem.offers.some((old) => old.id === offer.id)) offers.push(offer)
@@ -99,7 +102,12 @@ function remaining(problem: RouteProblem, progress: RouteProgress, frames: Uint3
     ...problem,
     work: Float64Array.from(frames, (f) => problem.work[f] as number),
     classOf: Uint16Array.from(frames, (f) => problem.classOf[f] as number),
-    offers: offers.map((offer) => updated(offer, progress.offers?.[offer.id], progress.nowH)),
+    offers: offers.map((offer) => {
+      const now = updated(offer, progress.offers?.[offer.id], progress.nowH)
+      // A farm that works on one tier does not take the job on another as well.
+      const other = startedOn.get(offer.farm)
+      return other !== undefined && other !== offer.id ? { ...now, quarantined: true } : now
+    }),
     goal: laterGoal(problem.goal, progress),
   }
 }
