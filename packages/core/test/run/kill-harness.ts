@@ -149,7 +149,7 @@ async function perform(world: World, { port, method, args }: Call): Promise<unkn
 
 async function check(world: World, path: string, broken: string[]): Promise<void> {
   broken.push(...world.ledger.violations)
-  const db = new DatabaseSync(path)
+  const db = new DatabaseSync(path, { timeout: 10_000 })
   const { integrity_check: integrity } = db.prepare('PRAGMA integrity_check').get() as { integrity_check: string }
   if (integrity !== 'ok') broken.push(`integrity_check: ${integrity}`)
   db.close()

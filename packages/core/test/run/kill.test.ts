@@ -4,12 +4,12 @@ import { killedJob } from './kill-harness.ts'
 
 describe('a runner that is killed with -9', () => {
   it(
-    'loses nothing, pays nothing twice and orders nothing twice: 30 kills at random calls of ten jobs',
+    'loses nothing, pays nothing twice and orders nothing twice: 30 kills at random calls of many jobs',
     { timeout: 120_000 },
     async () => {
       const random = seededRandom(4)
       let kills = 0
-      for (let job = 0; job < 10; job++) {
+      for (let job = 0; kills < 30; job++) {
         const plan = Array.from({ length: 3 }, () => ({
           atCall: 1 + random.below(150),
           effect: random.pick(['before', 'after'] as const),
@@ -18,7 +18,6 @@ describe('a runner that is killed with -9', () => {
         expect({ plan, broken: report.broken }).toEqual({ plan, broken: [] })
         kills += report.kills
       }
-      expect(kills).toBeGreaterThanOrEqual(25)
     },
   )
 
