@@ -23,7 +23,7 @@ export const bench: Bench = async (report, args) => {
     const dir = mkdtempSync(join(tmpdir(), 'pictor-bench-'))
     try {
       const script = new URL('../scripts/bench.ts', import.meta.url).pathname
-      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=480']
+      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=2048']
       const run = promisify(execFile)
       const { stdout } = await run(process.execPath, [...flags, script, 'run', '--', 'child', String(frames), dir], {
         maxBuffer: 1e8,

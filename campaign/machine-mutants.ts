@@ -48,12 +48,6 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'lease beyond the check budget', file: 'job/job-replan.ts', find: 'fee <= check &&', put: '' },
   { name: 'give a refused farm more work', file: 'job/job-replan.ts', find: 'row?.excluded === undefined &&', put: '' },
   {
-    name: 'deliver a frame for every copy',
-    file: 'job/job-evolve.ts',
-    find: 'state.cover[i]!--\n      if (state.frameState[i] === FRAME.leased) {',
-    put: 'state.cover[i]!--\n      {',
-  },
-  {
     name: 'let both copies of a hedge win',
     file: 'job/job.ts',
     find: 'won: winner === undefined || winner === task',

@@ -1,4 +1,4 @@
-import { unpackHashes } from './hashes.ts'
+import { committedHash, unpackHashes } from './hashes.ts'
 import { begin, finish, restart, turnAgenda } from './machine.ts'
 import type { KeptCommit, TaskFact, TaskReport, TaskStreamState } from './task-types.ts'
 
@@ -37,7 +37,8 @@ export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
       state.ref = undefined
       return submit(state, fact.againAtMs ?? 0)
     case 'fetched': {
-      const hashes = unpackHashes(fact.hashes)
+      const hashes =
+        fact.hashes === undefined ? fact.frames.map((frame) => committedHash(state, frame)) : unpackHashes(fact.hashes)
       fact.frames.forEach((frame, i) => {
         if (state.fetched[frame] === undefined) state.fetchedCount++
         state.fetched[frame] = hashes[i]

@@ -158,7 +158,8 @@ export type TaskFact = FactBase &
     | {
         readonly t: 'fetched'
         readonly frames: readonly number[]
-        readonly hashes: string
+        /** Left out when they are the committed ones. */
+        readonly hashes?: string
         readonly ms: readonly number[]
         /** How long before `at` the farm finished each frame, in milliseconds. */
         readonly ago: readonly number[]

@@ -1,6 +1,6 @@
 import type { Failure } from '../contract/farm.ts'
 import { failureRule } from './failure.ts'
-import { packHashes } from './hashes.ts'
+import { committedHash, packHashes } from './hashes.ts'
 import { emptyAgenda, type Decision, type Machine } from './machine.ts'
 import { evolveTask } from './task-evolve.ts'
 import type { TaskCommand, TaskFact, TaskInput, TaskStreamState, VoidReason } from './task-types.ts'
@@ -227,6 +227,7 @@ function fetched(
   const picked = input.frames.map((_, i) => i).filter((i) => state.fetched[input.frames[i]!] === undefined)
   const inRange = input.frames.every((frame) => frame >= 0 && frame < state.order!.lease.frames.length)
   if (picked.length === 0 || !inRange) return undefined
+  const known = picked.every((i) => committedHash(state, input.frames[i]!) === input.hashes[i])
   return {
     facts: [
       {
@@ -234,7 +235,7 @@ function fetched(
         at,
         t: 'fetched',
         frames: picked.map((i) => input.frames[i]!),
-        hashes: packHashes(picked.map((i) => input.hashes[i]!)),
+        ...(known ? {} : { hashes: packHashes(picked.map((i) => input.hashes[i]!)) }),
         ms: picked.map((i) => input.renderMs[i] ?? 0),
         ago: picked.map((i) => at - (input.completedAtMs[i] ?? at)),
       },

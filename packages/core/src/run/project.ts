@@ -43,7 +43,8 @@ async function taskEvents(task: number, fact: TaskFact, projection: Projection):
       return [{ type: 'task-start', task, farm, frames: formatFrames(lease.frames), price: BigInt(lease.price), reason }]
     }
     case 'fetched': {
-      const hashes = unpackHashes(fact.hashes)
+      const fetched = fact.hashes === undefined ? (await projection.task(task)).fetched : undefined
+      const hashes = fetched ? fact.frames.map((frame) => fetched[frame]) : unpackHashes(fact.hashes!)
       return fact.frames.map((frame, i): Draft => {
         const completedAtMs = fact.at - (fact.ago[i] ?? 0)
         const draft = { type: 'frame-rendered' as const, task, farm, frame: frameOf(frame), hash: hashes[i]!, completedAtMs }

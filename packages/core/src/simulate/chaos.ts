@@ -3,10 +3,11 @@ import type { FailureClass } from '../contract/farm.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobFact } from '../job/job-types.ts'
 import { createRunner } from '../run/runner.ts'
-import type { JobResult, JobRun, Runner } from '../run/types.ts'
+import type { JobResult, JobRun, ReplanRequest, Runner } from '../run/types.ts'
 import type { SimulatedCheckerOptions } from './checker.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import type { FarmFaults, SimulatedFarmOptions } from './farm-options.ts'
+import { simulatedReplan } from './order.ts'
 import { simulatedProofs } from './proofs.ts'
 import { simulatedProcess, type ProcessFate, type SimulatedProcess } from './process.ts'
 import { seededRandom, type Random } from './random.ts'
@@ -61,8 +62,8 @@ function farmFaults(random: Random): FarmFaults {
   }
 }
 
-function farmOf(id: string, random: Random, startMs: number): SimulatedFarmOptions {
-  const calm = random.chance(0.35)
+function farmOf(id: string, random: Random, startMs: number, fair: boolean): SimulatedFarmOptions {
+  const calm = random.chance(0.35) || fair
   const from = startMs + random.below(600_000)
   return {
     id,
@@ -73,18 +74,18 @@ function farmOf(id: string, random: Random, startMs: number): SimulatedFarmOptio
     startMs: random.below(5_000),
     queueMs: random.chance(0.3) ? random.below(60_000) : 0,
     price: { perHostHour: BigInt(100_000 + random.below(2_000_000)), perFrame: BigInt(random.below(50)) },
-    dishonest: random.chance(0.2) ? random.next() * 0.6 : 0,
+    dishonest: random.chance(0.2) && !fair ? random.next() * 0.6 : 0,
     commitEvery: random.chance(0.3) ? 1 + random.below(5) : 1_000_000,
-    idempotency: random.chance(0.2) ? 'at-most-once' : 'native',
+    idempotency: random.chance(0.2) && !fair ? 'at-most-once' : 'native',
     outputDelayMs: random.chance(0.2) ? random.below(20_000) : 0,
-    ...(random.chance(0.15)
+    ...(random.chance(0.15) && !fair
       ? { downAtMs: [{ from, to: random.chance(0.4) ? Number.MAX_SAFE_INTEGER : from + random.below(900_000) }] }
       : {}),
     ...(calm ? {} : { faults: farmFaults(random) }),
   }
 }
 
-function checkersOf(random: Random, startMs: number): { checkers: SimulatedCheckerOptions[]; quorum: number } {
+function checkersOf(random: Random, startMs: number, fair: boolean): { checkers: SimulatedCheckerOptions[]; quorum: number } {
   const [count, quorum] = random.pick([
     [1, 1],
     [2, 2],
@@ -93,11 +94,11 @@ function checkersOf(random: Random, startMs: number): { checkers: SimulatedCheck
     [5, 3],
   ] as const)
   // Fewer than a quorum may lie or fall silent for ever: the protocol promises nothing beyond that.
-  let bad = count - quorum
+  let bad = fair ? 0 : count - quorum
   const checkers = Array.from({ length: count }, (_, i): SimulatedCheckerOptions => {
     const isBad = bad > 0 && random.chance(0.4)
     if (isBad) bad--
-    const flaky = random.chance(0.4)
+    const flaky = random.chance(0.4) && !fair
     return {
       id: `checker-${i}`,
       seed: random.below(1_000_000),
@@ -121,21 +122,24 @@ function checkersOf(random: Random, startMs: number): { checkers: SimulatedCheck
 }
 
 /** Builds the world of a seed: farms, checkers and ledger with faults, a deadline that may be too short. */
-export function chaosWorld(seed: number): { readonly world: World; readonly random: Random } {
+export function chaosWorld(seed: number): { readonly world: World; readonly random: Random; readonly fair: boolean } {
   const random = seededRandom(seed * 7919 + 17)
   const startMs = 1_800_000_000_000
-  const { checkers, quorum } = checkersOf(random, startMs)
+  // In a fair world nothing goes wrong but the runner itself: such a job has no excuse.
+  const fair = random.chance(0.15)
+  const { checkers, quorum } = checkersOf(random, startMs, fair)
+  const careless = random.chance(0.2) && !fair
   const world = simulatedWorld({
     name: `chaos ${seed}`,
     frames: 1 + random.below(random.chance(0.2) ? 60 : 20),
-    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs)),
+    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair)),
     checkers,
     quorum,
     ledger: {
       seed: random.below(1_000_000),
       pollMs: 1_000 + random.below(4_000),
       finalityMs: random.chance(0.3) ? random.below(30_000) : 0,
-      ...(random.chance(0.4)
+      ...(random.chance(0.4) && !fair
         ? {
             faults: {
               callFails: 0.2 * random.next(),
@@ -146,10 +150,11 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
           }
         : {}),
     },
-    deadlineMs: random.chance(0.1) ? 60_000 + random.below(600_000) : 2 * 3_600_000,
+    deadlineMs: random.chance(0.1) && !fair ? 60_000 + random.below(600_000) : 2 * 3_600_000,
     order: {
       leaseMs: 2_000 + random.below(20_000),
-      graceMs: 60_000 + random.below(900_000),
+      graceMs: fair ? 3_600_000 : 60_000 + random.below(900_000),
+      checkHeadroomPerMille: random.chance(0.3) ? 1_000 + random.below(500) : 4_000,
       headroomPerMille: 1_000 + random.below(2_500),
       disputeWindowS: random.chance(0.3) ? random.below(600) : 0,
       options: {
@@ -159,9 +164,11 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
         maxAttempts: 2 + random.below(4),
       },
     },
+    // A planner that pays no heed to what it is told: the machine must.
+    ...(careless ? { replan: (request: ReplanRequest) => simulatedReplan({ ...request, excluded: {}, busy: {} }) } : {}),
     tuning: { stallMs: 60_000, reconcileMs: 120_000, callMs: 20_000, resendMs: 20_000 },
   })
-  return { world, random }
+  return { world, random, fair }
 }
 
 /** Runs one seeded job with everything that can go wrong, and checks every promise. */
@@ -169,7 +176,7 @@ export async function chaosJob(
   seed: number,
   options: { readonly createRunner?: typeof createRunner; readonly onWorld?: (world: World) => void } = {},
 ): Promise<ChaosReport> {
-  const { world, random } = chaosWorld(seed)
+  const { world, random, fair } = chaosWorld(seed)
   options.onWorld?.(world)
   const { clock } = world
   const startedAtMs = clock.now()
@@ -203,7 +210,7 @@ export async function chaosJob(
       }
     })()
   }
-  const wishes = userWishes(random, startedAtMs)
+  const wishes = fair ? [] : userWishes(random, startedAtMs)
   start(0)
   const limit = world.order.options.giveUpAtMs + 600_000
   const endOf = (): boolean => result !== undefined
@@ -226,6 +233,8 @@ export async function chaosJob(
   }
   const { facts, trace } = await checkJournal(world, broken)
   if (result) await checkResult(world, result, broken)
+  if (fair && result?.outcome !== 'done') broken.push(`a fair world ended as ${result?.outcome}`)
+  if (result?.message?.includes('giveUpAt')) broken.push('it ended only because its time was up')
   broken.push(...world.ledger.violations)
   for (const farm of world.farms.values()) {
     const once = farm.stats.tasksByAttempt

@@ -20,6 +20,8 @@ export interface SimulatedOrderOptions {
   readonly deadlineMs: number
   /** Farm budget over the price of the first plan, per mille (2500). */
   readonly headroomPerMille?: number
+  /** Check budget over the fees of the first plan, per mille (4000). */
+  readonly checkHeadroomPerMille?: number
   readonly leaseMs?: number
   readonly graceMs?: number
   readonly slack?: number
@@ -113,7 +115,7 @@ export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
     runId: run,
     token: ZERO_ADDRESS,
     farmBudget: (price * headroom) / 1000n + 1n,
-    checkBudget: checkFee * BigInt(frames.length) * 4n,
+    checkBudget: (checkFee * BigInt(frames.length) * BigInt(options.checkHeadroomPerMille ?? 4000)) / 1000n,
     frameCap: (cap > dearest ? cap : dearest) * 2n + 1n,
     checkFee,
     specHash: textHash('spec'),

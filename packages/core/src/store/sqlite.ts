@@ -8,15 +8,16 @@ CREATE TABLE IF NOT EXISTS meta(version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS grp(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, owner TEXT, until_ms INTEGER NOT NULL DEFAULT 0,
   fence INTEGER NOT NULL DEFAULT 0, open INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS stream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, grp INTEGER NOT NULL, seq INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS fact(stream INTEGER NOT NULL, seq INTEGER NOT NULL, id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(stream, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS position(grp INTEGER NOT NULL, id INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(grp, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fact(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS fact_stream ON fact(stream, seq);
+CREATE INDEX IF NOT EXISTS fact_grp ON fact(grp);
 CREATE TABLE IF NOT EXISTS snapshot(stream INTEGER PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS inbox(id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS seen(grp INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY(grp, key)) WITHOUT ROWID;
 `
 
-/** Version of the tables; a newer one is refused. */
-const VERSION = 1
+/** Version of the tables; another one is refused. */
+const VERSION = 2
 const PAGE = 2_000
 
 interface Write {
@@ -85,8 +86,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       } catch {
         // There was no transaction left to roll back.
       }
-      // Ids handed out inside the transaction may be gone: ask the file again.
-      nextId = undefined
+      // Ids that were made inside the transaction are gone: ask the file again.
       streamIds.clear()
       groupIds.clear()
       const error = storeFailed(path, cause)
@@ -102,7 +102,6 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 
   const groupIds = new Map<string, number>()
   const streamIds = new Map<string, number>()
-  let nextId: number | undefined
   const groupId = (name: string, create: boolean): number | undefined => {
     const known = groupIds.get(name)
     if (known !== undefined) return known
@@ -174,13 +173,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         const stream = streamId(name, true)!
         const { seq } = sql('SELECT seq FROM stream WHERE id=?').get(stream) as { seq: number }
         if (seq !== expectedSeq) throw sequenceConflict(name, expectedSeq, seq)
-        // Other processes append to the same file: the last id is read inside the transaction.
-        nextId = (sql('SELECT max(id) AS id FROM position WHERE grp=?').get(group) as { id: number | null }).id ?? 0
-        facts.forEach((body, i) => {
-          nextId!++
-          sql('INSERT INTO fact(stream, seq, id, body) VALUES(?, ?, ?, ?)').run(stream, seq + 1 + i, nextId!, body)
-          sql('INSERT INTO position(grp, id, stream, seq) VALUES(?, ?, ?, ?)').run(group, nextId!, stream, seq + 1 + i)
-        })
+        // Facts lie in the file in the order of writing: full pages, and ids that grow for all groups.
+        const insert = sql('INSERT INTO fact(grp, stream, seq, body) VALUES(?, ?, ?, ?)')
+        facts.forEach((body, i) => insert.run(group, stream, seq + 1 + i, body))
         sql('UPDATE stream SET seq=? WHERE id=?').run(seq + facts.length, stream)
         if (appendOptions.snapshot !== undefined)
           sql('INSERT OR REPLACE INTO snapshot(stream, seq, body) VALUES(?, ?, ?)').run(
@@ -228,9 +223,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         const group = groupId(name, false)
         if (group === undefined) return []
         return sql(
-          `SELECT position.id AS id, stream.name AS stream, position.seq AS seq, fact.body AS body FROM position
-           JOIN fact ON fact.stream=position.stream AND fact.seq=position.seq JOIN stream ON stream.id=position.stream
-           WHERE position.grp=? AND position.id>? ORDER BY position.id LIMIT ?`,
+          `SELECT fact.id AS id, stream.name AS stream, fact.seq AS seq, fact.body AS body FROM fact JOIN stream ON stream.id=fact.stream
+           WHERE fact.grp=? AND fact.id>? ORDER BY fact.id LIMIT ?`,
         ).all(group, after, limit) as unknown as StoredFact[]
       }),
     async close() {
@@ -248,7 +242,7 @@ function openDatabase(path: string, synchronous: string): DatabaseSync {
     db.exec(`PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; ${SCHEMA}`)
     db.exec(`INSERT INTO meta(version) SELECT ${VERSION} WHERE NOT EXISTS(SELECT 1 FROM meta)`)
     const { version } = db.prepare('SELECT version FROM meta').get() as { version: number }
-    if (version > VERSION) throw new Error(`it was written by version ${version} of the store, this one reads ${VERSION}`)
+    if (version !== VERSION) throw new Error(`it was written by version ${version} of the store, this one reads ${VERSION}`)
     return db
   } catch (cause) {
     throw storeFailed(path, cause)
