@@ -99,13 +99,9 @@ export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
     from = to
   })
   const price = leases.reduce((sum, { lease }) => sum + lease.price, 0n)
+  const mostWork = work.reduce((most, one) => Math.max(most, one), 0)
   const dearest = quotes.reduce((most, quote) => {
-    const each = sharePrice(
-      quote.offers[0]!,
-      1,
-      (quote.offers[0]!.msPerWork[0] ?? 0) * Math.max(...work) + quote.offers[0]!.perFrameMs,
-      1,
-    )
+    const each = sharePrice(quote.offers[0]!, 1, (quote.offers[0]!.msPerWork[0] ?? 0) * mostWork + quote.offers[0]!.perFrameMs, 1)
     return each > most ? each : most
   }, 0n)
   const headroom = BigInt(options.headroomPerMille ?? 2500)

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { FAILURE_RULES, jobMachine, taskMachine, type JobFact, type TaskFact, type TaskStreamState } from '../../src/job/index.ts'
+import { chaosJob } from '../../src/simulate/chaos.ts'
+import type { World } from '../../src/simulate/index.ts'
+
+/** Facts of a union in a types file, with the fields that each carries. */
+function factRows(file: string): string[] {
+  const source = readFileSync(new URL(`../../src/job/${file}`, import.meta.url), 'utf8')
+  const union = source.slice(source.indexOf('Fact = FactBase'))
+  const rows: string[] = []
+  for (const [, body] of union.slice(0, union.indexOf('\n  )\n')).matchAll(/\|\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}/g)) {
+    const name = /readonly t: '([^']+)'/.exec(body!)?.[1]
+    if (!name) continue
+    const fields = [...body!.matchAll(/readonly (\w+)(\??):/g)]
+      .map(([, field, optional]) => `${field}${optional}`)
+      .filter((field) => field !== 't')
+    rows.push(`| \`${name}\` | ${fields.map((field) => `\`${field}\``).join(' ')} |`)
+  }
+  return rows
+}
+
+/** Moves between phases that happen in simulated jobs, by fact. */
+async function moves(): Promise<{ job: Map<string, Set<string>>; task: Map<string, Set<string>> }> {
+  const job = new Map<string, Set<string>>()
+  const task = new Map<string, Set<string>>()
+  const note = (moves: Map<string, Set<string>>, from: string, to: string, fact: string): void => {
+    if (from === to) return
+    const key = `${from} ${to}`
+    moves.set(key, (moves.get(key) ?? new Set()).add(fact))
+  }
+  for (let seed = 1; seed <= 80; seed++) {
+    let world: World | undefined
+    await chaosJob(seed, { onWorld: (made) => (world = made) })
+    const jobState = jobMachine.empty('job')
+    const tasks = new Map<string, TaskStreamState>()
+    for (const { stream, body } of await world!.store.read(world!.order.run, 0, 1_000_000)) {
+      if (stream.startsWith('job:')) {
+        const from = jobState.phase
+        const fact = JSON.parse(body) as JobFact
+        jobMachine.evolve(jobState, fact)
+        note(job, from, jobState.phase, fact.t === 'ledger' ? `ledger ${fact.event.type}` : fact.t)
+      } else {
+        const state = tasks.get(stream) ?? taskMachine.empty(stream)
+        tasks.set(stream, state)
+        const from = state.phase
+        const fact = JSON.parse(body) as TaskFact
+        taskMachine.evolve(state, fact)
+        note(task, from, state.phase, fact.t)
+      }
+    }
+  }
+  return { job, task }
+}
+
+function picture(moves: ReadonlyMap<string, ReadonlySet<string>>): string {
+  const lines = [...moves]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, facts]) => `  ${key.replace(' ', ' --> ')}: ${[...facts].sort().join(', ')}`)
+  return ['```mermaid', 'stateDiagram-v2', ...lines, '```'].join('\n')
+}
+
+describe('docs/machine-tables.md', () => {
+  it('is what the code says (vitest -u writes it anew)', { timeout: 60_000 }, async () => {
+    const { job, task } = await moves()
+    const failures = Object.entries(FAILURE_RULES).map(
+      ([name, rule]) =>
+        `| ${name} | ${rule.blame} | ${rule.counts ? 'yes' : 'no'} | ${rule.again ? `after ${rule.waitMs} ms` : 'no'} |`,
+    )
+    const text = [
+      '# States and facts of the machine',
+      '',
+      'Made from the code and from 80 simulated jobs by `packages/core/test/job/machine-tables.test.ts`; do not edit. What it means: [machine.md](machine.md).',
+      '',
+      '## Phases of a job, and the facts that move them',
+      '',
+      picture(job),
+      '',
+      '## Phases of a task (one lease at one farm)',
+      '',
+      picture(task),
+      '',
+      '## Facts of a job',
+      '',
+      'Every fact has `v` (version, 1) and `at` (Unix milliseconds) beside these fields.',
+      '',
+      '| fact | fields |',
+      '|---|---|',
+      ...factRows('job-types.ts'),
+      '',
+      '## Facts of a task',
+      '',
+      '| fact | fields |',
+      '|---|---|',
+      ...factRows('task-types.ts'),
+      '',
+      '## Classes of failure',
+      '',
+      '| class | blame | uses up a try | again at the same farm |',
+      '|---|---|---|---|',
+      ...failures,
+      '',
+    ].join('\n')
+    expect(factRows('job-types.ts').length).toBeGreaterThan(35)
+    expect(factRows('task-types.ts').length).toBeGreaterThan(20)
+    await expect(text).toMatchFileSnapshot('../../../../docs/machine-tables.md')
+  })
+})
