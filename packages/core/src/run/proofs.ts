@@ -11,6 +11,7 @@ import type {
   Lease,
   LeaseResult,
   LeaseSet,
+  LeaseTicket,
   LedgerDomain,
   Ready,
   SeedReveal,
@@ -38,6 +39,8 @@ export interface JobProofs {
   setTree(leases: readonly Lease[]): { readonly root: Bytes32; proof(index: number): readonly Bytes32[] }
   outputRoot(outputs: readonly FrameOutput[]): Bytes32
   signLeaseSet(domain: LedgerDomain, signer: DigestSigner, set: LeaseSet): Promise<Signature>
+  /** The farm's countersignature of its lease. */
+  verifyAccept(ticket: LeaseTicket, signature: Signature): boolean
   verifyReady(domain: LedgerDomain, ready: Ready): boolean
   /** Root and signature; `farm` is the lease's key. */
   verifyCommit(domain: LedgerDomain, commit: Commit, farm: Address): boolean

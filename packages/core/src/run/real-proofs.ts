@@ -1,6 +1,6 @@
 import { isPictorError } from '../contract/error.ts'
 import { batchHash } from '../proof/batch.ts'
-import { batchDigest, finalDigest, leaseSetDigest } from '../proof/digests.ts'
+import { batchDigest, finalDigest, leaseAcceptDigest, leaseSetDigest } from '../proof/digests.ts'
 import { leaseLeaf, leasesInOrder } from '../proof/lease.ts'
 import { merkleTree } from '../proof/merkle.ts'
 import { outputRoot } from '../proof/output.ts'
@@ -18,6 +18,12 @@ export function realProofs(): JobProofs {
     setTree: (leases) => merkleTree(leasesInOrder(leases).map(leaseLeaf)),
     outputRoot,
     signLeaseSet: (domain, signer, set) => signer.signDigest(leaseSetDigest(domain, set)),
+    verifyAccept: ({ domain, job, set, lease }, signature) =>
+      isSignedBy(
+        leaseAcceptDigest(domain, { job, seq: set.seq, lease: lease.id, leaf: leaseLeaf(lease) }),
+        signature,
+        lease.farm,
+      ),
     verifyReady: (domain, ready) => holds(() => verifyReady(domain, ready)),
     verifyCommit: (domain, commit, farm) => holds(() => verifyCommit(domain, commit, farm)),
     verifyHeld: (domain, held) => holds(() => verifyHeld(domain, held)),

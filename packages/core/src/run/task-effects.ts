@@ -133,6 +133,10 @@ async function submit(
           return loop.farm.submit(task, { ...ctx, signal: limited })
         }),
       )
+      if (ref.leaseSignature && !host.shared.proofs.verifyAccept(task.lease!, ref.leaseSignature))
+        throw new PictorError('farm-refused', 'its countersignature of the lease does not hold', {
+          details: { class: 'protocol', lost: true },
+        })
       await send({
         type: 'submitted',
         attempt: command.attempt,

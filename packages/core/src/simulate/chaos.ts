@@ -62,7 +62,7 @@ function farmFaults(random: Random): FarmFaults {
   }
 }
 
-function farmOf(id: string, random: Random, startMs: number, fair: boolean): SimulatedFarmOptions {
+function farmOf(id: string, random: Random, startMs: number, fair: boolean, tails: boolean): SimulatedFarmOptions {
   const calm = random.chance(0.35) || fair
   const from = startMs + random.below(600_000)
   return {
@@ -82,6 +82,7 @@ function farmOf(id: string, random: Random, startMs: number, fair: boolean): Sim
       ? { downAtMs: [{ from, to: random.chance(0.4) ? Number.MAX_SAFE_INTEGER : from + random.below(900_000) }] }
       : {}),
     ...(calm ? {} : { faults: farmFaults(random) }),
+    ...(tails ? { faults: { taskSlow: 0.5, slowFactor: 10 + random.below(60) } } : {}),
   }
 }
 
@@ -129,10 +130,12 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
   const fair = random.chance(0.15)
   const { checkers, quorum } = checkersOf(random, startMs, fair)
   const careless = random.chance(0.2) && !fair
+  // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
+  const tails = random.chance(0.2)
   const world = simulatedWorld({
     name: `chaos ${seed}`,
     frames: 1 + random.below(random.chance(0.2) ? 60 : 20),
-    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair)),
+    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair, tails)),
     checkers,
     quorum,
     ledger: {
@@ -159,14 +162,14 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
       disputeWindowS: random.chance(0.3) ? random.below(600) : 0,
       options: {
         scouts: random.chance(0.2),
-        hedge: random.chance(0.7),
+        hedge: tails || random.chance(0.7),
         batchLeases: 1 + random.below(16),
         maxAttempts: 2 + random.below(4),
       },
     },
     // A planner that pays no heed to what it is told: the machine must.
     ...(careless ? { replan: (request: ReplanRequest) => simulatedReplan({ ...request, excluded: {}, busy: {} }) } : {}),
-    tuning: { stallMs: 60_000, reconcileMs: 120_000, callMs: 20_000, resendMs: 20_000 },
+    tuning: { stallMs: tails ? 3_600_000 : 60_000, reconcileMs: 120_000, callMs: 20_000, resendMs: 20_000 },
   })
   return { world, random, fair }
 }

@@ -11,6 +11,8 @@ export function simulatedProofs(): JobProofs {
     setTree: (leases) => ({ root: leasesHash(leases), proof: () => [] }),
     outputRoot: simulatedOutputRoot,
     signLeaseSet: async (_domain, signer, set) => simulatedSignature(signer.address, `set ${set.job} ${set.seq} ${set.setRoot}`),
+    verifyAccept: ({ job, set, lease }, signature) =>
+      signature === simulatedSignature(lease.farm, `accept ${job} ${lease.id} ${set.seq}`),
     verifyReady: (_domain, r) => r.signature === simulatedSignature(r.checker, `ready ${r.job} ${r.seq} ${r.setRoot}`),
     verifyCommit: (_domain, c, farm) =>
       c.outputRoot === simulatedOutputRoot(c.outputs) &&
