@@ -6,7 +6,16 @@ import { fileURLToPath } from 'node:url'
 import { forgeBinary } from './forge-binary.ts'
 
 const root = new URL('../', import.meta.url)
-const NAMES = ['PictorEscrow', 'EscrowCourt', 'CheckerRegistry', 'FarmRegistry', 'OwnerArbiter', 'PictorToken', 'DevUsd']
+const NAMES = [
+  'PictorEscrow',
+  'EscrowCourt',
+  'CheckerRegistry',
+  'FarmRegistry',
+  'FrameVerifier',
+  'OwnerArbiter',
+  'PictorToken',
+  'DevUsd',
+]
 
 interface Artifact {
   readonly abi: readonly {

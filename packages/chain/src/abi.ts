@@ -2,6 +2,7 @@ import checkerRegistry from '../abi/CheckerRegistry.json' with { type: 'json' }
 import devUsd from '../abi/DevUsd.json' with { type: 'json' }
 import escrowCourt from '../abi/EscrowCourt.json' with { type: 'json' }
 import farmRegistry from '../abi/FarmRegistry.json' with { type: 'json' }
+import frameVerifier from '../abi/FrameVerifier.json' with { type: 'json' }
 import layout from '../abi/layout.json' with { type: 'json' }
 import ownerArbiter from '../abi/OwnerArbiter.json' with { type: 'json' }
 import pictorEscrow from '../abi/PictorEscrow.json' with { type: 'json' }
@@ -16,7 +17,14 @@ export interface ContractArtifact {
 /** The contracts of this version, compiled; `scripts/build-abi.ts --check` fails when they are older than their sources. The escrow's ABI holds its court's calls too. */
 export const contracts: Readonly<
   Record<
-    'CheckerRegistry' | 'DevUsd' | 'EscrowCourt' | 'FarmRegistry' | 'OwnerArbiter' | 'PictorEscrow' | 'PictorToken',
+    | 'CheckerRegistry'
+    | 'DevUsd'
+    | 'EscrowCourt'
+    | 'FarmRegistry'
+    | 'FrameVerifier'
+    | 'OwnerArbiter'
+    | 'PictorEscrow'
+    | 'PictorToken',
     ContractArtifact
   >
 > = {
@@ -24,6 +32,7 @@ export const contracts: Readonly<
   DevUsd: devUsd,
   EscrowCourt: escrowCourt,
   FarmRegistry: farmRegistry,
+  FrameVerifier: frameVerifier,
   OwnerArbiter: ownerArbiter,
   PictorEscrow: pictorEscrow,
   PictorToken: pictorToken,

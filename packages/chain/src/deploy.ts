@@ -13,6 +13,8 @@ export interface Deployment {
   readonly registry: Address
   readonly farms: Address
   readonly arbiter: Address
+  /** Verifies single frames on chain. */
+  readonly frames: Address
   /** Tokens that jobs may use, the first is the one asked for. */
   readonly token: Address
   /** First block that can hold an event of the escrow. */
@@ -55,7 +57,7 @@ async function devToken(sender: Sender, token: DeployOptions['token']): Promise<
   return token
 }
 
-/** Deploys escrow, court, registries and arbiter and allows the token. Six or seven transactions. @throws ledger-refused, ledger-unreachable */
+/** Deploys escrow, court, registries and arbiter and allows the token. Seven or eight transactions. @throws ledger-refused, ledger-unreachable */
 export async function deploy(options: DeployOptions): Promise<Deployment> {
   const rpc: Rpc = options.provider ? providerRpc(options.provider) : httpRpc([options.rpcUrl ?? 'http://127.0.0.1:8545'])
   const chainId = Number(await rpc.call<string>('eth_chainId', []))
@@ -69,8 +71,9 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const delayS = options.unstakeDelayS ?? 90 * 86_400
   const registry = await create(sender, contracts.CheckerRegistry, [owner, token, stake, delayS, owner])
   const farms = await create(sender, contracts.FarmRegistry, [token, delayS])
+  const frames = await create(sender, contracts.FrameVerifier, [])
   const court = await create(sender, contracts.EscrowCourt, [registry, options.minGapS ?? 3600])
   const escrow = await create(sender, contracts.PictorEscrow, [owner, court, options.permit2 ?? PERMIT2])
   await sender.send({ to: escrow, data: escrowAbi.encodeFunctionData('setAsset', [token, true, minBond]) })
-  return { chainId, escrow, court, registry, farms, arbiter, token, fromBlock }
+  return { chainId, escrow, court, registry, farms, arbiter, frames, token, fromBlock }
 }

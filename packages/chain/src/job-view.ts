@@ -10,6 +10,7 @@ import {
   refundItem,
   releaseItem,
   resolveItem,
+  type PackedBatch,
 } from '@pictor/core/proof'
 import type { LogDescription } from 'ethers'
 import type { ChainLog } from './logs.ts'
@@ -56,6 +57,15 @@ interface Step {
 
 type Reader = (view: JobView, args: LogDescription['args'], log: ChainLog) => Step
 
+/** Money is read even where a quorum signed records that nobody can read: the chain does not look into them. */
+function readBatch(blob: Uint8Array): PackedBatch {
+  try {
+    return decodeBatch(blob)
+  } catch {
+    return decodeBatch(blob, { records: 'skip' })
+  }
+}
+
 const readers: Readonly<Record<string, Reader>> = {
   JobOpened(view, args) {
     const terms = readTerms(args['terms'] as string)
@@ -80,7 +90,7 @@ const readers: Readonly<Record<string, Reader>> = {
   Attested(view, args) {
     const batch = Number(args['batch'])
     const batchHash = args['batchHash'] as Bytes32
-    const packed = decodeBatch(fromHex(args['data'] as string))
+    const packed = readBatch(fromHex(args['data'] as string))
     const releaseAtS = Number(args['releaseAt'])
     const reserved = (args['farmReserve'] as bigint) + (args['checkReserve'] as bigint)
     view.batches.set(batch, { batchHash, pinned: pinnedOf(view.opening!, packed, releaseAtS), objections: new Map() })

@@ -1,7 +1,7 @@
 import type { Address, Bytes32, Lease, Terms } from '@pictor/core/contract'
 import { CHECK_CLASSES } from '@pictor/core/contract'
 import { keccak256, settlePacked, toHex, type PackedBatch } from '@pictor/core/proof'
-import { AbiCoder, Interface, getBytes, keccak256 as keccakHex } from 'ethers'
+import { AbiCoder, Interface, getBytes } from 'ethers'
 import { contracts } from './abi.ts'
 
 /** The escrow's calls, events and errors. */
@@ -13,8 +13,6 @@ const TERMS =
   'tuple(address creator,bytes32 runId,address token,uint96 farmBudget,uint96 checkBudget,uint96 frameCap,uint96 checkFee,bytes32 specHash,' +
   'bytes32 bundleRoot,bytes32 quoteHash,address[] checkers,uint8 registryDraw,uint8 quorum,address arbiter,address leaseKey,address platform,' +
   'uint16 platformFeeBps,uint8 recordMode,uint40 deadline,uint40 attestBy,uint40 claimTime,uint40 refundAfter,uint40 disputeWindow,uint40 resolveBy)'
-const SHARE = 'tuple(address farm,address payTo,uint96 price,uint96 gross)'
-const PINNED = `tuple(address token,address creator,address platform,uint16 feeBps,uint40 releaseAt,bool approved,uint96 feeRefund,${SHARE}[] farms,tuple(address checker,uint96 amount)[] checkers)`
 const coder = AbiCoder.defaultAbiCoder()
 
 /** The names that the contract's struct has for the fields of {@link Terms}. */
@@ -134,11 +132,6 @@ export function pinnedOf(opening: JobOpening, batch: PackedBatch, releaseAt: num
     farms: settled.farms.map(({ farm, payTo, price, gross }) => ({ farm, payTo, price, gross })),
     checkers: settled.checkers,
   }
-}
-
-/** Hash under which the escrow keeps a pinned batch. */
-export function pinnedHash(pinned: WirePinned): Bytes32 {
-  return keccakHex(coder.encode([PINNED], [pinned])) as Bytes32
 }
 
 /** An objection as it comes out of an event. */

@@ -1,4 +1,5 @@
 export * from './batch.ts'
+export * from './batch-read.ts'
 export * from './block-header.ts'
 export { toHex, fromHex } from './bytes.ts'
 export * from './calldata.ts'

@@ -1,6 +1,6 @@
 import { invalid } from '../contract/error.ts'
 import type { Address, LeaseResult, Terms } from '../contract/messages.ts'
-import type { PackedBatch } from './batch.ts'
+import type { PackedBatch } from './batch-read.ts'
 import { farmTable, voteTable } from './batch.ts'
 import { weightSumOf } from './lease.ts'
 
@@ -68,7 +68,7 @@ function settle(
     frames += line.frames
   }
   const farms = payees.map(({ farm, payTo }) => {
-    const sum = sums.get(farm)!
+    const sum = sums.get(farm) ?? { price: 0n, gross: 0n }
     return { farm, payTo, ...sum, ...splitGross(sum.gross, terms.platformFeeBps) }
   })
   const checkReserve = terms.checkFee * BigInt(frames)
@@ -98,7 +98,5 @@ export function settleBatch(
 
 /** The same from a batch that was read back from the chain. */
 export function settlePacked(batch: PackedBatch, terms: FeeTerms, committee: readonly Address[] = terms.checkers): Settlement {
-  const payees = new Map(batch.leases.map(({ farm, payTo }) => [farm, payTo]))
-  const table = [...payees].map(([farm, payTo]) => ({ farm, payTo })).sort((a, b) => (a.farm < b.farm ? -1 : 1))
-  return settle(batch.leases, table, batch.checkers, terms, committee)
+  return settle(batch.leases, batch.farms, batch.checkers, terms, committee)
 }
