@@ -172,7 +172,10 @@ class Job {
       let at: { lane: Lane; host: Host } | undefined
       for (const lane of this.lanes.values()) {
         if (lane.lost) continue
-        if (lane.truth.readyH > this.nowH && lane.queue.length > 0) soonest = Math.min(soonest, lane.truth.readyH)
+        if (lane.truth.readyH > this.nowH && lane.queue.length > 0 && lane.truth.readyH < soonest) {
+          soonest = lane.truth.readyH
+          at = undefined
+        }
         for (const host of lane.hosts) {
           if (host.frame >= 0 && host.endsH < soonest && host.endsH <= lane.truth.diesAtH) {
             soonest = host.endsH
@@ -214,7 +217,7 @@ class Job {
     for (const other of this.lanes.values()) {
       for (const twin of other.hosts) {
         if (twin.frame !== frame) continue
-        other.usedH += this.nowH - twin.startedH
+        other.usedH += Math.max(0, this.nowH - twin.startedH)
         twin.frame = -1
       }
     }
