@@ -4,13 +4,16 @@ import type { Bench } from '../scripts/bench.ts'
 import {
   baselinePlan,
   frontier,
+  MILD_RISK,
   planToJson,
   problemFromInstance,
+  SEVERE_RISK,
   solveRoute,
   type Baseline,
   type RouteInstance,
   type RouteProblem,
 } from '../packages/core/src/route/index.ts'
+import { simulateRoute, type RoutePolicy } from '../packages/core/src/simulate/route-execution.ts'
 import { judge } from '../packages/core/test/route/oracle.ts'
 import { instanceOf, SHAPES, shaped, sharedTools, type Options } from './route/instances.ts'
 import { exactOptimum, loadHighs } from './route/reference.ts'
@@ -201,6 +204,7 @@ function times(report: Report, tools: Tools, count: number): void {
     [100, 1_000_000, count, 300],
   ] as const) {
     const ms: number[] = []
+    const cpuMs: number[] = []
     let memory = 0
     for (let k = 0; k < n + 3; k++) {
       const { problem } = instanceOf(frames > 2000 && tools === undefined ? undefined : tools?.generate, {
@@ -211,18 +215,23 @@ function times(report: Report, tools: Tools, count: number): void {
       })
       globalThis.gc?.()
       const before = process.memoryUsage()
+      const cpu = process.cpuUsage()
       const start = performance.now()
       solveRoute(problem)
       const after = process.memoryUsage()
       // The first runs warm the compiler up.
-      if (k >= 3) ms.push(performance.now() - start)
+      if (k >= 3) {
+        ms.push(performance.now() - start)
+        const used = process.cpuUsage(cpu)
+        cpuMs.push((used.user + used.system) / 1000)
+      }
       memory = Math.max(memory, after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers)
     }
     report({
       name: `time ${farms} x ${frames}`,
       value: quantile(ms, 0.5),
       unit: 'ms p50',
-      note: `goal ${goalMs}; p90 ${quantile(ms, 0.9).toFixed(0)} max ${Math.max(...ms).toFixed(0)}; extra memory at the end ${(memory / 1e6).toFixed(0)} MB (garbage included)`,
+      note: `goal ${goalMs}; CPU of all threads p50 ${quantile(cpuMs, 0.5).toFixed(0)}; p90 ${quantile(ms, 0.9).toFixed(0)} max ${Math.max(...ms).toFixed(0)}; extra memory at the end ${(memory / 1e6).toFixed(0)} MB (garbage included)`,
     })
   }
 }
@@ -244,6 +253,44 @@ function frontiers(report: Report, tools: Tools): void {
       unit: 'ms',
       note: `50 deadlines, ${points.length} undominated points; gap p50 ${show(quantile(gap, 0.5))} max ${show(Math.max(...gap))} %`,
     })
+  }
+}
+
+/** Jobs in noisy worlds: 12 farms x 2000 frames, slack 3; cost relative to what the plan for the whole deadline costs on paper. */
+function executions(report: Report, tools: Tools, jobs: number, worlds: number): void {
+  const policies: readonly RoutePolicy[] = [
+    { planAt: 1, replan: false, copies: false },
+    { planAt: 0.8, replan: false, copies: false },
+    { planAt: 0.85, replan: true, copies: false },
+    { planAt: 0.85, replan: true, copies: true },
+  ]
+  for (const [name, risk] of [
+    ['mild', MILD_RISK],
+    ['severe', SEVERE_RISK],
+  ] as const) {
+    for (const policy of policies) {
+      let hits = 0
+      let runs = 0
+      let cost = 0
+      for (let job = 1; job <= jobs; job++) {
+        const { problem } = instanceOf(tools?.generate, { farms: 12, frames: 2000, seed: job, slack: 3 })
+        const plan = solveRoute(problem)
+        for (let world = 0; plan.kind === 'plan' && world < worlds; world++) {
+          const outcome = simulateRoute(problem, risk, policy, job * 100 + world)
+          if (outcome === undefined) continue
+          runs++
+          hits += outcome.hit ? 1 : 0
+          cost += outcome.cost / plan.cost
+        }
+      }
+      const how = policy.replan ? `re-plan${policy.copies ? ' + copies' : ''}` : 'static'
+      report({
+        name: `${name} noise, ${how} at ${policy.planAt} D`,
+        value: (100 * hits) / runs,
+        unit: '% in time',
+        note: `cost ${(cost / runs).toFixed(3)} x planned, n=${runs}`,
+      })
+    }
   }
 }
 
@@ -285,6 +332,7 @@ export const bench: Bench = async (report, args) => {
     )
   if (want('goals')) otherGoals(report, tools, full ? 30 : 5)
   if (want('shapes')) otherShapes(report, tools, full ? 12 : 3)
+  if (want('execution')) executions(report, tools, full ? 25 : 4, full ? 8 : 4)
   for (const [name, value] of Object.entries(never))
     report({ name: `never: ${name}`, value, unit: name === 'plans' ? 'plans' : 'cases' })
 }

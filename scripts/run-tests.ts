@@ -1,4 +1,4 @@
-// Runs vitest and forge, then prints `N passed, N failed` from their own reports. A test file that cannot be loaded counts as failed.
+// Runs vitest (which runs forge: packages/chain/test/forge.test.ts), then prints `N passed, N failed` from their own reports. A test file that cannot be loaded counts as failed.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 
@@ -29,25 +29,5 @@ if (existsSync(report)) {
 }
 if (vitest.status !== 0 && failed === 0) failed++
 
-console.log('# contract tests (forge)')
-const forge = spawnSync('pnpm', ['exec', 'forge', 'test', '--json'], {
-  cwd: 'packages/chain',
-  encoding: 'utf8',
-  maxBuffer: 1 << 28,
-})
-const line = forge.stdout.split('\n').find((text) => text.startsWith('{'))
-if (line) {
-  for (const [suite, { test_results: tests }] of Object.entries(
-    JSON.parse(line) as Record<string, { test_results: Record<string, { status: string; reason?: string }> }>,
-  ))
-    for (const [name, test] of Object.entries(tests)) {
-      if (test.status === 'Success') passed++
-      else failed++
-      if (test.status !== 'Success') console.log(`FAIL ${suite} ${name}: ${test.reason ?? ''}`)
-    }
-} else {
-  console.log(forge.stdout, forge.stderr)
-  failed++
-}
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -88,8 +88,14 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
 
   it('a chain that does not answer', async () => {
     const address = `0x${'11'.repeat(20)}`
+    const wallet = Wallet.createRandom()
     const keystore = join(folder.path, 'creator.json')
-    writeFileSync(keystore, encryptKeystoreJsonSync(Wallet.createRandom(), 'secret', { scrypt: { N: 2, r: 1, p: 1 } }))
+    writeFileSync(
+      keystore,
+      encryptKeystoreJsonSync({ address: wallet.address, privateKey: wallet.privateKey }, 'secret', {
+        scrypt: { N: 2, r: 1, p: 1 },
+      }),
+    )
     const chain = ['--rpc', 'http://127.0.0.1:9', '--escrow', address, '--token', address, '--keystore', keystore]
     const result = await pictor(['render', scene, '--deadline', '1h', '--budget', '5', '--frames', '1-2', '--json', ...chain], {
       cwd: folder.path,

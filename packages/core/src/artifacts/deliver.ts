@@ -5,7 +5,14 @@ import { PictorError } from '../contract/error.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 
-const EXTENSION: Readonly<Record<string, string>> = { PNG: 'png', OPEN_EXR: 'exr', OPEN_EXR_MULTILAYER: 'exr', JPEG: 'jpg', TIFF: 'tif', WEBP: 'webp' }
+const EXTENSION: Readonly<Record<string, string>> = {
+  PNG: 'png',
+  OPEN_EXR: 'exr',
+  OPEN_EXR_MULTILAYER: 'exr',
+  JPEG: 'jpg',
+  TIFF: 'tif',
+  WEBP: 'webp',
+}
 
 /** File name of a delivered frame: `shot_0042.png`; negative frames as Blender writes them, `shot_-0003.png`; parts of a split frame `shot_0042.p2.png`. */
 export function frameFileName(spec: JobSpec, frame: number, part: number): string {

@@ -102,7 +102,8 @@ async function renderAll(
     cursor = poll.cursor
     const before = rendered.length
     for (const event of poll.events) note(event, refs, open, rendered, farm.id)
-    if (rendered.length > before) request.onProgress?.(farm.id, done + rendered.length, slots * (1 + 2 * request.plan.frames.length))
+    if (rendered.length > before)
+      request.onProgress?.(farm.id, done + rendered.length, slots * (1 + 2 * request.plan.frames.length))
     if (open.size === 0) break
     if (ctx.deadlineAtMs !== undefined && request.clock.now() > ctx.deadlineAtMs)
       throw new PictorError('timeout', `farm ${farm.id} did not finish its probe renders in time`, { details: { farm: farm.id } })

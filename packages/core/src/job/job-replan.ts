@@ -1,5 +1,6 @@
 import { leaseFacts } from './job.ts'
 import { frameAt } from './job-rows.ts'
+import { FRAME } from './job-types.ts'
 import type { JobFact, JobInput, JobStreamState, PlannedLeaseJson } from './job-types.ts'
 
 const EMPTY_WAIT_MS = 5_000
@@ -39,7 +40,9 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
       return state.idle.has(i) || (state.replan.hedges.includes(lease.hedgeOf) && hedged?.frames.includes(i) === true)
     })
     const row = state.farms.get(planned.farm)
+    const whole = hedged === undefined || hedged.frames.every((i) => indexes.includes(i) || state.frameState[i] !== FRAME.leased)
     const legal =
+      whole &&
       free &&
       lease.frames.length > 0 &&
       state.order!.parties[planned.farm] !== undefined &&

@@ -69,7 +69,8 @@ export function addRow(state: JobStreamState, seq: number, planned: PlannedLease
   farmRow(state, row.farm, row.offer).leased += frames.length
   for (const i of frames) {
     state.cover[i]!++
-    state.attempts[i]!++
+    // A hedge is no further attempt: the first is still under way.
+    if (row.hedgeOf === 0) state.attempts[i]!++
     state.idle.delete(i)
     if (state.frameState[i] === FRAME.idle) state.frameState[i] = FRAME.leased
   }

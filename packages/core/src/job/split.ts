@@ -35,6 +35,8 @@ export interface SplitOptions {
   readonly slack?: number
   /** Added to every `commitBy` for queues, transfer and holding; 600,000 ms when left out. */
   readonly graceMs?: number
+  /** One lease for the whole share: a hedge is whole or nothing. */
+  readonly whole?: boolean
   /** The lease that these leases hedge; 0 for none. */
   readonly hedgeOf?: number
 }
@@ -98,7 +100,9 @@ export function splitRoute(share: RouteShare, options: SplitOptions): SplitLease
   const totalMs = frameMs.reduce((sum, ms) => sum + ms, 0)
   const hosts = Math.max(1, Math.min(share.offer.hosts, count))
   const price = share.price ?? sharePrice(share.offer, count, totalMs, hosts)
-  const chunks = chunkFrames(frameMs, hosts, Math.max(options.leaseMs ?? 180_000, share.offer.startMs))
+  const chunks: [number, number][] = options.whole
+    ? [[0, count]]
+    : chunkFrames(frameMs, hosts, Math.max(options.leaseMs ?? 180_000, share.offer.startMs))
   const weights = frameMs.map((ms) => Math.max(1, Math.min(4_000_000, Math.round(ms))))
   const weightSum = weights.reduce((sum, weight) => sum + weight, 0)
   let doneWeight = 0

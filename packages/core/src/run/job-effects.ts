@@ -450,6 +450,7 @@ function splitAllocations(host: JobHost, allocations: readonly Allocation[], hed
       deadlineAtS: order.terms.deadlineAtS,
       checkClass: order.spec.render.checkClass,
       hedgeOf,
+      whole: hedgeOf !== 0,
     }).map((planned) => ({ ...planned, lease: { ...planned.lease, price: planned.lease.price.toString() } }))
   })
 }

@@ -76,7 +76,7 @@ function farmOf(id: string, random: Random, startMs: number, fair: boolean, tail
     price: { perHostHour: BigInt(100_000 + random.below(2_000_000)), perFrame: BigInt(random.below(50)) },
     dishonest: random.chance(0.2) && !fair ? random.next() * 0.6 : 0,
     commitEvery: random.chance(0.3) ? 1 + random.below(5) : 1_000_000,
-    idempotency: random.chance(0.2) && !fair ? 'at-most-once' : 'native',
+    idempotency: random.chance(0.35) && !fair ? 'at-most-once' : 'native',
     outputDelayMs: random.chance(0.2) ? random.below(20_000) : 0,
     ...(random.chance(0.15) && !fair
       ? { downAtMs: [{ from, to: random.chance(0.4) ? Number.MAX_SAFE_INTEGER : from + random.below(900_000) }] }
