@@ -5,7 +5,7 @@ import { createPictor, formatMoney, usd } from '@pictor/core'
 import { castOf } from '../demo/cast.ts'
 import { openChain } from '../demo/chain.ts'
 import { planForAll } from '../demo/deadline.ts'
-import { summaryLines } from '../demo/summary.ts'
+import { checkTime, gasOf, summaryLines } from '../demo/summary.ts'
 import { keyFile } from '../keys.ts'
 import { writeResults } from '../results.ts'
 import { EXIT } from '../terminal/failure.ts'
@@ -69,7 +69,11 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
     const elapsedMs = Date.now() - submittedAtMs
     const { material, events } = await writeResults(pictor, run, result, out, context)
     const balances = await chain.balances(cast.names)
-    for (const line of summaryLines({ plan, material, events, result, balances, supply: BUDGET.amount, elapsedMs }, context))
+    const checkMs = await checkTime(cast.checkers, material.job)
+    for (const line of summaryLines(
+      { plan, material, events, result, balances, supply: BUDGET.amount, elapsedMs, checkMs },
+      context,
+    ))
       screen.log(line)
     screen.log(`\n  the whole demo took ${Math.round((Date.now() - startedAtMs) / 1000)} s. Verify the receipt offline:`)
     const blockHash = await chain.blockHash(material)
@@ -80,6 +84,10 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
       balances,
       supply: BUDGET.amount,
       elapsedMs,
+      checkMs,
+      probeMs: plan.estimate.probeMs,
+      gas: gasOf(material),
+      transactions: new Set(material.ledgerEvents.map((event) => event.tx)).size,
       blockHash,
       plan: plan.routes.map(({ farm, frames }) => ({ farm, frames })),
     })

@@ -1,4 +1,13 @@
-import { formatFrames, formatMoney, type JobEvent, type JobResult, type Plan, type ReceiptMaterial } from '@pictor/core'
+import {
+  formatFrames,
+  formatMoney,
+  type Bytes32,
+  type Checker,
+  type JobEvent,
+  type JobResult,
+  type Plan,
+  type ReceiptMaterial,
+} from '@pictor/core'
 import { duration } from '../terminal/style.ts'
 import { table } from '../terminal/table.ts'
 import type { CommandContext } from '../commands/context.ts'
@@ -18,14 +27,15 @@ export interface SummaryInput {
   /** All tokens there are. */
   readonly supply: bigint
   readonly elapsedMs: number
+  /** Processor time of all checkers, their own renders included. */
+  readonly checkMs: number
 }
 
 /** The closing table: frames and verdicts a farm, planned against actual, gas, checking time, and where every unit of money is. */
 export function summaryLines(input: SummaryInput, { style }: CommandContext): string[] {
   const { plan, result } = input
   const money = (amount: bigint) => formatMoney({ amount, currency: plan.cost.currency })
-  const gas = input.material.ledgerEvents.reduce((sum, event) => sum + (event.gas ?? 0n), 0n)
-  const checkMs = input.material.leases.flatMap((lease) => lease.reports).reduce((sum, report) => sum + report.ms, 0)
+  const gas = gasOf(input.material)
   const sum = input.balances.reduce((total, balance) => total + balance.amount, 0n)
   return [
     '',
@@ -46,7 +56,7 @@ export function summaryLines(input: SummaryInput, { style }: CommandContext): st
         ['time', duration(plan.finishMs), duration(input.elapsedMs)],
       ],
     ),
-    `  gas ${gas}, checkers worked ${duration(checkMs)}`,
+    `  gas ${gas}, checkers worked ${duration(input.checkMs)} of processor time, probes took ${duration(plan.estimate.probeMs)} of host time`,
     '',
     style.bold('  Where every unit of money is'),
     table(['', '>amount'], [...input.balances.map(({ name, amount }) => [name, money(amount)]), [style.bold('sum'), money(sum)]]),
@@ -54,6 +64,25 @@ export function summaryLines(input: SummaryInput, { style }: CommandContext): st
       ? style.green(`  adds up: ${money(input.supply)} were there before`)
       : style.red(`  DOES NOT ADD UP: ${money(input.supply)} were there before`),
   ]
+}
+
+/** Gas of every transaction that the job's record shows; several events of one transaction count once. */
+export function gasOf(material: ReceiptMaterial): bigint {
+  const byTransaction = new Map(material.ledgerEvents.map((event) => [event.tx ?? event.id, event.gas ?? 0n]))
+  return [...byTransaction.values()].reduce((sum, gas) => sum + gas, 0n)
+}
+
+/** What checkers say they used for a job. */
+export async function checkTime(checkers: readonly Checker[], job: Bytes32): Promise<number> {
+  let total = 0
+  for (const checker of checkers)
+    for (let cursor: string | undefined; ;) {
+      const page = await checker.poll({ job, ...(cursor === undefined ? {} : { cursor }) }, { key: 'demo/check-time' })
+      for (const event of page.events) if (event.type === 'checked') total += event.cpuMs
+      if (page.events.length === 0 || page.cursor === cursor) break
+      cursor = page.cursor
+    }
+  return total
 }
 
 function farmRows(input: SummaryInput, money: (amount: bigint) => string): string[][] {
