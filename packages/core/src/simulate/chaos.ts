@@ -82,7 +82,7 @@ function farmOf(id: string, random: Random, startMs: number, fair: boolean, tail
       ? { downAtMs: [{ from, to: random.chance(0.4) ? Number.MAX_SAFE_INTEGER : from + random.below(900_000) }] }
       : {}),
     ...(calm ? {} : { faults: farmFaults(random) }),
-    ...(tails ? { faults: { taskSlow: 0.5, slowFactor: 10 + random.below(60) } } : {}),
+    ...(tails ? { faults: { taskSlow: 0.5, slowFactor: 10 + random.below(60), callFails: 0.5 * random.next() } } : {}),
   }
 }
 
