@@ -40,7 +40,7 @@ export async function wholeJob(report: (row: BenchRow) => void, folder: string, 
     name: 'whole job: checks',
     value: summary.checkMs / frames,
     unit: 'ms/frame',
-    note: 'processor time of all checkers, their renders included',
+    note: 'host time of all checkers, their renders included',
   })
   report({
     name: 'whole job: chain',

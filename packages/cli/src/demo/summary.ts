@@ -27,7 +27,7 @@ export interface SummaryInput {
   /** All tokens there are. */
   readonly supply: bigint
   readonly elapsedMs: number
-  /** Processor time of all checkers, their own renders included. */
+  /** Host time of all checkers: their own renders and comparisons. */
   readonly checkMs: number
 }
 
@@ -56,7 +56,7 @@ export function summaryLines(input: SummaryInput, { style }: CommandContext): st
         ['time', duration(plan.finishMs), duration(input.elapsedMs)],
       ],
     ),
-    `  gas ${gas}, checkers worked ${duration(input.checkMs)} of processor time, probes took ${duration(plan.estimate.probeMs)} of host time`,
+    `  gas ${gas}, checkers took ${duration(input.checkMs)} and probes ${duration(plan.estimate.probeMs)} of host time`,
     '',
     style.bold('  Where every unit of money is'),
     table(['', '>amount'], [...input.balances.map(({ name, amount }) => [name, money(amount)]), [style.bold('sum'), money(sum)]]),
