@@ -109,11 +109,13 @@ function singleFarm(
     const hours = totalHours(prepared, o)
     const nodes = Math.min(tables.nodes[o] as number, prepared.frames)
     const cost = routeCost(tables, o, hours + nodes * (tables.billedStartH[o] as number), prepared.frames)
-    if (cost >= below) continue
+    const finishH = (tables.overheadH[o] as number) + hours / nodes
+    // Where a plan is known already, a farm that is late even without any waste is no rival.
+    if (cost >= below || (below < Infinity && finishH > deadlineH)) continue
     rough.push({
       offer: o,
       cost,
-      finishH: (tables.overheadH[o] as number) + hours / nodes,
+      finishH,
     })
   }
   // The rough figures order the farms; only the few best are scheduled exactly.

@@ -11,8 +11,13 @@ const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy'
 /** Limits of one solve; they count work, so the same input always gives the same plan. */
 export const DEFAULT_LIMITS: ChoiceLimits = { nodes: 300, work: 60e6, gap: 2e-4 }
 
+/** From this many frames on, one plan that is close is enough: the passes over the frames take most of the time. */
+const MANY_FRAMES = 20_000
+const LIMITS_OF_MANY: ChoiceLimits = { nodes: 12, work: 25e6, gap: 5e-4 }
+const GOOD_OF_MANY = 1.004
+
 /** Shares of node hours that are tried as reserve for packing, smallest first. */
-const MARGINS = [0.006, 0.02, 0.05, 0.12, 0.25]
+const MARGINS = [0.004, 0.015, 0.04, 0.12, 0.25]
 /** A draft within this factor of the bound is not improved further. */
 const GOOD = 1.002
 /** Fluid plans of one choice that are turned into whole frames. */
@@ -70,7 +75,7 @@ export function rivals(prepared: Prepared, deadlineH: number, below: number = In
 
 /** Solves mincost(deadline): choice of offers on the fluid problem, whole frames, and the baselines as competitors. */
 export function cheapest(prepared: Prepared, deadlineH: number, options: CheapestOptions = {}): Cheapest {
-  const { limits = DEFAULT_LIMITS, worth, baselines = true, drafts = true, quick = false } = options
+  const { limits = prepared.frames > MANY_FRAMES ? LIMITS_OF_MANY : DEFAULT_LIMITS, worth, baselines = true, drafts = true, quick = false } = options
   let best: Draft | undefined
   let late: Draft | undefined
   const offer = (draft: Draft | undefined) => {
@@ -94,18 +99,19 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     return realise(prepared, from, plan, quotas, market, deadlineH, quick)
   }
   if (drafts && choice.lower < Infinity) {
-    const good = () => best !== undefined && (quick || best.cost <= lower * GOOD)
-    for (const plan of choice.plans.slice(0, TRIES)) {
+    const many = prepared.frames > MANY_FRAMES
+    const good = () => best !== undefined && (quick || best.cost <= lower * (many ? GOOD_OF_MANY : GOOD))
+    for (const plan of many ? [] : choice.plans.slice(0, TRIES)) {
       if (good()) break
       offer(make(fluid, plan))
     }
     // Whole frames waste a little of each node; a choice that reserves it is often better than one that is repaired.
     for (const margin of MARGINS) {
-      if (good() || (best !== undefined && margin > 0.03)) break
+      if (good() || (best !== undefined && (many || margin > 0.03))) break
       const tight = fluidAt(prepared, deadlineH, { margin })
       if (tight.usable.length === 0) break
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
-      for (const plan of again.plans.slice(0, TRIES)) offer(make(tight, plan))
+      for (const plan of again.plans.slice(0, many ? 1 : TRIES)) offer(make(tight, plan))
     }
   }
   if (drafts && !quick && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
