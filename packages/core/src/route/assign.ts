@@ -65,7 +65,8 @@ function roundShares(market: Market, units: number): Uint32Array {
     const n = count[p] as number
     const base = (market.unit[p] as number) * routes
     let kept = 0
-    for (let r = 0; r < routes; r++) if ((shares[p * routes + r] as number) >= LEAST_SHARE) kept += shares[p * routes + r] as number
+    for (let r = 0; r < routes; r++)
+      if ((shares[p * routes + r] as number) >= LEAST_SHARE) kept += shares[p * routes + r] as number
     let left = n
     for (let r = 0; r < routes; r++) {
       const share = (shares[p * routes + r] as number) >= LEAST_SHARE ? (shares[p * routes + r] as number) / kept : 0

@@ -75,7 +75,13 @@ export function rivals(prepared: Prepared, deadlineH: number, below: number = In
 
 /** Solves mincost(deadline): choice of offers on the fluid problem, whole frames, and the baselines as competitors. */
 export function cheapest(prepared: Prepared, deadlineH: number, options: CheapestOptions = {}): Cheapest {
-  const { limits = prepared.frames > MANY_FRAMES ? LIMITS_OF_MANY : DEFAULT_LIMITS, worth, baselines = true, drafts = true, quick = false } = options
+  const {
+    limits = prepared.frames > MANY_FRAMES ? LIMITS_OF_MANY : DEFAULT_LIMITS,
+    worth,
+    baselines = true,
+    drafts = true,
+    quick = false,
+  } = options
   let best: Draft | undefined
   let late: Draft | undefined
   const offer = (draft: Draft | undefined) => {
