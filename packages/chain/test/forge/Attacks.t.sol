@@ -545,6 +545,14 @@ contract AttacksTest is Kit {
     }
 
     function test_terms_under_which_money_could_be_stuck() public {
+        string[17] memory fields = [
+            "quorum", "quorum", "checkers", "checkers", "platformFeeBps", "platformFeeBps", "arbiter", "leaseKey", "recordMode",
+            "deadline", "attestBy", "claimTime", "refundAfter", "resolveBy", "disputeWindow", "refundAfter", "farmBudget"
+        ];
+        // With money and allowance there, so that nothing but the terms can be the reason.
+        token.mint(CREATOR, 1e30);
+        vm.prank(CREATOR);
+        token.approve(address(escrow), type(uint256).max);
         for (uint256 i; i < 17; ++i) {
             Terms memory t = defaultTerms(keccak256(abi.encode(i)));
             if (i == 0) t.quorum = 2;
@@ -564,7 +572,7 @@ contract AttacksTest is Kit {
             if (i == 14) t.disputeWindow = 31 days;
             if (i == 15) t.refundAfter = t.attestBy + 71 * HOUR;
             if (i == 16) (t.farmBudget, t.checkBudget) = (type(uint96).max, 1);
-            vm.expectRevert();
+            vm.expectRevert(abi.encodeWithSelector(EscrowFunding.BadTerms.selector, fields[i]));
             vm.prank(CREATOR);
             escrow.openJob(t, 0, EscrowFunding.Funding.allowance, "", "");
         }

@@ -7,7 +7,7 @@ import {EscrowBooks} from "../../contracts/EscrowBooks.sol";
 import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
 import {EscrowDisputes} from "../../contracts/EscrowDisputes.sol";
 import {EscrowFunding} from "../../contracts/EscrowFunding.sol";
-import {FarmShare, JobRef, Objection, Pinned, Terms} from "../../contracts/lib/JobTerms.sol";
+import {CheckerShare, FarmShare, JobRef, Objection, Pinned, Terms} from "../../contracts/lib/JobTerms.sol";
 import {SignedRows} from "../../contracts/lib/SignedRows.sol";
 import {Kit, TestLease, vm} from "./Kit.sol";
 
@@ -79,6 +79,38 @@ contract EscrowTest is Kit {
         court.resolve(ref, 1, o, 1000);
         require(credit(payeeOf(1)) == 60e6 - 3e6 + 3e6, "net and bond");
         require(credit(PLATFORM) == 3e6, "platform");
+        vm.prank(ARBITER);
+        vm.expectRevert(EscrowDisputes.NoSuchObjection.selector);
+        court.resolve(ref, 1, o, 1000);
+        vm.prank(payeeOf(1));
+        vm.expectRevert(abi.encodeWithSelector(EscrowBooks.AlreadySettled.selector, 2));
+        court.claim(ref, leaseData(leases[1]), 0, ref.setRoot, "", _proof(1), root, held);
+    }
+
+    function test_a_claimed_lease_is_not_attested_nor_claimed_again() public {
+        TestLease[] memory two = new TestLease[](2);
+        (two[0], two[1]) = (lease(7, 0, 50e6, 1000), lease(300, 1, 60e6, 1000));
+        (id, ref) = openAs(CREATOR, defaultTerms("claimed"), tree(two)[0]);
+        vm.warp(block.timestamp + 2 * HOUR);
+        for (uint256 i; i < 2; ++i) {
+            bytes32[] memory path = new bytes32[](1);
+            path[0] = leaf(two[1 - i]);
+            bytes memory held = rows(heldDigest(id, two[i].id, "root"), 3);
+            token.mint(farmOf(i), 10e6);
+            vm.startPrank(farmOf(i));
+            token.approve(address(escrow), 10e6);
+            court.claim(ref, leaseData(two[i]), 0, ref.setRoot, "", path, "root", held);
+            vm.expectRevert(abi.encodeWithSelector(EscrowBooks.AlreadySettled.selector, two[i].id));
+            court.claim(ref, leaseData(two[i]), 0, ref.setRoot, "", path, "root", held);
+            vm.stopPrank();
+            bytes memory blob = blobOf(pick(two, _at(i)), 0, false, [uint32(1), 1, 1]);
+            // The optimizer takes the time of a transaction as constant, so it is not asked for after a warp.
+            uint40 until = ref.terms.deadline;
+            bytes memory signatures = rows(batchDigest(id, blob, until), 3);
+            bytes memory proof = setProof(two, _at(i));
+            vm.expectRevert(abi.encodeWithSelector(EscrowBooks.AlreadySettled.selector, two[i].id));
+            escrow.attest(ref, blob, proof, until, signatures);
+        }
     }
 
     function test_silent_checkers_and_arbiter_the_claim_pays_nothing_and_the_bond_returns() public {
@@ -176,7 +208,17 @@ contract EscrowTest is Kit {
         p.approved = true;
         escrow.release(id, 1, p);
         require(credit(payeeOf(0)) == 47.5e6 && credit(payeeOf(1)) == 0, "only the accepted farm");
-        require(credit(vm.addr(keys[1])) > 0, "checkers");
+        uint256 checked = credit(vm.addr(keys[1]));
+        require(checked > 0, "checkers");
+        FarmShare[] memory rest = new FarmShare[](1);
+        rest[0] = p.farms[1];
+        (p.farms, p.checkers, p.feeRefund) = (rest, new CheckerShare[](0), 0);
+        vm.expectRevert(EscrowBatches.NothingToRelease.selector);
+        escrow.release(id, 1, p);
+        vm.warp(p.releaseAt);
+        escrow.release(id, 1, p);
+        require(credit(payeeOf(1)) == 28.5e6, "the rest after the window");
+        require(credit(vm.addr(keys[1])) == checked, "checkers once");
     }
 
     function test_slow_batches_wait_72_hours() public {
