@@ -25,12 +25,14 @@ describe.skipIf(!blender)('a run under way', () => {
   }, 120_000)
 
   it('is canceled from another process, which says first what is lost and what comes back', async () => {
-    const running = startPictor(job, options)
+    // Long enough that no machine renders it in the time that the canceling process needs to start.
+    const frames = 240
+    const running = startPictor(job.with(job.indexOf('1-6'), `1-${frames}`), options)
     const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
     await running.seen(/"type":"task-start"/)
     const canceled = await pictor(['cancel', run, '--yes', '--json'], options)
     expect(canceled.code, canceled.stderr).toBe(0)
-    expect(canceled.objects.find((object) => object.type === 'cancel-preview')).toMatchObject({ framesTotal: 6 })
+    expect(canceled.objects.find((object) => object.type === 'cancel-preview')).toMatchObject({ framesTotal: frames })
     const ended = await running.finished
     expect(ended.objects.find((object) => object.type === 'job-end')).toMatchObject({ outcome: 'canceled' })
     const money = await pictor(['ledger', run, '--json'], options)
