@@ -84,7 +84,7 @@ export async function runJob(folder: string, scene: string, frames: number, roun
   const before = process.cpuUsage()
   const list = Array.from({ length: frames }, (_, i) => i + 1)
   const task: Task = {
-    contract: 0,
+    contract: 1,
     run: 'bench',
     id: 1,
     attempt: 1,

@@ -48,7 +48,7 @@ export const campaign: Campaign = async (args) => {
   const list = Array.from({ length: frames }, (_, i) => i + 1)
   const ref = await farm.submit(
     {
-      contract: 0,
+      contract: 1,
       run: 'soak',
       id: 1,
       attempt: 1,

@@ -115,7 +115,7 @@ export function flamencoFarm(options: FlamencoOptions): Farm {
   }
 
   return {
-    contract: 0,
+    contract: 1,
     id,
     async describe(ctx) {
       const { json } = await http.call({ path: `${API}/version` }, ctx)
@@ -123,7 +123,7 @@ export function flamencoFarm(options: FlamencoOptions): Farm {
       const software = [{ name: 'blender', version: '*', engines: ['CYCLES', 'BLENDER_EEVEE_NEXT'], devices: ['CPU'] }]
       const book = { source: 'options of the adapter', asOf: '2026-11-24', kind: 'own' } as const
       const info = {
-        contract: 0,
+        contract: 1,
         id,
         name: `${name} (Flamenco ${version})`,
         lane: 'api',
@@ -133,7 +133,7 @@ export function flamencoFarm(options: FlamencoOptions): Farm {
     },
     async quote({ spec, estimate, atMs }, ctx) {
       ctx.signal?.throwIfAborted()
-      const head = { contract: 0, farm: id } as const
+      const head = { contract: 1, farm: id } as const
       if (spec.render.software !== 'blender')
         return { ...head, kind: 'decline', reason: 'software', message: 'this farm has only Blender' }
       const price = { perHostHour, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n }

@@ -22,7 +22,7 @@ describe('flamencoFarm', () => {
     const adapter = () => flamencoFarm({ url: server.url, storage: { farm: '/shared', local }, workers: 1, perHostHour: 0n })
     const stage = await adapter().stage(job.bundle, files, { key: 's' })
     const base = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,

@@ -167,7 +167,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
   }
 
   return {
-    contract: 0,
+    contract: 1,
     supports: { custody: true, disputes: true, claims: true, bonds: true, slashing: true, approveEarly: true },
     domain,
     label: `escrow ${escrow} on chain ${chainId}`,

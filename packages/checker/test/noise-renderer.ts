@@ -70,7 +70,7 @@ export function noiseFarm(
     throw new Error('not part of this farm')
   }
   return {
-    contract: 0,
+    contract: 1,
     id: 'noise',
     rendered,
     describe: refuse,

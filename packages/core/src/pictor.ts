@@ -11,6 +11,7 @@ import type { Inspector } from './contract/inspect.ts'
 import type { Ledger } from './contract/ledger.ts'
 import type { Address, Bytes32, DigestSigner, Terms } from './contract/messages.ts'
 import { parseFrames } from './contract/frames.ts'
+import { checkContract } from './contract/version.ts'
 import { localLedger } from './ledger/index.ts'
 import { splitRoute } from './job/split.ts'
 import {
@@ -105,7 +106,7 @@ export interface Pictor {
   close(): Promise<void>
 }
 
-/** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input */
+/** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input, unsupported when a part speaks another contract */
 export function createPictor(options: PictorOptions): Pictor {
   const checkers = options.checkers
   const quorum = options.quorum ?? Math.floor(checkers.length / 2) + 1
@@ -117,6 +118,9 @@ export function createPictor(options: PictorOptions): Pictor {
     throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, {
       details: { path: 'quorum' },
     })
+  options.farms.forEach((farm, i) => checkContract(farm, `farms[${i}]`))
+  checkers.forEach((checker, i) => checkContract(checker, `checkers[${i}]`))
+  if (options.ledger) checkContract(options.ledger, 'ledger')
   const dataDir = options.dataDir ?? join(homedir(), '.local', 'share', 'pictor')
   const clock = options.clock ?? systemClock()
   const files = options.artifacts ?? folderArtifacts(join(dataDir, 'artifacts'))

@@ -2,7 +2,7 @@ import { nameOf, type JsonSchema, type Schema } from './schema.ts'
 import * as wire from './wire.ts'
 
 /** Version of the protocol; the first part of every path. */
-export const PROTOCOL = 'v0'
+export const PROTOCOL = 'v1'
 
 /** What a bearer token may do. */
 export const SCOPES = ['read', 'quote', 'stage', 'submit', 'change', 'metrics'] as const

@@ -80,7 +80,7 @@ export function remoteFarm(options: RemoteFarmOptions): Farm {
   const pages = options.live ? livePages(http, readPoll, options.liveWaitMs ?? 1_000) : undefined
 
   return {
-    contract: 0,
+    contract: 1,
     id,
     async describe(ctx): Promise<FarmInfo> {
       const { json } = await http.call({ path: `${base}/farm` }, ctx)

@@ -48,7 +48,7 @@ describe.skipIf(!hasBlender)('a protocol server that renders with Blender', () =
       expect(await farm.describe({ key: 'd' })).toMatchObject({ lane: 'partner', key: signer.address })
       const stage = await farm.stage(bundle, files, { key: 's' })
       const bare: Task = {
-        contract: 0,
+        contract: 1,
         run: 'run',
         id: 1,
         attempt: 1,

@@ -38,7 +38,7 @@ describe('the client at the network boundary', () => {
     const body = await farm().open(output, { offset: 4 }, ctx)
     expect('stream' in body && body.bytes).toBe(6)
     const url = new URL(seen!.url)
-    expect(url.pathname).toBe('/v0/tasks/a%2F..%2Fb/output')
+    expect(url.pathname).toBe('/v1/tasks/a%2F..%2Fb/output')
     expect(url.searchParams.get('name')).toBe('ä & b.png')
     expect(seen!.headers.get('authorization')).toBe(`Bearer ${TOKEN}`)
     expect(seen!.headers.get('range')).toBe('bytes=4-')
@@ -77,7 +77,7 @@ describe('the client at the network boundary', () => {
   it('follows no redirect, also not to the same host', async () => {
     let followed = false
     network.use(
-      http.get(`${FARM}/v0/farm`, () => new HttpResponse(null, { status: 302, headers: { location: 'http://127.0.0.1:1/' } })),
+      http.get(`${FARM}/v1/farm`, () => new HttpResponse(null, { status: 302, headers: { location: 'http://127.0.0.1:1/' } })),
       http.get('http://127.0.0.1:1/', () => {
         followed = true
         return HttpResponse.json({})
@@ -171,7 +171,7 @@ describe('webhooks', () => {
     const client = remoteFarm({ url: server.url, token: TOKEN, id: 'host', hintSecret: secret })
     const stage = await client.stage(subject.job.bundle, subject.files, ctx)
     const base = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,

@@ -56,7 +56,7 @@ function desk(options: Partial<OperatorFarmOptions> = {}, clock = { nowMs: 1_000
     folder: join(root, 'x'),
     words: { send: ({ folder, downloads }) => [`send ${folder}`, `into ${downloads}`], cancel: ['cancel it'] },
     decode,
-    quote: () => ({ contract: 0, kind: 'decline', farm: 'desk', reason: 'policy', message: 'no price' }),
+    quote: () => ({ contract: 1, kind: 'decline', farm: 'desk', reason: 'policy', message: 'no price' }),
     stableMs: 1_000,
     now: () => clock.nowMs,
     ...options,
@@ -68,7 +68,7 @@ async function taskOf(farm: ReturnType<typeof desk>['farm'], frames = [1, 2]): P
   const { job, files } = await smallJob()
   const stage = await farm.stage(job.bundle, files, ctx)
   return {
-    contract: 0,
+    contract: 1,
     run: 'r',
     id: 1,
     attempt: 1,

@@ -53,7 +53,7 @@ describe('access', () => {
   it('lets nobody in without a token, and says so with 401', async () => {
     const { call } = await start()
     for (const token of [null, 'wrong-token-0123456789', '']) {
-      const answer = await call('GET', '/v0/farm', { token })
+      const answer = await call('GET', '/v1/farm', { token })
       expect(answer.status).toBe(401)
       expect(answer.headers.get('www-authenticate')).toBe('Bearer')
       expect(answer.json).toMatchObject({ error: { code: 'farm-refused' } })
@@ -62,9 +62,9 @@ describe('access', () => {
 
   it('keeps a token to its scopes', async () => {
     const { call } = await start({ tokens: [{ token: TOKEN, scopes: ['read'] }] })
-    expect((await call('GET', '/v0/farm')).status).toBe(200)
-    expect((await call('POST', '/v0/tasks', { json: {} })).status).toBe(403)
-    expect((await call('GET', '/v0/metrics')).status).toBe(403)
+    expect((await call('GET', '/v1/farm')).status).toBe(200)
+    expect((await call('POST', '/v1/tasks', { json: {} })).status).toBe(403)
+    expect((await call('GET', '/v1/metrics')).status).toBe(403)
   })
 
   it('stops a flood with 429 and says when to come back', async () => {
@@ -72,7 +72,7 @@ describe('access', () => {
     const statuses: number[] = []
     let retryAfter: string | null = null
     for (let i = 0; i < 5; i++) {
-      const answer = await call('GET', '/v0/farm')
+      const answer = await call('GET', '/v1/farm')
       statuses.push(answer.status)
       retryAfter ??= answer.headers.get('retry-after')
     }
@@ -95,16 +95,16 @@ describe('bodies', () => {
   it('refuses what is too large, no JSON, of another type, or breaks the schema, and names the field', async () => {
     const { call, subject } = await start({ maxBodyBytes: 2_000 })
     const json = { 'content-type': 'application/json' }
-    expect((await call('POST', '/v0/tasks', { headers: json, body: 'x'.repeat(3_000) })).status).toBe(413)
-    expect((await call('POST', '/v0/tasks', { headers: json, body: '{' })).status).toBe(400)
-    expect((await call('POST', '/v0/tasks', { headers: { 'content-type': 'text/plain' }, body: '{}' })).status).toBe(400)
-    const wrong = await call('POST', '/v0/stages/missing', {
+    expect((await call('POST', '/v1/tasks', { headers: json, body: 'x'.repeat(3_000) })).status).toBe(413)
+    expect((await call('POST', '/v1/tasks', { headers: json, body: '{' })).status).toBe(400)
+    expect((await call('POST', '/v1/tasks', { headers: { 'content-type': 'text/plain' }, body: '{}' })).status).toBe(400)
+    const wrong = await call('POST', '/v1/stages/missing', {
       json: { ...subject.job.bundle, files: [{ path: '../x', hash: '0x', bytes: -1 }] },
     })
     expect(wrong.status).toBe(400)
     expect(wrong.json).toMatchObject({ error: { code: 'invalid-input', details: { path: 'body.files[0].path' } } })
-    expect((await call('GET', '/v0/nothing')).status).toBe(404)
-    expect((await call('GET', '/v0/files/%E0%A4%A')).status).toBe(404)
+    expect((await call('GET', '/v1/nothing')).status).toBe(404)
+    expect((await call('GET', '/v1/files/%E0%A4%A')).status).toBe(404)
   })
 
   it('cuts a body that drips in', async () => {
@@ -114,7 +114,7 @@ describe('bodies', () => {
     await new Promise<void>((resolve) => {
       const socket = connect(Number(port), hostname, () => {
         socket.write(
-          `POST /v0/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{`,
+          `POST /v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{`,
         )
       })
       socket.on('close', () => resolve())
@@ -126,7 +126,7 @@ describe('bodies', () => {
   it('never lets a body reach the prototype of an object', async () => {
     const { call, subject } = await start()
     const body = `{"__proto__":{"admin":true},"root":"${subject.job.bundle.root}","entry":"a","files":[]}`
-    const answer = await call('POST', '/v0/stages/missing', { headers: { 'content-type': 'application/json' }, body })
+    const answer = await call('POST', '/v1/stages/missing', { headers: { 'content-type': 'application/json' }, body })
     expect(answer.status).toBe(200)
     expect(({} as { admin?: boolean }).admin).toBeUndefined()
   })
@@ -137,7 +137,7 @@ describe('bodies', () => {
     const farm = { ...subject.farm, describe: () => Promise.reject(new Error('password=hunter2')) }
     const host = await served(farm, { log: (_message, fields) => logged.push(fields) })
     open.push(host)
-    const response = await fetch(`${host.server.url}/v0/farm`, { headers: { authorization: `Bearer ${TOKEN}` } })
+    const response = await fetch(`${host.server.url}/v1/farm`, { headers: { authorization: `Bearer ${TOKEN}` } })
     expect(response.status).toBe(500)
     expect(await response.text()).not.toContain('hunter2')
     expect(JSON.stringify(logged)).toContain('hunter2')
@@ -148,7 +148,7 @@ describe('uploads', () => {
   it('go on at the byte where they stopped, refuse other offsets and other bytes', async () => {
     const { call, host } = await start()
     const bytes = randomBytes(10_000)
-    const path = `/v0/files/${sha(bytes)}`
+    const path = `/v1/files/${sha(bytes)}`
     const put = (offset: number, end: number, body: Uint8Array = bytes) =>
       call('PUT', `${path}?bytes=10000`, {
         headers: { 'upload-offset': String(offset) },
@@ -162,7 +162,7 @@ describe('uploads', () => {
     expect((await call('HEAD', path)).headers.get('upload-complete')).toBe('?1')
     expect(Buffer.from(await host.files.read(sha(bytes) as `0x${string}`))).toEqual(bytes)
 
-    const other = `/v0/files/0x${'ab'.repeat(32)}`
+    const other = `/v1/files/0x${'ab'.repeat(32)}`
     const spoiled = await call('PUT', `${other}?bytes=3`, { headers: { 'upload-offset': '0' }, body: 'abc' })
     expect(spoiled.status).toBe(422)
     expect((await call('HEAD', other)).headers.get('upload-offset')).toBe('0')
@@ -173,7 +173,7 @@ describe('uploads', () => {
   it('keep to the limits for one file and one tenant', async () => {
     const { call } = await start({ maxFileBytes: 100, maxTenantBytes: 150 })
     const send = (bytes: Uint8Array) =>
-      call('PUT', `/v0/files/${sha(bytes)}?bytes=${bytes.length}`, {
+      call('PUT', `/v1/files/${sha(bytes)}?bytes=${bytes.length}`, {
         headers: { 'upload-offset': '0' },
         body: bytes as unknown as BodyInit,
       })
@@ -182,7 +182,7 @@ describe('uploads', () => {
     expect((await send(randomBytes(100))).status).toBe(413)
     // Parts of files that are never finished count too.
     const part = (name: string) =>
-      call('PUT', `/v0/files/0x${name.repeat(64)}?bytes=40`, { headers: { 'upload-offset': '0' }, body: 'x'.repeat(30) })
+      call('PUT', `/v1/files/0x${name.repeat(64)}?bytes=40`, { headers: { 'upload-offset': '0' }, body: 'x'.repeat(30) })
     expect((await part('a')).status).toBe(202)
     expect((await part('b')).status).toBe(413)
   })
@@ -197,13 +197,13 @@ describe('uploads', () => {
     const { bundle } = subject.job
     for (const file of bundle.files) {
       const body = (await subject.files.read(file.hash)) as unknown as BodyInit
-      await call('PUT', `/v0/files/${file.hash}?bytes=${file.bytes}`, { headers: { 'upload-offset': '0' }, body })
+      await call('PUT', `/v1/files/${file.hash}?bytes=${file.bytes}`, { headers: { 'upload-offset': '0' }, body })
     }
-    expect((await call('POST', '/v0/stages/missing', { json: bundle })).json).toEqual({ missing: [] })
-    expect((await call('POST', '/v0/stages/missing', { json: bundle, token: OTHER })).json).toEqual({
+    expect((await call('POST', '/v1/stages/missing', { json: bundle })).json).toEqual({ missing: [] })
+    expect((await call('POST', '/v1/stages/missing', { json: bundle, token: OTHER })).json).toEqual({
       missing: bundle.files.map(({ hash }) => hash),
     })
-    expect((await call('POST', '/v0/stages', { json: bundle, token: OTHER })).status).toBe(424)
+    expect((await call('POST', '/v1/stages', { json: bundle, token: OTHER })).status).toBe(424)
   })
 })
 
@@ -212,11 +212,11 @@ async function submitted(context: Awaited<ReturnType<typeof start>>, token = TOK
   const { bundle, render } = subject.job
   for (const file of bundle.files) {
     const body = (await subject.files.read(file.hash)) as unknown as BodyInit
-    await call('PUT', `/v0/files/${file.hash}?bytes=${file.bytes}`, { headers: { 'upload-offset': '0' }, body, token })
+    await call('PUT', `/v1/files/${file.hash}?bytes=${file.bytes}`, { headers: { 'upload-offset': '0' }, body, token })
   }
-  const stage = (await call('POST', '/v0/stages', { json: bundle, token })).json
+  const stage = (await call('POST', '/v1/stages', { json: bundle, token })).json
   const task = {
-    contract: 0,
+    contract: 1,
     run: 'r',
     id: 1,
     attempt: 1,
@@ -226,7 +226,7 @@ async function submitted(context: Awaited<ReturnType<typeof start>>, token = TOK
     spec: render,
     work: { kind: 'frames', frames: [1, 2] },
   }
-  const answer = await call('POST', '/v0/tasks', { json: task, token })
+  const answer = await call('POST', '/v1/tasks', { json: task, token })
   expect(answer.status).toBe(200)
   return (answer.json as unknown as { ref: string }).ref
 }
@@ -246,13 +246,13 @@ describe('tenants', () => {
       [TOKEN, a, b],
       [OTHER, b, a],
     ] as const) {
-      const page = (await context.call('GET', '/v0/events', { token })).text
+      const page = (await context.call('GET', '/v1/events', { token })).text
       expect(page).toContain(own)
       expect(page).not.toContain(foreign)
-      expect((await context.call('POST', `/v0/tasks/${foreign}/changes`, { token, json: { desired: 'cancel' } })).status).toBe(
+      expect((await context.call('POST', `/v1/tasks/${foreign}/changes`, { token, json: { desired: 'cancel' } })).status).toBe(
         404,
       )
-      expect((await context.call('POST', `/v0/tasks/${own}/changes`, { token, json: { desired: 'hold' } })).status).toBe(200)
+      expect((await context.call('POST', `/v1/tasks/${own}/changes`, { token, json: { desired: 'hold' } })).status).toBe(200)
     }
   })
 })
@@ -268,16 +268,16 @@ describe('stages', () => {
     await submitted(context)
     const { call, subject } = context
     const own = await subject.files.put(Buffer.from('a scene of b'))
-    await call('PUT', `/v0/files/${own.hash}?bytes=${own.bytes}`, {
+    await call('PUT', `/v1/files/${own.hash}?bytes=${own.bytes}`, {
       headers: { 'upload-offset': '0' },
       body: 'a scene of b',
       token: OTHER,
     })
     const bundle = { root: own.hash, entry: 'b.blend', files: [{ path: 'b.blend', ...own }] }
     const stolen = { farm: 'small', ref: subject.job.bundle.root }
-    const head = { contract: 0, run: 'r', id: 9, attempt: 1, purpose: 'probe', spec: subject.job.render } as const
+    const head = { contract: 1, run: 'r', id: 9, attempt: 1, purpose: 'probe', spec: subject.job.render } as const
     const task = { ...head, bundle, stage: stolen, work: { kind: 'frames', frames: [1] } }
-    const answer = await call('POST', '/v0/tasks', { json: task, token: OTHER })
+    const answer = await call('POST', '/v1/tasks', { json: task, token: OTHER })
     expect(answer.json).toMatchObject({ error: { code: 'asset-missing', details: { path: 'body.stage' } } })
   })
 })
@@ -287,11 +287,11 @@ describe('outputs', () => {
     const context = await start()
     const ref = await submitted(context)
     for (let i = 0; i < 6; i++) await context.subject.advance!(10)
-    const events = (await context.call('GET', '/v0/events')).json as unknown as {
+    const events = (await context.call('GET', '/v1/events')).json as unknown as {
       events: { type: string; output: { name: string; hash: string; bytes: number } }[]
     }
     const { output } = events.events.find((event) => event.type === 'output')!
-    const path = `/v0/tasks/${ref}/output?frame=1&part=0&layer=ViewLayer&name=${encodeURIComponent(output.name)}`
+    const path = `/v1/tasks/${ref}/output?frame=1&part=0&layer=ViewLayer&name=${encodeURIComponent(output.name)}`
     const whole = await context.call('GET', path)
     expect(whole.status).toBe(200)
     expect(whole.headers.get('etag')).toBe(`"${output.hash.slice(2)}"`)
@@ -311,34 +311,34 @@ describe('streams', () => {
     const ref = await submitted(context)
     const control = new AbortController()
     const headers = { authorization: `Bearer ${TOKEN}`, accept: 'text/event-stream' }
-    const response = await fetch(`${context.url}/v0/events`, { headers, signal: control.signal })
+    const response = await fetch(`${context.url}/v1/events`, { headers, signal: control.signal })
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     const reader = response.body!.getReader()
     let text = ''
     while (!text.includes('event: page')) text += new TextDecoder().decode((await reader.read()).value)
     expect(text).toMatch(/id: \d+\nevent: page\ndata: \{/)
     expect(text).toContain(ref)
-    expect((await context.call('GET', '/v0/events', { headers: { accept: 'text/event-stream' } })).status).toBe(429)
-    expect((await context.call('GET', '/v0/metrics')).text).toContain('pictor_farm_open_streams 1')
+    expect((await context.call('GET', '/v1/events', { headers: { accept: 'text/event-stream' } })).status).toBe(429)
+    expect((await context.call('GET', '/v1/metrics')).text).toContain('pictor_farm_open_streams 1')
     control.abort()
-    await expect.poll(async () => (await context.call('GET', '/v0/metrics')).text).toContain('pictor_farm_open_streams 0')
-    const metrics = (await context.call('GET', '/v0/metrics')).text
+    await expect.poll(async () => (await context.call('GET', '/v1/metrics')).text).toContain('pictor_farm_open_streams 0')
+    const metrics = (await context.call('GET', '/v1/metrics')).text
     expect(metrics).toMatch(/pictor_farm_requests_total\{operation="submit",status="200"\} 1/)
     expect(metrics).toMatch(/pictor_farm_upload_bytes_total [1-9]/)
   })
 
   it('answer a bad cursor before they begin', async () => {
     const { call } = await start()
-    expect((await call('GET', '/v0/events?cursor=zzz', { headers: { accept: 'text/event-stream' } })).status).toBe(400)
+    expect((await call('GET', '/v1/events?cursor=zzz', { headers: { accept: 'text/event-stream' } })).status).toBe(400)
   })
 })
 
 describe('health', () => {
   it('needs no token and tells whether the farm answers', async () => {
     const { call, subject } = await start()
-    expect((await call('GET', '/v0/health', { token: null })).json).toEqual({ status: 'ok' })
+    expect((await call('GET', '/v1/health', { token: null })).json).toEqual({ status: 'ok' })
     const host = await served({ ...subject.farm, describe: () => Promise.reject(new Error('down')) })
     open.push(host)
-    expect((await fetch(`${host.server.url}/v0/health`)).status).toBe(503)
+    expect((await fetch(`${host.server.url}/v1/health`)).status).toBe(503)
   })
 })

@@ -38,7 +38,7 @@ async function rendered(desired?: 'cancel'): Promise<{ events: FarmEvent[]; ref:
   const ctx = { key: 'k' }
   const stage = await farm.stage(job.bundle, files, ctx)
   const bare: Task = {
-    contract: 0,
+    contract: 1,
     run: 'r',
     id: 1,
     attempt: 1,
@@ -89,7 +89,7 @@ describe('signedFarm', () => {
     const farm = signedFarm(inner.farm, { signer })
     const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
     const task: Task = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,
@@ -118,7 +118,7 @@ describe('a client with a pinned key', () => {
     await farm.describe({ key: 'd' })
     const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
     const bare = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,

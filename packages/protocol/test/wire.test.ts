@@ -46,7 +46,7 @@ describe('values on the wire', () => {
     const { job } = await smallJob()
     const signer = privateKeySigner(randomPrivateKey())
     const bare: Task = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,
@@ -103,7 +103,7 @@ describe('a hostile farm', () => {
     }
     const ctx = { key: 'k' }
     const task = {
-      contract: 0,
+      contract: 1,
       run: 'r',
       id: 1,
       attempt: 1,

@@ -63,7 +63,7 @@ async function running(subject: FarmSubject): Promise<{ ref: TaskRef; events: ()
   const ctx = { key: 'k' }
   const stage = await farm.stage(job.bundle, files, ctx)
   const task = {
-    contract: 0,
+    contract: 1,
     run: 'r',
     id: 1,
     attempt: 1,

@@ -29,7 +29,7 @@ export async function describeFarm(
   const kinds = [...new Set(devices.map((device) => device?.kind ?? 'CPU'))]
   const payTo = settings.payTo ?? signer?.address
   return {
-    contract: 0,
+    contract: 1,
     id,
     name,
     lane: 'partner',

@@ -24,7 +24,7 @@ export function quoteFor(
 ): Quote | Decline {
   const { id, price, slots } = settings
   const decline = (reason: Decline['reason'], message: string): Decline => ({
-    contract: 0,
+    contract: 1,
     kind: 'decline',
     farm: id,
     reason,
@@ -59,7 +59,7 @@ export function quoteFor(
     price: { perHostHour: price?.perHostHour ?? 0n, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n },
   }
   return {
-    contract: 0,
+    contract: 1,
     kind: 'quote',
     id: createHash('sha256')
       .update(canonicalJson({ id, offer, currency, job: spec, atMs }))

@@ -133,7 +133,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
   let closing: Promise<void> | undefined
 
   return {
-    contract: 0,
+    contract: 1,
     id,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()

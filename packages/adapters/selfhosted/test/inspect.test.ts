@@ -251,7 +251,7 @@ describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, ()
       for (const name of ['tex.png', 'outside/far.png', 'outside/library.blend']) rmSync(join(temp.path, name))
       const ref = await farm.submit(
         {
-          contract: 0,
+          contract: 1,
           run: 'r',
           id: 1,
           attempt: 1,

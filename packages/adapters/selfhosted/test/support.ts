@@ -55,7 +55,7 @@ export async function taskMaker(farm: Farm, files: Artifacts, bundle: BundleMani
   const stage = await farm.stage(bundle, files, { key: 'stage' })
   let id = 0
   return (change = {}) => ({
-    contract: 0,
+    contract: 1,
     run: 'run',
     id: ++id,
     attempt: 1,

@@ -110,7 +110,7 @@ export function createChecker(options: CheckerOptions): Checker {
   }
 
   return {
-    contract: 0,
+    contract: 1,
     id: options.id ?? options.signer.address,
     address: options.signer.address,
     async send(action, ctx) {

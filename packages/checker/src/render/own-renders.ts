@@ -113,7 +113,7 @@ async function renderBatch(
 async function submit(options: OwnRendererOptions, stage: StageRef, request: OwnRender, ctx: CallContext): Promise<Pending> {
   const key = sha256Hex(`${ctx.key} ${request.frame} ${JSON.stringify(request.window ?? {})}`)
   const task: Task = {
-    contract: 0,
+    contract: 1,
     run: options.run,
     id: FIRST_TASK + (Number.parseInt(key.slice(2, 9), 16) % FIRST_TASK),
     attempt: 1,

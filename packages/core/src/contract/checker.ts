@@ -114,7 +114,7 @@ export type CheckerEvent =
 
 /** A validator of frames (the seed document's Checker Node). */
 export interface Checker {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   readonly address: Address
   send(action: CheckerAction, ctx: CallContext): Promise<void>

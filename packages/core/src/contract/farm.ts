@@ -30,7 +30,7 @@ export interface SoftwareBuild {
 }
 
 export interface FarmInfo {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   readonly name: string
   readonly lane: Lane
@@ -207,7 +207,7 @@ export interface FarmPoll {
 
 /** A render farm in eight verbs. A plain object with these functions is a farm; nothing is inherited. */
 export interface Farm {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   /** Lane, verification, capabilities, software, key. Cheap; may be cached. */
   describe(ctx: CallContext): Promise<FarmInfo>

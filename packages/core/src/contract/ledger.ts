@@ -171,7 +171,7 @@ export interface JobMoney {
 
 /** Money and records of jobs: an escrow contract, or the app's own book. Nothing of it knows a particular chain. */
 export interface Ledger {
-  readonly contract: 0
+  readonly contract: 1
   readonly supports: LedgerSupports
   readonly domain: LedgerDomain
   /** For people: what holds the money, such as `escrow 0x12.. on chain 31337` or `local book, custody: none`. */

@@ -40,7 +40,7 @@ export interface Offer {
 }
 
 export interface Quote {
-  readonly contract: 0
+  readonly contract: 1
   readonly kind: 'quote'
   readonly id: string
   readonly farm: string
@@ -58,7 +58,7 @@ export interface Quote {
 
 /** A farm that cannot render the job says why; that is a value, not an error. */
 export interface Decline {
-  readonly contract: 0
+  readonly contract: 1
   readonly kind: 'decline'
   readonly farm: string
   readonly reason:

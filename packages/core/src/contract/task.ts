@@ -32,7 +32,7 @@ export type Work =
 
 /** A set of frames, or parts of one frame, given to one farm. Attempts are tries of one task by one farm before it commits. */
 export interface Task {
-  readonly contract: 0
+  readonly contract: 1
   /** The run it belongs to; probes and crops carry one too. */
   readonly run: string
   readonly id: number

@@ -76,7 +76,7 @@ async function renderAll(
     Array.from({ length: slots }, (_, slot) =>
       farm.submit(
         {
-          contract: 0,
+          contract: 1,
           run: request.run,
           id: slot,
           attempt: 1,

@@ -59,7 +59,7 @@ export function localLedger(options: LocalLedgerOptions): Ledger {
       await record(chain, signer, action, key, clock)
     })
   return {
-    contract: 0,
+    contract: 1,
     supports: { custody: false, disputes: false, claims: false, bonds: false, slashing: false, approveEarly: true },
     domain,
     label: `local book of ${signer.address}, custody: none`,

@@ -106,7 +106,7 @@ function toPlan(basis: PlanBasis, answer: RoutePlan, label: Plan['label'], lower
   const frameCount = basis.frames.length
   const checkFee = checkFeePerFrame(cost, frameCount, basis.checkers)
   return {
-    contract: 0,
+    contract: 1,
     kind: 'plan',
     run: basis.newRun(),
     label,

@@ -21,7 +21,7 @@ export interface PlanRoute {
 
 /** A way to render the whole job, with its proof of how good it is. Plain data: it can be kept, sent and submitted later, until its quotes expire. */
 export interface Plan {
-  readonly contract: 0
+  readonly contract: 1
   readonly kind: 'plan'
   /** The run that submitting it starts: the same plan twice is the same run. */
   readonly run: Bytes32

@@ -226,7 +226,7 @@ function known(measured: MeasuredEstimate, farm: string): { msPerWork?: number; 
 }
 
 function decline(farm: string, reason: Decline['reason'], text: string): Decline {
-  return { contract: 0, kind: 'decline', farm, reason, message: text }
+  return { contract: 1, kind: 'decline', farm, reason, message: text }
 }
 
 function message(error: unknown): string {

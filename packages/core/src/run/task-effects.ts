@@ -174,7 +174,7 @@ export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: Stag
   const set = job.sets[row.seq]!
   const lease = host.lease(row)
   return {
-    contract: 0,
+    contract: 1,
     run: host.run,
     id: row.id,
     attempt,

@@ -212,7 +212,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
   }
 
   return {
-    contract: 0,
+    contract: 1,
     id: options.id,
     address,
     voted,

@@ -49,16 +49,16 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
     })
 
   const farm: Farm = {
-    contract: 0,
+    contract: 1,
     id: options.id,
     describe: (ctx) => verb(ctx, () => farmInfo(options, key.address)),
     quote: (request, ctx) =>
       verb(ctx, (nowMs) =>
         options.declines
-          ? { contract: 0, kind: 'decline', farm: options.id, reason: 'capacity', message: 'this simulated farm takes no jobs' }
+          ? { contract: 1, kind: 'decline', farm: options.id, reason: 'capacity', message: 'this simulated farm takes no jobs' }
           : request.spec.render.software !== 'blender'
             ? {
-                contract: 0,
+                contract: 1,
                 kind: 'decline',
                 farm: options.id,
                 reason: 'software',
@@ -291,7 +291,7 @@ async function toEvent(
 function farmInfo(options: SimulatedFarmOptions, address: `0x${string}`): FarmInfo {
   const lane = options.lane ?? 'partner'
   return {
-    contract: 0,
+    contract: 1,
     id: options.id,
     name: `Simulated farm ${options.id}`,
     lane,
@@ -321,7 +321,7 @@ function farmInfo(options: SimulatedFarmOptions, address: `0x${string}`): FarmIn
 export function simulatedQuote(options: SimulatedFarmOptions, classes: number, nowMs: number): Quote {
   const price: OfferPrice = { perHostHour: 1_000_000n, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n, ...options.price }
   return {
-    contract: 0,
+    contract: 1,
     kind: 'quote',
     id: `quote-${options.id}-${nowMs}`,
     farm: options.id,

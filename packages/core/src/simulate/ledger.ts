@@ -223,7 +223,7 @@ export function simulatedLedger(options: SimulatedLedgerOptions = {}): Simulated
   }
 
   return {
-    contract: 0,
+    contract: 1,
     supports: { custody: false, disputes: false, claims: false, bonds: false, slashing: false, approveEarly: false },
     domain,
     label: 'simulated ledger in memory, custody: none',

@@ -158,12 +158,12 @@ export async function smallFarm({ scenario }: SubjectWish): Promise<FarmSubject>
   }
 
   const farm: Farm = {
-    contract: 0,
+    contract: 1,
     id: ID,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()
       return {
-        contract: 0,
+        contract: 1,
         id: ID,
         name: 'Small farm',
         lane: 'api',
@@ -177,7 +177,7 @@ export async function smallFarm({ scenario }: SubjectWish): Promise<FarmSubject>
     async quote({ spec, estimate, atMs }, ctx) {
       ctx.signal?.throwIfAborted()
       if (spec.render.software !== 'blender')
-        return { contract: 0, kind: 'decline', farm: ID, reason: 'software', message: 'only Blender' }
+        return { contract: 1, kind: 'decline', farm: ID, reason: 'software', message: 'only Blender' }
       if (scenario === 'expired-quote') quoteEndAtMs = Date.now() + 5
       const price = { perHostHour: 1_320_000n, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n }
       const times = { readyMs: 0, startMs: 0, billStart: false, perFrameMs: 0, deliverMs: 0 }
@@ -185,7 +185,7 @@ export async function smallFarm({ scenario }: SubjectWish): Promise<FarmSubject>
       const validUntilAtMs = Math.min(atMs + 3_600_000, quoteEndAtMs)
       const offers = [{ id: 'std', tier: 'standard', hosts: 2, ...times, msPerWork, price }]
       return {
-        contract: 0,
+        contract: 1,
         kind: 'quote',
         id: 'q1',
         farm: ID,

@@ -5,7 +5,7 @@ const task = ref('api', '17')
 
 /** Compile-time proof that a farm with its own API fits: native idempotency, tiers, hold, cursors, resumable downloads, webhooks. */
 export const apiFarm = {
-  contract: 0,
+  contract: 1,
   id: 'api',
   describe: async () =>
     info('api', {
@@ -27,7 +27,7 @@ export const apiFarm = {
   quote: async (request) =>
     request.spec.render.software === 'blender'
       ? quote('api', [offer('low', 1_320_000n, 100), offer('high', 2_640_000n, 300)], 'locked')
-      : { contract: 0, kind: 'decline', farm: 'api', reason: 'software', message: 'only Blender' },
+      : { contract: 1, kind: 'decline', farm: 'api', reason: 'software', message: 'only Blender' },
   stage: async (manifest) => ({ farm: 'api', ref: manifest.root }),
   submit: async () => task,
   poll: async ({ cursor }) => ({

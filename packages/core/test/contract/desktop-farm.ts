@@ -17,7 +17,7 @@ const incomplete: Refusal = { refused: true, reason: 'answer-incomplete', messag
 
 /** Compile-time proof that a lane driven by an operator fits: tickets asked and answered, `manual` changes, no key, no binding price. */
 export const desktopFarm = {
-  contract: 0,
+  contract: 1,
   id: 'desktop',
   describe: async () =>
     info('desktop', {
@@ -25,7 +25,7 @@ export const desktopFarm = {
       idempotency: 'native',
       capabilities: { ...nothing, cancelQueued: 'manual', cancelRunning: 'manual', hold: 'manual', partialOutputs: 'emulated' },
     }),
-  quote: async () => ({ contract: 0, kind: 'decline', farm: 'desktop', reason: 'policy', message: 'no published price' }),
+  quote: async () => ({ contract: 1, kind: 'decline', farm: 'desktop', reason: 'policy', message: 'no published price' }),
   stage: async (manifest) => ({ farm: 'desktop', ref: manifest.root }),
   submit: async () => task,
   poll: async () => ({

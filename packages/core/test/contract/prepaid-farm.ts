@@ -16,7 +16,7 @@ const output: Output = {
 
 /** Compile-time proof that a prepaid account fits: arrears suspend the task, finished outputs stay gated until the rest is paid, cancel keeps the charge. */
 export const prepaidFarm = {
-  contract: 0,
+  contract: 1,
   id: 'prepaid',
   describe: async () =>
     info('prepaid', {

@@ -30,7 +30,7 @@ export const offer = (tier: string, perHostHour: bigint, hosts: number): Offer =
 })
 
 export const quote = (farm: string, offers: readonly Offer[], firmness: Quote['firmness']): Quote => ({
-  contract: 0,
+  contract: 1,
   kind: 'quote',
   id: `${farm}-1`,
   farm,
@@ -42,7 +42,7 @@ export const quote = (farm: string, offers: readonly Offer[], firmness: Quote['f
 })
 
 export const info = (id: string, rest: Omit<FarmInfo, 'contract' | 'id' | 'name' | 'software' | 'verification'>): FarmInfo => ({
-  contract: 0,
+  contract: 1,
   id,
   name: id,
   verification: 'none',

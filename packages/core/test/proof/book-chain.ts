@@ -37,7 +37,7 @@ export const bookChain: MakeLedger = async () => {
     }
   }
   const ledger: Ledger = {
-    contract: 0,
+    contract: 1,
     supports: { custody: true, disputes: false, claims: false, bonds: false, slashing: false, approveEarly: true },
     domain,
     label: 'a book that looks like an escrow',

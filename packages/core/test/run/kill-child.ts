@@ -69,7 +69,7 @@ process.on(
 async function main(start: ChildStart): Promise<void> {
   const farms = new Map(
     start.farms.map((id) => {
-      const farm = remote<Farm>(`farm ${id}`, ['describe', 'quote', 'stage', 'submit', 'poll', 'set'], { contract: 0, id })
+      const farm = remote<Farm>(`farm ${id}`, ['describe', 'quote', 'stage', 'submit', 'poll', 'set'], { contract: 1, id })
       const open = async (...args: unknown[]) => {
         const body = (await call(`farm ${id}`, 'open', args)) as { bytes: number; parts?: Uint8Array[] }
         return body.parts
@@ -87,8 +87,8 @@ async function main(start: ChildStart): Promise<void> {
   const options: RunnerOptions = {
     store: sqliteStore(start.db),
     farms: (id) => farms.get(id),
-    checkers: start.checkers.map((one) => remote<Checker>(`checker ${one.id}`, ['send', 'poll'], { contract: 0, ...one })),
-    ledger: remote<Ledger>('ledger', ['open', 'send', 'poll', 'money', 'credit', 'evidence'], { contract: 0, ...start.ledger }),
+    checkers: start.checkers.map((one) => remote<Checker>(`checker ${one.id}`, ['send', 'poll'], { contract: 1, ...one })),
+    ledger: remote<Ledger>('ledger', ['open', 'send', 'poll', 'money', 'credit', 'evidence'], { contract: 1, ...start.ledger }),
     artifacts: remote('artifacts', ['put', 'has', 'read', 'path'], {}),
     leaseSigner: simulatedSigner('lease key'),
     replan: simulatedReplan,

@@ -38,12 +38,12 @@ export function __FUNCTION__(options: FarmOptions): Farm {
   })
 
   return {
-    contract: 0,
+    contract: 1,
     id,
     async describe(ctx) {
       await http.call({ path: 'v1/account' }, ctx)
       return {
-        contract: 0,
+        contract: 1,
         id,
         name: '__TITLE__',
         lane: 'api',
@@ -54,7 +54,7 @@ export function __FUNCTION__(options: FarmOptions): Farm {
       }
     },
     async quote({ spec, estimate, atMs }, ctx) {
-      const head = { contract: 0, farm: id } as const
+      const head = { contract: 1, farm: id } as const
       if (spec.render.software !== 'blender')
         return { ...head, kind: 'decline', reason: 'software', message: 'only Blender is rendered here' }
       const { json } = await http.call({ path: 'v1/prices' }, ctx)

@@ -92,11 +92,11 @@ export function operatorFarm(options: OperatorFarmOptions): OperatorFarm {
   }
 
   const farm: Farm = {
-    contract: 0,
+    contract: 1,
     id: info.id,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()
-      return { contract: 0, ...info, ...(operator && { ext: { ...info.ext, signedBy: 'operator' } }) }
+      return { contract: 1, ...info, ...(operator && { ext: { ...info.ext, signedBy: 'operator' } }) }
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()
@@ -179,7 +179,7 @@ function bookOf(open: () => Promise<{ desk: OperatorDesk }>) {
 
 function refusesJob(farm: string, { spec }: QuoteRequest, info: OperatorFarmOptions['info']): Decline | undefined {
   const decline = (reason: Decline['reason'], message: string): Decline => ({
-    contract: 0,
+    contract: 1,
     kind: 'decline',
     farm,
     reason,

@@ -49,7 +49,7 @@ export function staleness({ asOf, source }: PriceFigure, nowMs: number): string 
 export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: number): Quote | Decline {
   const { farm, figures, device, hostRating } = options
   const decline = (reason: Decline['reason'], message: string): Decline => ({
-    contract: 0,
+    contract: 1,
     kind: 'decline',
     farm,
     reason,
@@ -75,7 +75,7 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
   if (options.referenceRating === undefined)
     basis.push('speed: one host is taken as equal to the machine that made the estimate; give `reference` to correct it')
   return {
-    contract: 0,
+    contract: 1,
     kind: 'quote',
     id: `${farm}-${nowMs}`,
     farm,

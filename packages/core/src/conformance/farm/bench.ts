@@ -97,7 +97,7 @@ export class Bench {
     const { job, files, dress } = this.subject
     this.#stage ??= await this.farm.stage(job.bundle, files, this.ctx('stage'))
     const bare: Task = {
-      contract: 0,
+      contract: 1,
       run: this.run,
       id: ++this.#tasks,
       attempt: 1,

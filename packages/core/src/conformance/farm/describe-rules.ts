@@ -5,11 +5,11 @@ import { byHand, type Rule } from './rule.ts'
 export const describeRules: readonly Rule[] = [
   {
     name: 'describe names the contract, the farm, its lane and how it was verified',
-    change: 'return contract 0, the same id as farm.id, the lane and verification in describe()',
+    change: 'return contract 1, the same id as farm.id, the lane and verification in describe()',
     async check(bench) {
       const info = await bench.info()
-      assert.equal(bench.farm.contract, 0)
-      assert.equal(info.contract, 0)
+      assert.equal(bench.farm.contract, 1)
+      assert.equal(info.contract, 1)
       assert.equal(info.id, bench.farm.id, 'describe().id differs from farm.id')
       assert(info.name.length > 0, 'name is empty')
       assert.equal(info.lane, bench.supports.lane, 'lane differs from what supports.lane declares')

@@ -20,7 +20,7 @@ export const quoteRules: readonly Rule[] = [
     skip: declines,
     async check(bench) {
       const quote = await asked(bench)
-      assert.equal(quote.contract, 0)
+      assert.equal(quote.contract, 1)
       assert.equal(quote.farm, bench.farm.id)
       assert(quote.currency.length > 0, 'currency is empty')
       assert(quote.offers.length > 0, 'no offers')
@@ -55,7 +55,7 @@ export const quoteRules: readonly Rule[] = [
   },
   {
     name: 'software that the farm lacks is declined with a reason, not thrown',
-    change: "return { contract: 0, kind: 'decline', farm, reason: 'software', message } from quote()",
+    change: "return { contract: 1, kind: 'decline', farm, reason: 'software', message } from quote()",
     async check(bench) {
       const { job } = bench.subject
       const spec = { ...job, render: { ...job.render, software: 'no-such-renderer', engine: 'NO_SUCH_ENGINE' } }

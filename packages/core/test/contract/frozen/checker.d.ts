@@ -140,7 +140,7 @@ export type CheckerEvent =
       readonly atMs: number
     }
 export interface Checker {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   readonly address: Address
   send(action: CheckerAction, ctx: CallContext): Promise<void>

@@ -24,7 +24,7 @@ export interface SoftwareBuild {
   readonly devices: readonly string[]
 }
 export interface FarmInfo {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   readonly name: string
   readonly lane: Lane
@@ -194,7 +194,7 @@ export interface FarmPoll {
   readonly waitMs: number
 }
 export interface Farm {
-  readonly contract: 0
+  readonly contract: 1
   readonly id: string
   describe(ctx: CallContext): Promise<FarmInfo>
   quote(request: QuoteRequest, ctx: CallContext): Promise<Quote | Decline>

@@ -222,7 +222,7 @@ export interface JobMoney {
   readonly status: 'none' | 'open' | 'canceled' | 'finalized' | 'closed'
 }
 export interface Ledger {
-  readonly contract: 0
+  readonly contract: 1
   readonly supports: LedgerSupports
   readonly domain: LedgerDomain
   readonly label: string

@@ -29,7 +29,7 @@ export interface Offer {
   readonly ext?: Readonly<Record<string, unknown>>
 }
 export interface Quote {
-  readonly contract: 0
+  readonly contract: 1
   readonly kind: 'quote'
   readonly id: string
   readonly farm: string
@@ -42,7 +42,7 @@ export interface Quote {
   readonly ext?: Readonly<Record<string, unknown>>
 }
 export interface Decline {
-  readonly contract: 0
+  readonly contract: 1
   readonly kind: 'decline'
   readonly farm: string
   readonly reason:

@@ -37,7 +37,7 @@ export type Work =
       readonly frames: readonly number[]
     }
 export interface Task {
-  readonly contract: 0
+  readonly contract: 1
   readonly run: string
   readonly id: number
   readonly attempt: number
