@@ -49,7 +49,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'give a refused farm more work', file: 'job/job-replan.ts', find: 'row?.excluded === undefined &&', put: '' },
   {
     name: 'let both copies of a hedge win',
-    file: 'job/job.ts',
+    file: 'job/job-reports.ts',
     find: 'won: winner === undefined || winner === task',
     put: 'won: true',
   },
@@ -69,13 +69,13 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'forget open commands of a task after a restart', file: 'run/job-host.ts', find: 'stream.resume()', put: '' },
   {
     name: 'submit again to a farm that cannot find tasks',
-    file: 'run/task-effects.ts',
+    file: 'run/submit-effects.ts',
     find: 'let unsure = resumed',
     put: 'let unsure = false',
   },
   {
     name: 'keep too little at the end',
-    file: 'job/job-evolve.ts',
+    file: 'job/job-settle.ts',
     find: 'return state.money.attested + state.money.attestedCheck',
     put: 'return state.money.attested',
   },
@@ -87,13 +87,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'count an event of the ledger twice',
-    file: 'job/job.ts',
+    file: 'job/job-accept.ts',
     find: "case 'refunded':\n        return !state.final.done",
     put: "case 'refunded':\n        return true",
   },
   {
     name: 'start leases before a quorum is ready',
-    file: 'job/job.ts',
+    file: 'job/job-sets.ts',
     find: 'set.ready.size + 1 === state.order!.terms.quorum',
     put: 'set.ready.size + 1 === 1',
   },

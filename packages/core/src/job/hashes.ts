@@ -1,5 +1,5 @@
 import type { Bytes32 } from '../contract/messages.ts'
-import type { TaskStreamState } from './task-types.ts'
+import type { TaskStreamState } from './task-state.ts'
 
 /** Hashes as one hex text, 64 digits each. */
 export function packHashes(hashes: readonly Bytes32[]): string {

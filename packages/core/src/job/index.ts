@@ -1,8 +1,10 @@
 export { FAILURE_RULES, failureRule, type FailureRule } from './failure.ts'
-export { jobMachine, MAX_STRIKES } from './job.ts'
+export { MAX_STRIKES } from './job-reports.ts'
+export { jobMachine } from './job.ts'
 export { budgetLeft } from './job-replan.ts'
 export { leaseOfRow } from './job-rows.ts'
-export type * from './job-types.ts'
+export type * from './job-facts.ts'
+export type * from './job-state.ts'
 export type * from './machine.ts'
 export {
   leastFrameCap,
@@ -14,4 +16,5 @@ export {
   type SplitOptions,
 } from './split.ts'
 export { taskMachine } from './task.ts'
-export type * from './task-types.ts'
+export type * from './task-facts.ts'
+export type * from './task-state.ts'

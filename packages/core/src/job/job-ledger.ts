@@ -1,6 +1,7 @@
 import { begin, finish } from './machine.ts'
-import { askReady, maybeEvidence } from './job-evolve.ts'
-import type { JobStreamState, LedgerEventJson } from './job-types.ts'
+import { askReady } from './job-sets.ts'
+import { maybeEvidence } from './job-settle.ts'
+import type { JobStreamState, LedgerEventJson } from './job-state.ts'
 
 const amount = (value: unknown): bigint => BigInt(typeof value === 'string' || typeof value === 'number' ? value : 0)
 

@@ -1,7 +1,8 @@
-import { leaseFacts } from './job.ts'
+import { leaseFacts } from './job-sets.ts'
 import { frameAt } from './job-rows.ts'
-import { FRAME } from './job-types.ts'
-import type { JobFact, JobInput, JobStreamState, PlannedLeaseJson } from './job-types.ts'
+import { FRAME } from './job-state.ts'
+import type { JobFact, JobInput } from './job-facts.ts'
+import type { JobStreamState, PlannedLeaseJson } from './job-state.ts'
 
 const EMPTY_WAIT_MS = 5_000
 const EMPTY_WAIT_MAX_MS = 120_000

@@ -1,6 +1,6 @@
 import { begin, restart } from './machine.ts'
-import { FRAME, type FarmRow, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-types.ts'
-import type { LeaseJson } from './task-types.ts'
+import { type FarmRow, FRAME, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-state.ts'
+import type { LeaseJson } from './task-state.ts'
 
 /** How long frames that fell free wait for others, so that one re-plan places many. */
 export const REPLAN_WAIT_MS = 2_000

@@ -1,6 +1,7 @@
 import { committedHash, unpackHashes } from './hashes.ts'
 import { begin, finish, restart, turnAgenda } from './machine.ts'
-import type { KeptCommit, TaskFact, TaskReport, TaskStreamState } from './task-types.ts'
+import type { TaskFact, TaskReport } from './task-facts.ts'
+import type { KeptCommit, TaskStreamState } from './task-state.ts'
 
 /** How long checkers that are late may still vote after the quorum disagreed. */
 export const VOTE_GRACE_MS = 300_000

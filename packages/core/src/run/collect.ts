@@ -2,12 +2,13 @@ import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
 import type { FarmEvent, Output, TaskRef, TaskState } from '../contract/farm.ts'
 import type { Address, Bytes32, Commit, LedgerDomain } from '../contract/messages.ts'
-import type { LeaseCancel, TaskInput, TaskOrder } from '../job/task-types.ts'
+import type { TaskInput } from '../job/task-facts.ts'
+import type { LeaseCancel, TaskOrder } from '../job/task-state.ts'
 import { download } from './download.ts'
 import { pause } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobProofs } from './proofs.ts'
-import type { RunnerTuning } from './types.ts'
+import type { RunnerTuning } from './tuning.ts'
 
 export interface CollectOptions {
   readonly loop: FarmLoop

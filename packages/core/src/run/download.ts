@@ -5,7 +5,7 @@ import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Output } from '../contract/farm.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import { backoffMs, limitedCall, pause } from './effort.ts'
-import type { RunnerTuning } from './types.ts'
+import type { RunnerTuning } from './tuning.ts'
 
 /**
  * Brings one output into the artifacts: resumes where a stream broke off, starts over when the bytes do not have the hash that the farm named, and goes on until the

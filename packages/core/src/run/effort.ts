@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { CallContext, Clock } from '../contract/context.ts'
 import { isPictorError, PictorError } from '../contract/error.ts'
-import type { RunnerTuning } from './types.ts'
+import type { JobHost } from './job-host.ts'
+import type { RunnerTuning } from './tuning.ts'
 
 /** Idempotency key of a command: sha256 of run, stream and command id, so that a retry after any crash carries the same one. */
 export function commandKey(run: string, stream: string, command: string): string {
@@ -55,6 +56,12 @@ export interface Effort {
   readonly tuning: RunnerTuning
   readonly key: string
   readonly signal: AbortSignal
+}
+
+/** The effort behind one command of a stream: its key never changes. */
+export function effort(host: JobHost, stream: string, command: string, signal: AbortSignal): Effort {
+  const { clock, tuning } = host.shared
+  return { clock, tuning, key: host.key(stream, command), signal }
 }
 
 /** What becomes of an error of an effect. */

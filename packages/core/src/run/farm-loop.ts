@@ -4,7 +4,7 @@ import { isPictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo, FarmPoll, TaskRef } from '../contract/farm.ts'
 import { backoffMs, limitedCall } from './effort.ts'
 import { nap } from './nap.ts'
-import type { RunnerTuning } from './types.ts'
+import type { RunnerTuning } from './tuning.ts'
 
 /** Somebody who waits for events of one task. */
 export interface Watcher {

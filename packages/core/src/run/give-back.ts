@@ -1,12 +1,29 @@
 import type { CanceledLease } from '../contract/messages.ts'
-import type { TaskRow } from '../job/job-types.ts'
-import { farmOf, staged, taskOf } from './task-effects.ts'
+import type { TaskRow } from '../job/job-state.ts'
 import { commandKey, limitedCall } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobHost } from './job-host.ts'
+import { farmOf, staged, taskOf } from './submit-effects.ts'
 
 /** How long a farm may take to give a lease back. After it the lease is waited out: it lapses at its `commitBy`. */
 const PATIENCE_MS = 20_000
+
+const GIVEN_BACK = new WeakMap<JobHost, ReturnType<typeof giveBack>>()
+
+/** One request to the farms, whatever the number of checkers that wait for it. */
+export function givenBack(host: JobHost, signal: AbortSignal): ReturnType<typeof giveBack> {
+  const known = GIVEN_BACK.get(host)
+  if (known) return known
+  const asked = giveBack(host, signal)
+  GIVEN_BACK.set(host, asked)
+  return asked
+}
+
+/** Leases that their farms gave up by signature. */
+export function canceledLeases(host: JobHost): CanceledLease[] {
+  const job = host.jobId()
+  return [...host.job.state.cancels].map(([lease, { root, sig }]) => ({ job, lease, outputRoot: root, signature: sig }))
+}
 
 /**
  * Asks farms to give leases back that no farm was ever handed: each is submitted and canceled at once, and the farm's signed word frees its money before

@@ -1,6 +1,6 @@
 import { isPictorError } from '../contract/error.ts'
 import type { LedgerEvent } from '../contract/ledger.ts'
-import type { LedgerEventJson } from '../job/job-types.ts'
+import type { LedgerEventJson } from '../job/job-state.ts'
 import { backoffMs, limitedCall } from './effort.ts'
 import type { JobHost } from './job-host.ts'
 import { nap, type Nap } from './nap.ts'

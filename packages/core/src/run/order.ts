@@ -2,9 +2,10 @@ import { encodeJournal } from '../contract/codec.ts'
 import { invalid } from '../contract/error.ts'
 import { parseFrames } from '../contract/frames.ts'
 import type { Address } from '../contract/messages.ts'
-import type { FilledOptions, JobInput, KeptOrder } from '../job/job-types.ts'
+import type { JobInput } from '../job/job-facts.ts'
+import type { FilledOptions, KeptOrder } from '../job/job-state.ts'
 import type { JobProofs } from './proofs.ts'
-import type { JobOrder } from './types.ts'
+import type { JobOrder } from './job-order.ts'
 
 /** Checks an order and writes it down as the journal's first input. @throws invalid-input naming the field */
 export function orderInput(

@@ -1,4 +1,29 @@
-import type { RunnerTuning } from './types.ts'
+/** Times and sizes of the shell, in milliseconds where not said otherwise. */
+export interface RunnerTuning {
+  /** How long a claim on a stream lasts without renewal. */
+  readonly claimMs: number
+  /** First and longest wait between tries of a failed effect. */
+  readonly retryMs: number
+  readonly retryMaxMs: number
+  /** A call to a farm, checker or ledger is given up after this long and tried again. */
+  readonly callMs: number
+  /** Bounds on the wait between polls, whatever the farm asks for. */
+  readonly pollMinMs: number
+  readonly pollMaxMs: number
+  /** How often a farm is polled without a cursor, to find reports that were lost. */
+  readonly reconcileMs: number
+  /** Uploading a scene may take this long before it is tried again. */
+  readonly stageMs: number
+  /** Least time without any progress of a running task until it counts as stalled; six planned frame times when those are longer. */
+  readonly stallMs: number
+  /** A request that a checker or ledger took and never answered is sent again after this long, with the same key. */
+  readonly resendMs: number
+  /** How often the inbox is looked at for inputs from other processes. */
+  readonly inboxMs: number
+  /** Concurrent calls and downloads a farm, and deliveries a runner (counts). */
+  readonly callsAtOnce: number
+  readonly downloadsAtOnce: number
+}
 
 /** Times and sizes for real farms; tests and simulations override what they need. */
 export const DEFAULT_TUNING: RunnerTuning = {

@@ -1,8 +1,9 @@
 import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
-import { FRAME, type JobFact, type JobStreamState } from '../job/job-types.ts'
-import type { TaskStreamState } from '../job/task-types.ts'
+import type { JobFact } from '../job/job-facts.ts'
+import { FRAME, type JobStreamState } from '../job/job-state.ts'
+import type { TaskStreamState } from '../job/task-state.ts'
 import {
   commitOf,
   heldOf,
@@ -15,10 +16,19 @@ import {
   type VotesBlob,
 } from './job-host.ts'
 import { leaseOfRow } from '../job/job-rows.ts'
-import { signaturesOf, unpackPath } from './job-effects.ts'
+import { unpackPath } from './deliver-effects.ts'
+import { signaturesOf } from './settle-effects.ts'
 import type { Projection } from './project.ts'
 import { readFact } from './stream.ts'
-import type { DeliveredFrame, JobMoneyState, JobResult, JobState, JobSummary, LeaseEvidence, ReceiptMaterial } from './types.ts'
+import type {
+  DeliveredFrame,
+  JobMoneyState,
+  JobResult,
+  JobState,
+  JobSummary,
+  LeaseEvidence,
+  ReceiptMaterial,
+} from './job-view.ts'
 
 /** Folds a job's journal without owning it. @throws not-found */
 export async function loadJob(shared: Shared, run: Bytes32): Promise<JobStreamState> {

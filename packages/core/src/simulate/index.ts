@@ -1,5 +1,7 @@
 export { virtualClock, type VirtualClock } from './clock.ts'
-export { simulatedFarm, simulatedContent, simulatedQuote } from './farm.ts'
+export { simulatedFarm } from './farm.ts'
+export { simulatedContent } from './farm-model.ts'
+export { simulatedQuote } from './farm-info.ts'
 export type { FarmFaults, FarmKey, SimulatedFarm, SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
 export { simulatedAddress, signedFarmKey, simulatedFarmKey, simulatedSigner } from './keys.ts'
 export { hashUnit, seededRandom, type Random } from './random.ts'

@@ -3,7 +3,7 @@ import type { JobSpec } from '../contract/job.ts'
 import type { Address, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
 import { leastFrameCap, sharePrice, splitRoute, type SplitLease } from '../job/split.ts'
-import type { Allocation, FarmParty, JobOptions, JobOrder, ReplanRequest } from '../run/types.ts'
+import type { Allocation, FarmParty, JobOptions, JobOrder, ReplanRequest } from '../run/job-order.ts'
 import { ZERO_ADDRESS } from '../proof/terms.ts'
 import { simulatedAddress, textHash } from './keys.ts'
 

@@ -1,7 +1,9 @@
 import { memoryArtifacts } from '../artifacts/memory.ts'
 import type { Artifacts } from '../contract/artifacts.ts'
 import { createRunner } from '../run/runner.ts'
-import type { JobOrder, Runner, RunnerOptions, RunnerTuning } from '../run/types.ts'
+import type { JobOrder } from '../run/job-order.ts'
+import type { RunnerTuning } from '../run/tuning.ts'
+import type { Runner, RunnerOptions } from '../run/types.ts'
 import { memoryStore } from '../store/memory.ts'
 import type { Store } from '../store/types.ts'
 import { simulatedChecker, type SimulatedChecker, type SimulatedCheckerOptions } from './checker.ts'
@@ -12,7 +14,7 @@ import { simulatedSigner } from './keys.ts'
 import { simulatedLedger, type SimulatedLedger, type SimulatedLedgerOptions } from './ledger.ts'
 import { simulatedOrder, simulatedReplan, type SimulatedOrderOptions } from './order.ts'
 import { simulatedProofs } from './proofs.ts'
-import { simulatedQuote } from './farm.ts'
+import { simulatedQuote } from './farm-info.ts'
 
 export interface WorldOptions {
   readonly name: string

@@ -86,13 +86,13 @@ describe('docs/machine-tables.md', () => {
       '',
       '| fact | fields |',
       '|---|---|',
-      ...factRows('job-types.ts'),
+      ...factRows('job-facts.ts'),
       '',
       '## Facts of a task',
       '',
       '| fact | fields |',
       '|---|---|',
-      ...factRows('task-types.ts'),
+      ...factRows('task-facts.ts'),
       '',
       '## Classes of failure',
       '',
@@ -101,8 +101,8 @@ describe('docs/machine-tables.md', () => {
       ...failures,
       '',
     ].join('\n')
-    expect(factRows('job-types.ts').length).toBeGreaterThan(35)
-    expect(factRows('task-types.ts').length).toBeGreaterThan(20)
+    expect(factRows('job-facts.ts').length).toBeGreaterThan(35)
+    expect(factRows('task-facts.ts').length).toBeGreaterThan(20)
     await expect(text).toMatchFileSnapshot('../../../../docs/machine-tables.md')
   })
 })

@@ -1,0 +1,277 @@
+import type { JobSpec } from '../contract/job.ts'
+import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/messages.ts'
+import type { Quote } from '../contract/quote.ts'
+import type { JobCommand } from './job-facts.ts'
+import { type Agenda, emptyAgenda } from './machine.ts'
+import type { LeaseCancel, LeaseJson, VoidReason } from './task-state.ts'
+
+/** Options with every default filled in. */
+export interface FilledOptions {
+  readonly maxAttempts: number
+  readonly scouts: boolean
+  readonly giveUpAtMs: number
+  readonly outDir: string
+  readonly hedge: boolean
+  readonly batchLeases: number
+  readonly batchWaitMs: number
+}
+
+/** The order as the journal keeps it; leases come in facts of their own. */
+export interface KeptOrder {
+  readonly run: Bytes32
+  readonly spec: JobSpec
+  readonly terms: Terms
+  readonly parties: Readonly<Record<string, { readonly key: Address; readonly payTo: Address }>>
+  readonly quotes: readonly Quote[]
+  readonly work: readonly number[]
+  readonly options: FilledOptions
+  /** Addresses of the checkers, in the runner's order. */
+  readonly checkers: readonly Address[]
+}
+
+/** A planned lease as journals keep it. */
+export interface PlannedLeaseJson {
+  readonly lease: LeaseJson
+  readonly farm: string
+  readonly offer: string
+  readonly expectedMs: number
+}
+
+export type RowPhase =
+  /** Its set is not ready. */
+  | 'planned'
+  /** Waits for a place in its farm's window. */
+  | 'queued'
+  | 'live'
+  /** Judged, not yet in a batch. */
+  | 'judged'
+  | 'batched'
+  | 'attested'
+  /** Will not be paid; the farm may still claim. */
+  | 'void'
+  /** Over without pay: its price is free again. */
+  | 'gone'
+
+/** One lease in the job's table. */
+export interface TaskRow {
+  readonly id: number
+  readonly farm: string
+  readonly offer: string
+  readonly seq: number
+  readonly price: bigint
+  readonly checkFee: bigint
+  /** Indexes into the job's frames. */
+  readonly frames: readonly number[]
+  readonly weights: readonly number[]
+  readonly commitByS: number
+  readonly hedgeOf: number
+  readonly expectedMs: number
+  phase: RowPhase
+  startedAtMs: number
+  rendered: boolean
+  contested: boolean
+  contestWon: boolean | undefined
+  giveUp: VoidReason | undefined
+}
+
+export interface FarmRow {
+  readonly id: string
+  readonly window: number
+  readonly queue: number[]
+  head: number
+  inFlight: number
+  leased: number
+  accepted: number
+  refused: number
+  strikes: number
+  /** Time of the last strike: leases that fail together are one incident. */
+  struckAtMs: number
+  excluded: string | undefined
+}
+
+export interface SetRow {
+  readonly seq: number
+  readonly first: number
+  last: number
+  root: Bytes32 | undefined
+  signature: Signature | undefined
+  readonly ready: Map<Address, Ready>
+  readonly refused: Set<Address>
+  reason: ReplanReason | 'plan'
+  phase: 'signing' | 'readying' | 'ready' | 'void'
+}
+
+export interface BatchRow {
+  readonly n: number
+  readonly leases: readonly number[]
+  hash: Bytes32 | undefined
+  blob: Bytes32 | undefined
+  readonly signatures: Map<Address, Signature>
+  readonly refused: Set<Address>
+  /** Number on the ledger. */
+  number: number | undefined
+  phase: 'making' | 'signing' | 'attesting' | 'attested' | 'released' | 'broken'
+}
+
+/** Frame states in `frameState`. */
+export const FRAME = { idle: 0, leased: 1, accepted: 2, delivered: 3, missing: 4 } as const
+
+export type ReplanReason = 'refused' | 'failed' | 'lapsed' | 'hedge' | 'deadline'
+
+/** A ledger event as journals keep it: amounts as decimal strings, without the frame records. */
+export interface LedgerEventJson {
+  readonly id: string
+  readonly type: string
+  readonly atMs: number
+  readonly [key: string]: unknown
+}
+
+export interface JobStreamState {
+  readonly id: string
+  phase: 'new' | 'opening' | 'readying' | 'running' | 'settling' | 'ended'
+  order: KeptOrder | undefined
+  job: Bytes32 | undefined
+  frames: readonly number[]
+  /** Index of the frame number, for lists that are not one run of numbers. */
+  frameIndex: Map<number, number> | undefined
+  frameState: Uint8Array
+  /** Leases that cover the frame and are not over. */
+  cover: Uint8Array
+  /** Leases that the frame has had. */
+  attempts: Uint8Array
+  winner: Int32Array
+  readonly idle: Set<number>
+  accepted: number
+  delivered: number
+  missing: number
+  rendered: number
+  readonly rows: Map<number, TaskRow>
+  /** Rows that are live, for the few decisions that look at all of them. */
+  readonly live: Set<number>
+  /** Rows that are neither attested nor gone. */
+  openRows: number
+  readonly farms: Map<string, FarmRow>
+  readonly sets: SetRow[]
+  readonly batches: BatchRow[]
+  toSettle: number[]
+  batchDue: boolean
+  /** Deliveries that are not confirmed. */
+  delivering: number
+  readonly paths: Map<number, string | readonly string[]>
+  wanted: 'run' | 'hold' | 'cancel'
+  priority: number
+  deadlineAtMs: number
+  pastDeadline: boolean
+  attestOver: boolean
+  blocked: string | undefined
+  readyPosted: boolean
+  scoutsLeft: Set<number>
+  replan: {
+    n: number
+    open: boolean
+    reason: ReplanReason
+    notBeforeAtMs: number
+    /** Answers in a row that placed nothing, and sets in a row that no quorum was ready for. */
+    empty: number
+    /** Rows whose frames are to be leased a second time. */
+    hedges: number[]
+  }
+  /** Which of several leases over the same frames counts, by the id of the first of them. */
+  readonly contestWinner: Map<number, number>
+  /** Hedges that wait for their task's word that it will ask before it is held. */
+  readonly contesting: Set<number>
+  readonly money: {
+    locked: bigint
+    /** Prices of leases that are neither attested nor free again. */
+    live: bigint
+    liveCheck: bigint
+    /** Full prices and check fees of attested leases. */
+    attested: bigint
+    attestedCheck: bigint
+    released: bigint
+    paid: bigint
+    refunded: bigint
+    /** Price and fees attested and not released. */
+    pending: bigint
+  }
+  /** Leases that their farms gave up by signature. */
+  readonly cancels: Map<number, LeaseCancel>
+  final: { keep: bigint | undefined; readonly signatures: Map<Address, Signature>; done: boolean }
+  refundOpen: boolean
+  evidence: Bytes32 | undefined
+  evidenceOver: boolean
+  outcome: 'done' | 'partial' | 'failed' | 'canceled' | undefined
+  message: string | undefined
+  ledgerEvents: LedgerEventJson[]
+  answers: number
+  nextTask: number
+  startedAtMs: number
+  lastAtMs: number
+  readonly agenda: Agenda<JobCommand>
+}
+
+/** A stream about which nothing is known. */
+export function emptyJob(id: string): JobStreamState {
+  return {
+    id,
+    phase: 'new',
+    order: undefined,
+    job: undefined,
+    frames: [],
+    frameIndex: undefined,
+    frameState: new Uint8Array(0),
+    cover: new Uint8Array(0),
+    attempts: new Uint8Array(0),
+    winner: new Int32Array(0),
+    idle: new Set(),
+    accepted: 0,
+    delivered: 0,
+    missing: 0,
+    rendered: 0,
+    rows: new Map(),
+    live: new Set(),
+    openRows: 0,
+    farms: new Map(),
+    sets: [],
+    batches: [],
+    toSettle: [],
+    batchDue: false,
+    delivering: 0,
+    paths: new Map(),
+    wanted: 'run',
+    priority: 0,
+    deadlineAtMs: 0,
+    pastDeadline: false,
+    attestOver: false,
+    blocked: undefined,
+    readyPosted: false,
+    scoutsLeft: new Set(),
+    replan: { n: 0, open: false, reason: 'failed', notBeforeAtMs: 0, empty: 0, hedges: [] },
+    contesting: new Set(),
+    contestWinner: new Map(),
+    money: {
+      locked: 0n,
+      live: 0n,
+      liveCheck: 0n,
+      attested: 0n,
+      attestedCheck: 0n,
+      released: 0n,
+      paid: 0n,
+      refunded: 0n,
+      pending: 0n,
+    },
+    cancels: new Map(),
+    final: { keep: undefined, signatures: new Map(), done: false },
+    refundOpen: false,
+    evidence: undefined,
+    evidenceOver: false,
+    outcome: undefined,
+    message: undefined,
+    ledgerEvents: [],
+    answers: 0,
+    nextTask: 1,
+    startedAtMs: 0,
+    lastAtMs: 0,
+    agenda: emptyAgenda(),
+  }
+}

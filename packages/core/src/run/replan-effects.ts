@@ -1,0 +1,90 @@
+import { PictorError } from '../contract/error.ts'
+import type { JobInput } from '../job/job-facts.ts'
+import { budgetLeft } from '../job/job-replan.ts'
+import { FRAME, type PlannedLeaseJson } from '../job/job-state.ts'
+import { splitRoute } from '../job/split.ts'
+import { effort, tryUntilDone } from './effort.ts'
+import type { JobHost } from './job-host.ts'
+import type { Allocation, ReplanRequest } from './job-order.ts'
+
+/** Asks the planner where idle and late frames go, and cuts its answer into leases. */
+export async function replan(
+  host: JobHost,
+  n: number,
+  signal: AbortSignal,
+  send: (input: JobInput) => Promise<void>,
+  refused: (error: unknown) => Promise<void>,
+): Promise<void> {
+  const { job, shared } = host
+  const error = await tryUntilDone(effort(host, job.name, `replan/${n}`, signal), async () => {
+    const { state } = job
+    const leases: PlannedLeaseJson[] = []
+    if (state.idle.size > 0) {
+      const request = replanRequest(host, [...state.idle])
+      leases.push(...splitAllocations(host, await shared.options.replan(request), 0))
+    }
+    for (const hedged of state.replan.hedges) {
+      const row = host.row(hedged)
+      const open = row.frames.filter((i) => state.frameState[i] === FRAME.leased)
+      if (open.length === 0) continue
+      const request = replanRequest(host, open, row.farm)
+      leases.push(...splitAllocations(host, await shared.options.replan(request), hedged))
+    }
+    await send({ type: 'replanned', n, leases })
+  })
+  if (error !== undefined) await refused(error)
+}
+
+function replanRequest(host: JobHost, indexes: readonly number[], without?: string): ReplanRequest {
+  const { state } = host.job
+  const order = state.order!
+  const excluded: Record<string, string> = {}
+  const busy: Record<string, number> = {}
+  for (const farm of state.farms.values()) {
+    if (farm.excluded !== undefined) excluded[farm.id] = farm.excluded
+    busy[farm.id] = farm.leased - farm.accepted - farm.refused
+  }
+  if (without !== undefined) excluded[without] = 'it has these frames already'
+  const left = budgetLeft(state)
+  return {
+    run: host.run,
+    reason: without === undefined ? state.replan.reason : 'hedge',
+    spec: order.spec,
+    terms: order.terms,
+    quotes: order.quotes,
+    work: order.work,
+    atMs: host.shared.clock.now(),
+    frames: indexes.map((i) => state.frames[i]!).sort((a, b) => a - b),
+    excluded,
+    busy,
+    farmBudgetLeft: left.farm,
+    checkBudgetLeft: left.check,
+    deadlineAtMs: state.deadlineAtMs,
+  }
+}
+
+function splitAllocations(host: JobHost, allocations: readonly Allocation[], hedgeOf: number): PlannedLeaseJson[] {
+  const { state } = host.job
+  const order = state.order!
+  const workOf = (frame: number): number => {
+    const at = state.frameIndex ? state.frameIndex.get(frame) : frame - state.frames[0]!
+    return order.work[at ?? -1] ?? 0
+  }
+  return allocations.flatMap(({ farm, offer, frames }) => {
+    const party = order.parties[farm]
+    const found = order.quotes.find((quote) => quote.farm === farm)?.offers.find((one) => one.id === offer)
+    if (!party || !found)
+      throw new PictorError('invalid-input', `replan: ${farm}/${offer} is in no quote of this job`, {
+        details: { path: 'replan.farm' },
+      })
+    const share = { farm, offer: found, frames, work: frames.map(workOf), key: party.key, payTo: party.payTo }
+    return splitRoute(share, {
+      firstId: state.nextTask,
+      nowMs: host.shared.clock.now(),
+      deadlineAtS: order.terms.deadlineAtS,
+      checkClass: order.spec.render.checkClass,
+      hedgeOf,
+      whole: hedgeOf !== 0,
+    }).map((planned) => ({ ...planned, lease: { ...planned.lease, price: planned.lease.price.toString() } }))
+  })
+}

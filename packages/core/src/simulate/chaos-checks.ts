@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { JobFact } from '../job/job-facts.ts'
+import { jobMachine } from '../job/job.ts'
+import type { JobResult } from '../run/job-view.ts'
+import { sha256, simulatedContent } from './farm-model.ts'
+import { simulatedProofs } from './proofs.ts'
+import type { World } from './world.ts'
+
+/** Folds the job's journal again and looks at the money after every fact. */
+export async function checkJournal(world: World, broken: string[]): Promise<{ facts: number; trace: string }> {
+  const { order, store } = world
+  const digest = createHash('sha256')
+  const state = jobMachine.empty('job:check')
+  const deliveredBy = new Map<number, number>()
+  const refusedFarms = new Set<string>()
+  let facts = 0
+  for (let after = 0; ;) {
+    const page = await store.read(order.run, after, 1_000)
+    for (const stored of page) {
+      facts++
+      after = stored.id
+      digest.update(`${stored.stream} ${stored.body}\n`)
+      if (!stored.stream.startsWith('job:')) continue
+      const fact = JSON.parse(stored.body) as JobFact
+      jobMachine.evolve(state, fact)
+      const { money } = state
+      if (money.live < 0n || money.pending < 0n) broken.push(`${fact.t}: money below zero`)
+      if (state.order && money.live + money.attested > order.terms.farmBudget)
+        broken.push(`${fact.t}: leases beyond the farm budget`)
+      if (state.order && money.liveCheck + money.attestedCheck > order.terms.checkBudget)
+        broken.push(`${fact.t}: fees beyond the check budget`)
+      if (money.paid + money.pending + money.refunded > money.locked) broken.push(`${fact.t}: more money out than in`)
+      if (fact.t === 'set-ready' && (state.sets[fact.seq]?.ready.size ?? 0) < order.terms.quorum)
+        broken.push(`set ${fact.seq} was used without a quorum`)
+      if (fact.t === 'task-judged' && fact.verdicts.includes('r')) refusedFarms.add(state.rows.get(fact.task)!.farm)
+      if (fact.t === 'leases' && fact.seq > 0)
+        for (const { farm, lease } of fact.leases)
+          if (refusedFarms.has(farm)) broken.push(`lease ${lease.id} went to ${farm} after a refusal`)
+      if (fact.t === 'delivered')
+        for (const i of state.rows.get(fact.task)!.frames)
+          if (state.winner[i] === fact.task) deliveredBy.set(i, (deliveredBy.get(i) ?? 0) + 1)
+    }
+    if (page.length < 1_000) break
+  }
+  for (const [i, count] of deliveredBy) if (count > 1) broken.push(`frame ${state.frames[i]} was delivered ${count} times`)
+  return { facts, trace: digest.digest('hex') }
+}
+
+/** Compares what the job says about its end with farms, ledger, artifacts and every vote. */
+export async function checkResult(world: World, result: JobResult, broken: string[]): Promise<void> {
+  const { order, ledger, delivered } = world
+  const seen = new Set(result.frames.map((one) => one.frame))
+  if (seen.size !== result.frames.length) broken.push('a frame is twice in the result')
+  if (seen.size + result.missing.length !== order.work.length) broken.push('a frame is neither delivered nor missing')
+  for (const frame of result.missing) if (seen.has(frame)) broken.push(`frame ${frame} is delivered and missing`)
+  // Read by an auditor of its own: the runner's process may die or stand still while it reads.
+  const material = await world.runner('auditor').material(order.run)
+  const records = material.batches.flatMap(({ batch }) => batch.results.flatMap((one) => one.records))
+  const unsure = new Set(records.filter((record) => record.verdict === 'unsure').map((record) => record.frame))
+  for (const one of result.frames) {
+    const truth = sha256(simulatedContent({ run: order.run }, one.frame, true))
+    // A frame on which the checkers disagree stands until somebody disputes it: that is the protocol's rule, and the verdict says so.
+    if (one.hash !== truth && !unsure.has(one.frame)) broken.push(`frame ${one.frame} was delivered with wrong bytes`)
+    if (delivered.get(one.frame)?.hash !== one.hash) broken.push(`frame ${one.frame} lies there with other bytes`)
+  }
+  for (const one of result.frames)
+    if (!(await world.artifacts.has(one.hash))) broken.push(`the bytes of frame ${one.frame} are not among the artifacts`)
+  const proofs = simulatedProofs()
+  for (const { lease, commits } of material.leases)
+    for (const commit of commits)
+      if (!proofs.verifyCommit(ledger.domain, commit, lease.farm)) broken.push(`lease ${lease.id} counts a forged commitment`)
+  const money = ledger.total(result.job!)
+  if (money.pending !== 0n) broken.push(`${money.pending} is pending at the end`)
+  if (money.locked !== 0n) broken.push(`${money.locked} is still locked at the end`)
+  if (result.money.paid !== money.released) broken.push(`paid ${result.money.paid}, the ledger says ${money.released}`)
+  if (result.money.refunded !== money.refunded)
+    broken.push(`refunded ${result.money.refunded}, the ledger says ${money.refunded}`)
+  for (const { batch } of material.batches)
+    for (const { lease, records } of batch.results)
+      for (const record of records) {
+        if (record.verdict === 'refuse') continue
+        const cast = material.leases.find((one) => one.lease.id === lease.id)?.votes.filter((vote) => vote.frame === record.frame)
+        if ((cast?.length ?? 0) < order.terms.quorum)
+          broken.push(`frame ${record.frame} of lease ${lease.id} was settled without a quorum of votes`)
+        if (record.verdict !== 'accept') continue
+        const votes = material.leases.find((one) => one.lease.id === lease.id)?.votes ?? []
+        const accepts = votes.filter((vote) => vote.frame === record.frame && vote.verdict === 'accept').length
+        if (accepts < order.terms.quorum)
+          broken.push(`frame ${record.frame} of lease ${lease.id} was accepted by ${accepts} votes`)
+        if (record.outputHash !== sha256(simulatedContent({ run: order.run }, record.frame, true)))
+          broken.push(`frame ${record.frame} of lease ${lease.id} was paid with wrong bytes`)
+      }
+}

@@ -1,0 +1,152 @@
+import type { FailureClass } from '../contract/farm.ts'
+import type { ReplanRequest } from '../run/job-order.ts'
+import type { SimulatedCheckerOptions } from './checker.ts'
+import type { FarmFaults, SimulatedFarmOptions } from './farm-options.ts'
+import { simulatedReplan } from './order.ts'
+import { type Random, seededRandom } from './random.ts'
+import { simulatedWorld, type World } from './world.ts'
+
+const CLASSES: readonly FailureClass[] = [
+  'device-fault',
+  'license',
+  'capacity',
+  'preempted',
+  'out-of-memory',
+  'timeout',
+  'scene',
+  'transfer',
+]
+
+/** Some of the faults, each with a small probability. */
+function farmFaults(random: Random): FarmFaults {
+  const some = (p: number): number => (random.chance(0.4) ? p * random.next() : 0)
+  return {
+    callFails: some(0.2),
+    replyLost: some(0.2),
+    callHangs: some(0.05),
+    eventTwice: some(0.3),
+    eventLost: some(0.3),
+    downloadBreaks: some(0.3),
+    downloadCorrupt: some(0.3),
+    taskStalls: some(0.3),
+    taskFails: some(0.4),
+    taskFailClass: [random.pick(CLASSES), random.pick(CLASSES)],
+    frameFails: some(0.2),
+    commitForged: some(0.05),
+    taskSlow: some(0.3),
+    slowFactor: 2 + random.below(60),
+    cursorLost: some(0.1),
+  }
+}
+
+function farmOf(id: string, random: Random, startMs: number, fair: boolean, tails: boolean): SimulatedFarmOptions {
+  const calm = random.chance(0.35) || fair
+  const from = startMs + random.below(600_000)
+  return {
+    id,
+    seed: random.below(1_000_000),
+    slots: 1 + random.below(3),
+    pollMs: 1_000 + random.below(4_000),
+    msPerWork: 500 + random.below(4_000),
+    startMs: random.below(5_000),
+    queueMs: random.chance(0.3) ? random.below(60_000) : 0,
+    price: { perHostHour: BigInt(100_000 + random.below(2_000_000)), perFrame: BigInt(random.below(50)) },
+    dishonest: random.chance(0.2) && !fair ? random.next() * 0.6 : 0,
+    commitEvery: random.chance(0.3) ? 1 + random.below(5) : 1_000_000,
+    idempotency: random.chance(0.35) && !fair ? 'at-most-once' : 'native',
+    outputDelayMs: random.chance(0.2) ? random.below(20_000) : 0,
+    ...(random.chance(0.15) && !fair
+      ? { downAtMs: [{ from, to: random.chance(0.4) ? Number.MAX_SAFE_INTEGER : from + random.below(900_000) }] }
+      : {}),
+    ...(calm ? {} : { faults: farmFaults(random) }),
+    ...(tails ? { faults: { taskSlow: 0.5, slowFactor: 10 + random.below(60), callFails: 0.5 * random.next() } } : {}),
+  }
+}
+
+function checkersOf(random: Random, startMs: number, fair: boolean): { checkers: SimulatedCheckerOptions[]; quorum: number } {
+  const [count, quorum] = random.pick([
+    [1, 1],
+    [2, 2],
+    [3, 2],
+    [3, 2],
+    [5, 3],
+  ] as const)
+  // Fewer than a quorum may lie or fall silent for ever: the protocol promises nothing beyond that.
+  let bad = fair ? 0 : count - quorum
+  const checkers = Array.from({ length: count }, (_, i): SimulatedCheckerOptions => {
+    const isBad = bad > 0 && random.chance(0.4)
+    if (isBad) bad--
+    const flaky = random.chance(0.4) && !fair
+    return {
+      id: `checker-${i}`,
+      seed: random.below(1_000_000),
+      workMs: random.below(20_000),
+      pollMs: 1_000 + random.below(4_000),
+      ...(isBad && random.chance(0.5) ? { silentFromMs: startMs + random.below(300_000) } : {}),
+      faults: {
+        ...(flaky
+          ? {
+              callFails: 0.2 * random.next(),
+              replyLost: 0.2 * random.next(),
+              forgets: 0.2 * random.next(),
+              eventTwice: 0.3 * random.next(),
+            }
+          : {}),
+        ...(isBad ? { liesAbout: random.next(), refuses: 0.2 * random.next() } : {}),
+      },
+    }
+  })
+  return { checkers, quorum }
+}
+
+/** Builds the world of a seed: farms, checkers and ledger with faults, a deadline that may be too short. */
+export function chaosWorld(seed: number): { readonly world: World; readonly random: Random; readonly fair: boolean } {
+  const random = seededRandom(seed * 7919 + 17)
+  const startMs = 1_800_000_000_000
+  // In a fair world nothing goes wrong but the runner itself: such a job has no excuse.
+  const fair = random.chance(0.15)
+  const { checkers, quorum } = checkersOf(random, startMs, fair)
+  const careless = random.chance(0.2) && !fair
+  // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
+  const tails = random.chance(0.2)
+  const world = simulatedWorld({
+    name: `chaos ${seed}`,
+    frames: 1 + random.below(random.chance(0.2) ? 60 : 20),
+    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair, tails)),
+    checkers,
+    quorum,
+    ledger: {
+      seed: random.below(1_000_000),
+      pollMs: 1_000 + random.below(4_000),
+      finalityMs: random.chance(0.3) ? random.below(30_000) : 0,
+      ...(random.chance(0.4) && !fair
+        ? {
+            faults: {
+              callFails: 0.2 * random.next(),
+              replyLost: 0.2 * random.next(),
+              eventTwice: 0.3 * random.next(),
+              forgets: 0.2 * random.next(),
+            },
+          }
+        : {}),
+    },
+    deadlineMs: random.chance(0.1) && !fair ? 60_000 + random.below(600_000) : 2 * 3_600_000,
+    order: {
+      leaseMs: 2_000 + random.below(20_000),
+      graceMs: fair ? 3_600_000 : 60_000 + random.below(900_000),
+      checkHeadroomPerMille: random.chance(0.3) ? 1_000 + random.below(500) : 4_000,
+      headroomPerMille: 1_000 + random.below(2_500),
+      disputeWindowS: random.chance(0.3) ? random.below(600) : 0,
+      options: {
+        scouts: random.chance(0.2),
+        hedge: tails || random.chance(0.7),
+        batchLeases: 1 + random.below(16),
+        maxAttempts: 2 + random.below(4),
+      },
+    },
+    // A planner that pays no heed to what it is told: the machine must.
+    ...(careless ? { replan: (request: ReplanRequest) => simulatedReplan({ ...request, excluded: {}, busy: {} }) } : {}),
+    tuning: { stallMs: tails ? 3_600_000 : 60_000, reconcileMs: 120_000, callMs: 20_000, resendMs: 20_000 },
+  })
+  return { world, random, fair }
+}

@@ -1,0 +1,54 @@
+import type { CallContext, Clock } from '../contract/context.ts'
+import { PictorError } from '../contract/error.ts'
+import type { SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
+import { seededRandom } from './random.ts'
+
+interface FaultyCalls {
+  <T>(ctx: CallContext, down: boolean, effect: () => Promise<T>): Promise<T>
+  unlucky(fault: 'cursorLost' | 'eventLost' | 'eventTwice'): boolean
+  body(bytes: Uint8Array, offset: number): { bytes: number; stream: AsyncIterable<Uint8Array> }
+}
+
+/** Wraps calls with what may go wrong between a caller and a farm. */
+export function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: SimulatedFarmStats): FaultyCalls {
+  const faults = options.faults ?? {}
+  const random = seededRandom(options.seed ?? 1)
+  const unreachable = (why: string) =>
+    new PictorError('farm-unreachable', `${options.id}: ${why}`, { details: { farm: options.id } })
+  const call = async <T>(ctx: CallContext, down: boolean, effect: () => Promise<T>): Promise<T> => {
+    stats.calls++
+    ctx.signal?.throwIfAborted()
+    const nowMs = clock.now()
+    if (down || options.downAtMs?.some((span) => nowMs >= span.from && nowMs < span.to)) throw unreachable('no answer')
+    if (random.chance(faults.callHangs ?? 0)) await hang(ctx.signal)
+    if (random.chance(faults.callFails ?? 0)) throw unreachable('connection reset')
+    const result = await effect()
+    if (random.chance(faults.replyLost ?? 0)) throw unreachable('the reply was lost')
+    return result
+  }
+  return Object.assign(call, {
+    unlucky: (fault: 'cursorLost' | 'eventLost' | 'eventTwice') => random.chance(faults[fault] ?? 0),
+    body: (bytes: Uint8Array, offset: number) => {
+      const rest = bytes.subarray(offset)
+      const breaks = random.chance(faults.downloadBreaks ?? 0)
+      const corrupt = random.chance(faults.downloadCorrupt ?? 0)
+      const sent = corrupt ? rest.map((byte, i) => (i === rest.length - 1 ? byte ^ 1 : byte)) : rest
+      return {
+        bytes: rest.length,
+        stream: (async function* () {
+          const half = sent.length >> 1
+          yield sent.subarray(0, half)
+          if (breaks) throw unreachable('the download broke off')
+          yield sent.subarray(half)
+        })(),
+      }
+    },
+  })
+}
+
+/** Waits for the caller to give up. */
+function hang(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
