@@ -15,6 +15,10 @@ import time
 
 import bpy
 
+sys.dont_write_bytecode = True  # the folder may be read-only
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from noisy_layers import keep_noisy_passes, layers_from, write_layers  # noqa: E402
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -200,7 +204,7 @@ configured = None
 def configure(order):
     """Applies everything of an order but frame and file. Nothing else changes the settings in between, since scenes run no code: done once for a run of frames."""
     global configured
-    wanted = {name: value for name, value in order.items() if name not in ('id', 'op', 'frame', 'out')}
+    wanted = {name: value for name, value in order.items() if name not in ('id', 'op', 'frame', 'out', 'layersOut', 'layersIn')}
     scene = member(bpy.data.scenes, order['scene'], 'scene')
     if wanted == configured:
         return scene
@@ -212,6 +216,8 @@ def configure(order):
     choose_window(scene.render, order)
     choose_file(scene.render, order)
     put(scene.render, 'use_persistent_data', True)
+    if order['noisyPasses']:
+        keep_noisy_passes(scene)
     if order['camera']:
         for marker in scene.timeline_markers:
             put(marker, 'camera', None)
@@ -232,6 +238,17 @@ def render_operator(**arguments):
     return ops.call('render.render', None, arguments)
 
 
+def composite(scene, order):
+    """Only the compositor runs, over the layers of a file."""
+    if order['denoise']:
+        raise Refused('layers', 'Cycles denoises this scene while it renders, which is not done again from a file')
+    try:
+        with layers_from(scene, order['layersIn']):
+            render_operator(write_still=True, scene=scene.name)
+    except LookupError as error:
+        raise Refused('layers', str(error)) from error
+
+
 def render(order):
     scene = configure(order)
     if scene.frame_current != order['frame']:
@@ -241,7 +258,12 @@ def render(order):
     scene.render.filepath = order['out']
     before, start = os.times(), time.monotonic()
     try:
-        render_operator(write_still=True, scene=scene.name)
+        if order.get('layersIn'):
+            composite(scene, order)
+        else:
+            render_operator(write_still=True, scene=scene.name)
+            if order.get('layersOut'):
+                write_layers(scene, order['layersOut'])
     except RuntimeError as error:
         raise Refused('render', str(error).strip()) from error
     after = os.times()
@@ -285,8 +307,6 @@ def use_device(request):
 
 
 def report(request):
-    sys.dont_write_bytecode = True  # the folder may be read-only
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     from scene_report import report as run
 
     return run(request)

@@ -168,10 +168,16 @@ describe('what a scene orders', () => {
   })
 
   it('chooses crops only where a crop is the same as the picture', () => {
-    expect(checkClassOf(facts)).toBe('crop')
-    expect(checkClassOf({ ...facts, cycles: { ...facts.cycles!, use_denoising: true } })).toBe('replica')
-    expect(checkClassOf({ ...facts, compositor: { used: true, wide: ['BLUR'], fileOutputs: 0 } })).toBe('replica')
-    expect(checkClassOf({ ...facts, engine: 'BLENDER_EEVEE' })).toBe('replica')
+    const denoised = { ...facts, cycles: { ...facts.cycles!, use_denoising: true } }
+    const blurred = { ...facts, compositor: { used: true, wide: ['BLUR'], fileOutputs: 0 } }
+    expect(checkClassOf(facts, 'JPEG')).toBe('crop')
+    for (const scene of [denoised, blurred]) {
+      expect(checkClassOf(scene, 'PNG')).toBe('sidecar')
+      expect(checkClassOf(scene, 'OPEN_EXR')).toBe('sidecar')
+      expect(checkClassOf(scene, 'JPEG')).toBe('replica')
+    }
+    expect(checkClassOf({ ...blurred, sequencer: true }, 'PNG')).toBe('replica')
+    expect(checkClassOf({ ...facts, engine: 'BLENDER_EEVEE' }, 'PNG')).toBe('replica')
   })
 })
 

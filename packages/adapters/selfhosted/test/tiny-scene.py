@@ -99,6 +99,19 @@ scene.collection.objects.link(here.objects[0])
 bpy.ops.file.make_paths_relative()
 bpy.ops.wm.save_mainfile(compress=True)
 
+# A compositor that reaches over pixels, more with every frame.
+scene, cube = fresh()
+scene.use_nodes = True
+tree = scene.node_tree
+blur = tree.nodes.new('CompositorNodeBlur')
+blur.size_x = blur.size_y = 5
+for frame, size in ((1, 0.2), (6, 1.0)):
+    blur.inputs['Size'].default_value = size
+    blur.inputs['Size'].keyframe_insert('default_value', frame=frame)
+tree.links.new(tree.nodes['Render Layers'].outputs['Image'], blur.inputs['Image'])
+tree.links.new(blur.outputs['Image'], tree.nodes['Composite'].inputs['Image'])
+save('blurred.blend')
+
 # Everything that a scene can do to its host without being a program: code in drivers and texts, files beside the ordered one.
 canary = os.path.join(folder, 'canary')
 scene, cube = fresh()

@@ -44,6 +44,8 @@ export async function collect(options: CollectOptions): Promise<void> {
   const { loop, ref, order, clock, tuning, signal, send } = options
   const { frames, farm, part } = order.lease
   const wanted = new Set<number>()
+  /** Files beside the pictures (layers for checks), by frame: here before the picture counts as fetched. */
+  const besides = new Map<number, Output[]>()
   let ready: { frame: number; hash: Bytes32; ms: number; doneAtMs: number }[] = []
   let sending = false
   let moving = false
@@ -73,8 +75,8 @@ export async function collect(options: CollectOptions): Promise<void> {
     wanted.add(index)
     void loop.downloads.add(async () => {
       if (signal.aborted) return
-      const here = await download(loop, output, options.artifacts, clock, tuning, signal)
-      if (!here) return
+      for (const file of [...(besides.get(output.frame) ?? []), output])
+        if (!(await download(loop, file, options.artifacts, clock, tuning, signal))) return
       ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0, doneAtMs: output.completedAtMs })
       if (!sending) {
         sending = true
@@ -84,12 +86,15 @@ export async function collect(options: CollectOptions): Promise<void> {
   }
 
   async function take(events: readonly FarmEvent[]): Promise<void> {
+    for (const event of events)
+      if (event.type === 'output' && event.output.layer !== '' && event.output.part === part)
+        besides.set(event.output.frame, [...(besides.get(event.output.frame) ?? []), event.output])
     for (const event of events) {
       if (signal.aborted) return
       switch (event.type) {
         case 'output':
           progressAtMs = clock.now()
-          fetch(event.output)
+          if (event.output.layer === '') fetch(event.output)
           break
         case 'commit':
           progressAtMs = clock.now()

@@ -21,6 +21,8 @@ export interface RenderOrder {
   readonly animatedSeed: boolean
   readonly adaptive: boolean
   readonly denoise: boolean
+  /** Whether the picture before denoising is kept as a pass. */
+  readonly noisyPasses: boolean
   readonly format: RenderSpec['output']['format']
   readonly colorMode: RenderSpec['output']['colorMode']
   readonly bitDepth: 8 | 16 | 32
@@ -73,6 +75,7 @@ export function orderFor(spec: RenderSpec, window: Window | undefined, frame: nu
     animatedSeed: spec.animatedSeed,
     adaptive: spec.adaptive,
     denoise: spec.denoise,
+    noisyPasses: spec.denoise && spec.checkClass === 'sidecar',
     format: spec.output.format,
     colorMode: spec.output.colorMode,
     bitDepth: spec.output.bitDepth,

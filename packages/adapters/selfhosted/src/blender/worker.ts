@@ -37,6 +37,16 @@ export interface SceneFile {
   readonly links?: Readonly<Record<string, string>>
 }
 
+/** How one picture is rendered, besides the order. */
+export interface RenderCall {
+  readonly timeoutMs: number
+  readonly onFraction?: (fraction: number) => void
+  /** Also writes the layers before denoising and compositing to this file. */
+  readonly layersOut?: string
+  /** Composites the layers of this file instead of rendering. */
+  readonly layersIn?: string
+}
+
 /** A warm Blender process. One request at a time. */
 export interface Worker {
   readonly process: ProcessIdentity
@@ -48,11 +58,7 @@ export interface Worker {
   /** Resident memory after the last request. */
   readonly rssMiB: number
   load(scene: SceneFile, timeoutMs: number): Promise<Reply<Usage>>
-  render(
-    order: RenderOrder,
-    out: string,
-    options: { readonly timeoutMs: number; readonly onFraction?: (fraction: number) => void },
-  ): Promise<Reply<Rendered>>
+  render(order: RenderOrder, out: string, options: RenderCall): Promise<Reply<Rendered>>
   request(op: string, fields: Readonly<Record<string, unknown>>, timeoutMs: number): Promise<Reply<Record<string, unknown>>>
   /** Ends process and group at once; pending requests get the fault `stopped`. */
   kill(reason: string): void
@@ -135,9 +141,9 @@ function workerOf(state: WorkerState, identity: ProcessIdentity, version: string
       return state.rssMiB
     },
     load: (scene, timeoutMs) => ask('load', scene, timeoutMs),
-    async render(order, out, { timeoutMs, onFraction }) {
+    async render(order, out, { timeoutMs, onFraction, ...layers }) {
       state.onFraction = onFraction
-      const reply = await ask<Rendered>('render', { ...order, out }, timeoutMs)
+      const reply = await ask<Rendered>('render', { ...order, out, ...layers }, timeoutMs)
       state.onFraction = undefined
       frames++
       // What Blender wrote before its reply is read in this turn of the loop at the latest.

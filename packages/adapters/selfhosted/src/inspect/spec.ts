@@ -16,6 +16,7 @@ export function chooseScene(report: SceneReport, options: InspectOptions): Scene
 /** The order that a scene's settings make, with the changes of `options`. @throws scene-invalid without a camera, invalid-input on a bad option */
 export function renderSpecOf(scene: SceneFacts, versionCode: number, options: InspectOptions = {}): RenderSpec {
   const { cycles } = scene
+  const output = outputOf(scene, options)
   return {
     software: 'blender',
     softwareVersion: versionOfCode(versionCode),
@@ -28,8 +29,8 @@ export function renderSpecOf(scene: SceneFacts, versionCode: number, options: In
     denoise: cycles?.use_denoising ?? false,
     seed: cycles?.seed ?? 0,
     animatedSeed: cycles?.use_animated_seed ?? false,
-    output: outputOf(scene, options),
-    checkClass: checkClassOf(scene),
+    output,
+    checkClass: checkClassOf(scene, output.format),
   }
 }
 
@@ -82,12 +83,16 @@ function passesOf(scene: SceneFacts): string[] {
   return [...new Set(scene.layers.filter((layer) => layer.use).flatMap((layer) => layer.passes))].sort()
 }
 
+/** Formats whose files can carry the hash of their layers. */
+const TAGGED: readonly string[] = ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']
+
 /**
  * How frames can be checked (PROTOCOL.md, step 5). `crop` needs that a region of the picture is the same as the region rendered alone: Cycles without denoising,
- * sequencer, or compositor nodes that reach over pixels. All else is rendered again whole (`replica`); the `sidecar` class waits for farms that deliver noisy layers.
+ * sequencer, or compositor nodes that reach over pixels. Where only denoising and nodes stand against it, the layers before them are delivered as well (`sidecar`).
+ * All else is rendered again whole (`replica`).
  */
-export function checkClassOf(scene: SceneFacts): CheckClass {
-  const local =
-    scene.engine === 'CYCLES' && !scene.cycles?.use_denoising && scene.compositor.wide.length === 0 && !scene.sequencer
-  return local ? 'crop' : 'replica'
+export function checkClassOf(scene: SceneFacts, format: OutputSpec['format']): CheckClass {
+  if (scene.engine !== 'CYCLES' || scene.sequencer) return 'replica'
+  if (!scene.cycles?.use_denoising && scene.compositor.wide.length === 0) return 'crop'
+  return TAGGED.includes(format) ? 'sidecar' : 'replica'
 }

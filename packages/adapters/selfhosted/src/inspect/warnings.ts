@@ -1,4 +1,5 @@
 import type { SceneFacts, SceneReport } from './report.ts'
+import { checkClassOf } from './spec.ts'
 
 export interface SceneWarning {
   readonly code: string
@@ -42,8 +43,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     !denoiserBuilt &&
     'denoising is on, but this Blender was built without OpenImageDenoise',
   'whole-frame-checks': (scene) =>
-    (scene.engine !== 'CYCLES' || scene.cycles?.use_denoising || scene.compositor.wide.length > 0 || scene.sequencer) &&
-    `checks must render whole frames again (${reasonForReplica(scene)}), which makes them dearer`,
+    checkClassOf(scene, 'PNG') === 'replica' &&
+    `checks must render whole frames again (${scene.engine === 'CYCLES' ? 'sequencer' : scene.engine}), which makes them dearer`,
+  'layers-checked': (scene) =>
+    checkClassOf(scene, 'PNG') === 'sidecar' &&
+    `the layers before ${scene.cycles?.use_denoising ? 'denoising' : `the compositor (${scene.compositor.wide.join(', ')})`} are delivered too, for checks; JPEG, TIFF and WebP frames are rendered again whole`,
   sequencer: ({ sequencer }) => sequencer && 'the video sequencer shapes the picture',
   eevee: ({ engine }) => engine.startsWith('BLENDER_EEVEE') && 'Eevee needs a GPU or a display on the farm',
   'samples-high': ({ cycles }) =>
@@ -60,12 +64,6 @@ const RULES: Readonly<Record<string, Rule>> = {
       `${plural(absolute.length, 'path')} absolute (${absolute[0]!.stored}); they are found again through the bundle`
     )
   },
-}
-
-function reasonForReplica(scene: SceneFacts): string {
-  if (scene.engine !== 'CYCLES') return scene.engine
-  if (scene.cycles?.use_denoising) return 'denoising'
-  return scene.sequencer ? 'sequencer' : `compositor: ${scene.compositor.wide.join(', ')}`
 }
 
 /** The warnings of a scene, in a fixed order. */

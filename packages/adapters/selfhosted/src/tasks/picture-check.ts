@@ -13,6 +13,11 @@ export interface CheckedPicture {
 /** Largest file that is read into memory: 16384 x 16384 pixels of four floats. */
 const MAX_BYTES = 4 * 2 ** 30 - 1
 
+/** What a file of layers must be: as large as the picture, 32-bit floats. */
+export function orderOfLayers(order: RenderOrder): RenderOrder {
+  return { ...order, format: 'OPEN_EXR_MULTILAYER', colorMode: 'RGBA', bitDepth: 32 }
+}
+
 /**
  * Makes sure that a rendered file is there, is a plain file, decodes, and is the picture that was ordered. Never trusts what the renderer said.
  * @returns the reason it is not, or its size and hash

@@ -2,6 +2,7 @@ import { PictorError } from '@pictor/core/contract'
 import type { Task } from '@pictor/core/contract'
 import { endingOf, orderFor } from '../blender/order.ts'
 import type { RenderOrder } from '../blender/order.ts'
+import { layersFrom } from './noisy-layers.ts'
 
 /** One file that a task owes: a frame, or a part of one. */
 export interface Picture {
@@ -11,6 +12,10 @@ export interface Picture {
   readonly order: RenderOrder
   /** Name of the delivered file. */
   readonly name: string
+  /** Name of the file with the layers before denoising and compositing, which is delivered beside it in check class `sidecar`. */
+  readonly layersName?: string
+  /** Path in the bundle of layers that are composited again instead of rendering. */
+  readonly layersFrom?: string
 }
 
 /** Name of the file of a frame: `frame_0012.png`, `frame_-0003.png`, `frame_0012.part2.exr`. */
@@ -37,7 +42,13 @@ export function picturesOf(task: Task, device: 'CPU' | 'GPU', samplesFactor: num
   switch (work.kind) {
     case 'frames': {
       const part = task.lease?.lease.part ?? 0
-      return work.frames.map((frame) => picture(frame, part, orderFor(spec, window, frame, device)))
+      const from = layersFrom(task)
+      const withLayers = spec.checkClass === 'sidecar' && task.purpose === 'render' && !window
+      return work.frames.map((frame) => ({
+        ...picture(frame, part, orderFor(spec, window, frame, device)),
+        ...(withLayers ? { layersName: pictureName(frame, part, 'OPEN_EXR_MULTILAYER').replace(/exr$/, 'noisy.exr') } : {}),
+        ...(from === undefined ? {} : { layersFrom: from }),
+      }))
     }
     case 'tiles':
       return work.tiles.map((region, i) =>

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Failure, FailureClass } from '@pictor/core/contract'
 import type { Fault, Worker } from '../blender/worker.ts'
 import type { Settings } from '../options.ts'
-import { checkPicture } from './picture-check.ts'
+import { NOISY_LAYER, tagLayers } from './noisy-layers.ts'
+import { checkPicture, orderOfLayers } from './picture-check.ts'
 import type { CheckedPicture } from './picture-check.ts'
 import type { Picture } from './pictures.ts'
 import { commitOutputs } from './signing.ts'
@@ -50,10 +51,10 @@ export async function renderTask(job: Omit<Rendering, 'attemptFolder'>, pictures
   await mkdir(rendering.attemptFolder, { recursive: true })
   await mkdir(outputFolder(settings.workDir, ref), { recursive: true })
   const settled = new Set([
-    ...store.outputs(ref).map((output) => `${output.frame}/${output.part}`),
+    ...store.outputs(ref, 'pictures').map((output) => `${output.frame}/${output.part}`),
     ...store.frameFailures(ref).map(({ frame }) => `${frame}/*`),
   ])
-  let done = store.outputs(ref).length
+  let done = store.outputs(ref, 'pictures').length
   try {
     for (const picture of pictures) {
       if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
@@ -108,15 +109,26 @@ function stoppedOr(failure: Failure): Failure | 'stopped' {
   return failure.raw === 'stopped' ? 'stopped' : failure
 }
 
+/** A picture as it was found to be, with the file of its layers where one was ordered. */
+interface CheckedFrame extends CheckedPicture {
+  readonly layers?: CheckedPicture
+}
+
 async function renderOnce(
-  { attemptFolder, settings, row }: Rendering,
+  { attemptFolder, settings, row, opening }: Rendering,
   picture: Picture,
   worker: Worker,
   onFraction: (fraction: number) => void,
-): Promise<CheckedPicture | { readonly failure: Failure; readonly again: boolean }> {
+): Promise<CheckedFrame | { readonly failure: Failure; readonly again: boolean }> {
   const file = join(attemptFolder, picture.name)
-  await rm(file, { force: true })
-  const reply = await worker.render(picture.order, file, { timeoutMs: settings.frameTimeoutMs, onFraction })
+  const layersOut = picture.layersName && join(attemptFolder, picture.layersName)
+  for (const path of [file, layersOut]) if (path) await rm(path, { force: true })
+  const reply = await worker.render(picture.order, file, {
+    timeoutMs: settings.frameTimeoutMs,
+    onFraction,
+    ...(layersOut ? { layersOut } : {}),
+    ...(picture.layersFrom ? { layersIn: join(opening.folder, picture.layersFrom) } : {}),
+  })
   if (!reply.ok) {
     const { fault } = reply
     const failure = failureOf(fault)
@@ -124,8 +136,11 @@ async function renderOnce(
     return { failure, again: fault.kind === 'refused' ? fault.code === 'error' : fault.kind !== 'stopped' }
   }
   if (settings.simulateCheat?.forgeTags && row.task.purpose === 'render') await forgeSamplesTag(file, row.task.spec.samples)
-  const checked = await checkPicture(file, picture.order)
-  if ('hash' in checked) return checked
+  const layers = layersOut && (await checkPicture(layersOut, orderOfLayers(picture.order)))
+  const sound = !layers || 'hash' in layers
+  if (layers && sound) await tagLayers(file, picture.order.format, layers.hash)
+  const checked = sound ? await checkPicture(file, picture.order) : layers
+  if ('hash' in checked) return layers && sound ? { ...checked, layers } : checked
   const message = `Blender said that frame ${picture.frame} was done, but ${checked.bad}`
   return { failure: { class: 'bad-output', message, raw: 'bad-output' }, again: true }
 }
@@ -134,16 +149,19 @@ async function renderOnce(
 async function keep(
   { row, attemptFolder, settings, store }: Rendering,
   picture: Picture,
-  file: CheckedPicture,
+  { layers, ...file }: CheckedFrame,
   ms: number,
 ): Promise<void> {
-  await rename(join(attemptFolder, picture.name), join(outputFolder(settings.workDir, row.ref.ref), picture.name))
+  const { frame, part, name, layersName } = picture
+  for (const one of [layersName, name])
+    if (one) await rename(join(attemptFolder, one), join(outputFolder(settings.workDir, row.ref.ref), one))
   const atMs = settings.now()
-  const { frame, part, name } = picture
-  const renderMs = Math.max(1, Math.round(ms))
-  store.atomically(() =>
-    store.addOutput({ task: row.ref, frame, part, layer: '', name, ...file, completedAtMs: atMs, renderMs }, atMs),
-  )
+  const base = { task: row.ref, frame, part, completedAtMs: atMs }
+  store.atomically(() => {
+    // The layers first: who fetches the picture knows then what belongs to it.
+    if (layers) store.addOutput({ ...base, layer: NOISY_LAYER, name: layersName!, ...layers }, atMs)
+    store.addOutput({ ...base, layer: '', name, ...file, renderMs: Math.max(1, Math.round(ms)) }, atMs)
+  })
 }
 
 const REFUSED_CLASSES: Readonly<Record<string, FailureClass>> = { device: 'device-fault', render: 'scene', error: 'scene' }

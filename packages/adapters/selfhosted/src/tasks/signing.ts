@@ -78,7 +78,7 @@ export interface SignedEnd {
 export async function signEnd(store: TaskStore, row: TaskRow, signer: DigestSigner | undefined): Promise<SignedEnd | undefined> {
   const ticket = row.task.lease
   if (!ticket || !signer) return undefined
-  const root = outputRoot(committed(store.outputs(row.ref.ref)))
+  const root = outputRoot(committed(store.outputs(row.ref.ref, 'pictures')))
   const message = { job: ticket.job, lease: ticket.lease.id, outputRoot: root }
   return { outputRoot: root, signature: await persistently(() => signCanceled(signer, ticket.domain, message)) }
 }

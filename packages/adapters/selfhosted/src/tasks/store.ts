@@ -142,9 +142,10 @@ export class TaskStore {
     this.emit(output.task, { type: 'output', output, atMs })
   }
 
-  outputs(ref: string, only: 'all' | 'uncommitted' = 'all'): Output[] {
-    const filter = only === 'uncommitted' ? ' AND committed = 0' : ''
-    return this.sql(`SELECT body FROM output WHERE ref = ?${filter} ORDER BY frame, part, layer`)
+  /** Files of a task: all of them (a frame's layers before its picture), or pictures only, or those that no commitment holds yet. */
+  outputs(ref: string, only: 'all' | 'pictures' | 'uncommitted' = 'all'): Output[] {
+    const filter = { all: '', pictures: " AND layer = ''", uncommitted: " AND layer = '' AND committed = 0" }[only]
+    return this.sql(`SELECT body FROM output WHERE ref = ?${filter} ORDER BY frame, part, layer DESC`)
       .all(ref)
       .map((row) => decodeJournal<Output>(String(row['body'])))
   }
