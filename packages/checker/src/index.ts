@@ -32,3 +32,7 @@ export { finding, published, scoreOf, verdictOf, type WeighedFinding, type Weigh
 export { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './path/check-path.ts'
 export { writeReport, type WriteReportOptions } from './path/write-report.ts'
 export { reportPage, type ReportHead, type ReportRow } from './verdict/report-page.ts'
+export { guardedSigner, type GuardedSigner, type GuardOptions } from './signer/guarded-signer.ts'
+export { digestOf, messageSigner, type CheckerMessage, type MessageSigner } from './signer/messages.ts'
+export { serveSigner, type SignerServer } from './signer/serve-signer.ts'
+export { socketSigner, type SocketSigner } from './signer/socket-signer.ts'

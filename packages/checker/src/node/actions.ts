@@ -5,12 +5,11 @@ import type {
   CheckerEvent,
   CheckerJob,
   Commit,
-  DigestSigner,
   Farm,
   Lease,
   SeedReveal,
 } from '@pictor/core/contract'
-import { seedOf, seedProof, seedRootOf, seedsOf, signBatch, signFinal, signHeld, signReady, signVote } from '@pictor/core/proof'
+import { seedOf, seedProof, seedRootOf, seedsOf } from '@pictor/core/proof'
 import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
 import type { SamplingOptions } from '../sampling/rate.ts'
 import { examineLease, type CropSize } from './examine.ts'
@@ -20,11 +19,12 @@ import { noteCanceled } from './canceled.ts'
 import { pause } from './pause.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
-import type { CheckerStore, JobState } from './state.ts'
+import type { MessageSigner } from '../signer/messages.ts'
+import type { CheckerStore, FoundVotes, JobState } from './state.ts'
 
 /** What the actions work with. */
 export interface ActionTools {
-  readonly signer: DigestSigner
+  readonly signer: MessageSigner
   readonly renderer: Farm
   readonly keep: Artifacts | undefined
   readonly sampling: SamplingOptions
@@ -81,10 +81,10 @@ export function createActions(tools: ActionTools): Perform {
     inspected.add(job.job)
     const seedRoot = seedRootOf(seedsOf(store.secret(), job.job, ids))
     const message = { job: job.job, seq: set.seq, setRoot: set.setRoot, bundleRoot: job.terms.bundleRoot, seedRoot }
-    const signed = await signReady(signer, job.domain, message)
+    const [signature] = await signer.sign(job.domain, [{ kind: 'ready', message }])
     state.sets[set.seq] = { set, leases: ids }
     for (const one of added) state.leases[one.lease.id] ??= one
-    return [{ type: 'ready', ready: signed, atMs: now() }]
+    return [{ type: 'ready', ready: { ...message, checker: signer.address, signature: signature! }, atMs: now() }]
   }
 
   async function hold(state: JobState, { job, lease, commit, farm }: Of<'hold'>, signal: AbortSignal): Promise<CheckerEvent[]> {
@@ -94,7 +94,9 @@ export function createActions(tools: ActionTools): Perform {
       throw refuse('after-check', `lease ${lease.id} has been checked already; its draws are no longer secret`)
     inspectCommit(state, job, lease, commit, farm, now())
     await holdOutputs(job, commit, tools.keep, signal)
-    const held = await signHeld(signer, job.domain, { job: job.job, lease: lease.id, outputRoot: commit.outputRoot })
+    const message = { job: job.job, lease: lease.id, outputRoot: commit.outputRoot }
+    const [signature] = await signer.sign(job.domain, [{ kind: 'held', message }])
+    const held = { ...message, checker: signer.address, signature: signature! }
     state.held[commit.outputRoot] = held
     const commits = [...(state.commits[lease.id] ?? []), commit]
     state.commits[lease.id] = commits.sort((a, b) => a.index - b.index)
@@ -107,19 +109,20 @@ export function createActions(tools: ActionTools): Perform {
     return { lease, seed: seedOf(store.secret(), state.job, lease), proof: seedProof(seeds, lease), checker: signer.address }
   }
 
-  async function check(state: JobState, action: Of<'check'>, ctx: CallContext): Promise<CheckerEvent[]> {
-    const { job, lease } = action
-    requireKnownLease(state, lease)
-    const before = state.cast[lease.id]
-    if (before) return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs: before.cpuMs, atMs: now() }]
-    const commits = heldCommits(state, lease, action.commits)
-    const seed = reveal(state, lease.id)
+  /** Looks at a lease once: what was found is saved before anything of it is signed, so that a crash in between cannot lead to a second, different vote. */
+  async function examine(
+    state: JobState,
+    { job, lease, neighbours = [] }: Of<'check'>,
+    commits: readonly Commit[],
+    seed: SeedReveal,
+    ctx: CallContext,
+  ): Promise<FoundVotes> {
     const examined = await examineLease(
       {
         job,
         lease,
         commits,
-        neighbours: action.neighbours ?? [],
+        neighbours,
         seed: seed.seed,
         jobFrames: framesOf(state),
         standing: store.standing(lease.farm),
@@ -130,24 +133,46 @@ export function createActions(tools: ActionTools): Perform {
       },
       ctx,
     )
-    const votes = await Promise.all(examined.votes.map((vote) => signVote(signer, job.domain, vote)))
+    const { votes, reports, standing, renderMs } = examined
     // Not this process's own clock: other checkers and the runner may work in the same process.
-    const cpuMs = Math.round(examined.reports.reduce((sum, report) => sum + report.ms, examined.renderMs))
-    store.setStanding(lease.farm, examined.standing)
-    state.cast[lease.id] = { votes, seed, reports: examined.reports, cpuMs }
+    const cpuMs = Math.round(reports.reduce((sum, report) => sum + report.ms, renderMs))
+    const found: FoundVotes = { votes, reports, cpuMs }
+    state.found = { ...state.found, [lease.id]: found }
+    store.setStanding(lease.farm, standing)
+    store.commit(state, undefined, [])
+    return found
+  }
+
+  async function check(state: JobState, action: Of<'check'>, ctx: CallContext): Promise<CheckerEvent[]> {
+    const { job, lease } = action
+    requireKnownLease(state, lease)
+    const before = state.cast[lease.id]
+    if (before) return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs: before.cpuMs, atMs: now() }]
+    const commits = heldCommits(state, lease, action.commits)
+    const seed = reveal(state, lease.id)
+    const { votes: unsigned, reports, cpuMs } = state.found?.[lease.id] ?? (await examine(state, action, commits, seed, ctx))
+    const signatures = await signer.sign(
+      job.domain,
+      unsigned.map((message) => ({ kind: 'vote', message })),
+    )
+    const votes = unsigned.map((vote, i) => ({ ...vote, checker: signer.address, signature: signatures[i]! }))
+    state.cast[lease.id] = { votes, seed, reports, cpuMs }
+    delete state.found?.[lease.id]
     return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs, atMs: now() }]
   }
 
   async function signResults(state: JobState, action: Of<'sign-batch'>): Promise<CheckerEvent[]> {
     const { job, batch } = action
     inspectBatch(state, action, signer.address, now())
-    const signature = await signBatch(signer, job.domain, batch)
+    const { batchHash, validUntilS } = batch
+    const message = { job: job.job, batchHash, validUntilS }
+    const [signature] = await signer.sign(job.domain, [{ kind: 'batch', message }])
     for (const { lease, acceptedWeight } of batch.results) {
       const sum = lease.weights.reduce((total, weight) => total + weight, 0)
       const charge = (lease.price * BigInt(acceptedWeight)) / BigInt(sum)
       state.leases[lease.id] = { ...state.leases[lease.id]!, charge, attested: true }
     }
-    return [{ type: 'batch-signature', batchHash: batch.batchHash, signature, atMs: now() }]
+    return [{ type: 'batch-signature', batchHash, signature: { checker: signer.address, signature: signature! }, atMs: now() }]
   }
 
   async function signEnd(
@@ -164,9 +189,9 @@ export function createActions(tools: ActionTools): Perform {
       // A farm may still commit to a lease that has not lapsed: its price stays locked until then.
       await pause(Math.min(Math.max(nextAtMs - now(), 50), 1000), signal)
     }
-    const signature = await signFinal(signer, job.domain, job.job, keep)
+    const [signature] = await signer.sign(job.domain, [{ kind: 'final', message: { job: job.job, keep } }])
     state.final = keep
-    return [{ type: 'final-signature', keep, signature, atMs: now() }]
+    return [{ type: 'final-signature', keep, signature: { checker: signer.address, signature: signature! }, atMs: now() }]
   }
 
   return (state, action, ctx) => {

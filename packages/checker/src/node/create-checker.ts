@@ -10,6 +10,7 @@ import type {
   Farm,
 } from '@pictor/core/contract'
 import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
+import { messageSigner, type MessageSigner } from '../signer/messages.ts'
 import { createActions } from './actions.ts'
 import type { CropSize } from './examine.ts'
 import { createLane } from './lanes.ts'
@@ -21,8 +22,8 @@ import { openStore } from './store.ts'
 export interface CheckerOptions {
   /** Shown in logs and events; by default the signer's address. */
   readonly id?: string
-  /** Signs Ready, Held, votes, batches and Final. May live in another process. */
-  readonly signer: DigestSigner
+  /** Signs Ready, Held, votes, batches and Final: a key of this process, or a signer process (`socketSigner`). */
+  readonly signer: DigestSigner | MessageSigner
   /** At least 32 bytes that all draws derive from. Left out: made once and kept in the store. Whoever knows it can predict what is checked. */
   readonly secret?: Uint8Array | `0x${string}`
   /** The trusted renderer: any farm, usually one's own Blender. */
@@ -71,7 +72,7 @@ export function createChecker(options: CheckerOptions): Checker {
     return state
   }
   const actions = createActions({
-    signer: options.signer,
+    signer: messageSigner(options.signer),
     renderer: options.renderer,
     keep: options.artifacts,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },

@@ -30,6 +30,13 @@ export interface CastVotes {
   readonly cpuMs: number
 }
 
+/** What the examination of a lease came to, before it is signed. */
+export interface FoundVotes {
+  readonly votes: readonly Omit<Vote, 'checker' | 'signature'>[]
+  readonly reports: readonly FrameReport[]
+  readonly cpuMs: number
+}
+
 /** Everything a checker remembers of one job. Plain data; grows with leases and frames, not with actions. */
 export interface JobState {
   readonly job: Bytes32
@@ -40,6 +47,8 @@ export interface JobState {
   readonly commits: Record<number, readonly Commit[]>
   readonly held: Record<string, Held>
   readonly cast: Record<number, CastVotes>
+  /** By lease: examined, not yet signed. */
+  found?: Record<number, FoundVotes>
   final?: bigint
 }
 
