@@ -87,7 +87,7 @@ function signerLine(path: string, timeoutMs: number): { ask(question: object): P
         })
         if (reply?.error)
           throw new PictorError(reply.error.code, `the signer refuses: ${reply.error.message}`, {
-            details: { ...(reply.error.reason === undefined ? {} : { reason: reply.error.reason }) },
+            details: reply.error.reason === undefined ? {} : { reason: reply.error.reason },
           })
         if (reply) return reply
         await pause(100)
