@@ -61,7 +61,7 @@ export const SPEC: RenderSpec = {
 }
 
 export async function makeJob(
-  checkers: readonly DigestSigner[],
+  checkers: readonly Pick<DigestSigner, 'address'>[],
   fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts } = {},
 ): Promise<TestJob> {
   const files = fields.files ?? memoryArtifacts()

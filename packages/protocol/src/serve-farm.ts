@@ -1,11 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { PictorError, type Artifacts, type CallContext, type Farm } from '@pictor/core/contract'
-import { OPERATIONS, type Operation } from './document.ts'
+import type { Artifacts, CallContext, Farm } from '@pictor/core/contract'
+import { OPERATIONS } from './document.ts'
 import type { FetchLike } from './farm-http.ts'
-import { accessOf, Refused, type FarmToken, type RateLimit } from './server/access.ts'
-import { answerError } from './server/exchange.ts'
+import { accessOf, type FarmToken, type RateLimit } from './server/access.ts'
 import { sendHints, type HintTarget } from './server/hints.ts'
+import { listen } from './server/listen.ts'
 import { metricsOf } from './server/metrics.ts'
 import type { Owners } from './server/owners.ts'
 import { ROUTES, type Desk } from './server/routes.ts'
@@ -77,77 +75,26 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
     outputs: new Map(),
   }
 
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const startMs = performance.now()
-    const gone = new AbortController()
-    response.once('close', () => gone.abort(new PictorError('canceled', 'the client went away')))
-    const found = match(request)
-    response.once('finish', () =>
-      metrics.count(found?.operation.id ?? 'none', response.statusCode, (performance.now() - startMs) / 1_000),
-    )
-    try {
-      if (!found) throw new Refused(404, new PictorError('not-found', 'no such operation'))
-      const { operation, params, url } = found
-      const caller = operation.scope
-        ? access.admit(request.headers.authorization, operation.scope)
-        : { tenant: '', scopes: new Set<never>() }
-      const signal = AbortSignal.any([gone.signal, closing.signal])
-      await ROUTES[operation.id]!(desk, { request, response, url, params, caller, signal })
-    } catch (error) {
-      if (!gone.signal.aborted) answerError(response, error, log)
-    } finally {
-      // An unread body would block the next request on this connection.
-      if (!request.readableEnded) request.resume()
-    }
-  }
-
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 600_000, maxHeaderSize: 16_384 }, (request, response) => {
-    void handle(request, response)
-  })
-  server.maxConnections = options.maxConnections ?? 1_024
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
+  const listening = await listen({
+    operations: OPERATIONS,
+    access,
+    metrics,
+    host,
+    port,
+    maxConnections: options.maxConnections ?? 1_024,
+    closing,
+    log,
+    perform: (operation, visit) => ROUTES[operation]!(desk, visit),
   })
   const hints = options.hints?.length
     ? sendHints(farm, options.hints, { owners: desk.owners, metrics, log, ...(options.fetch && { fetch: options.fetch }) })
     : undefined
-  const bound = (server.address() as AddressInfo).port
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    port: bound,
+    url: listening.url,
+    port: listening.port,
     async close() {
       hints?.close()
-      closing.abort(new PictorError('farm-unreachable', 'the server is closing'))
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeIdleConnections()
-        setTimeout(() => server.closeAllConnections(), 200).unref()
-      })
+      await listening.close()
     },
   }
-}
-
-const TABLE = OPERATIONS.map((operation) => ({
-  operation,
-  pattern: new RegExp(`^${operation.path.replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`),
-}))
-
-function match(request: IncomingMessage): { operation: Operation; params: Record<string, string>; url: URL } | undefined {
-  let url: URL
-  try {
-    url = new URL(request.url ?? '/', 'http://farm.invalid')
-    for (const { operation, pattern } of TABLE) {
-      const groups = pattern.exec(url.pathname)?.groups
-      if (operation.method !== request.method?.toLowerCase() || !pattern.test(url.pathname)) continue
-      const params = Object.fromEntries(Object.entries(groups ?? {}).map(([name, value]) => [name, decodeURIComponent(value)]))
-      return { operation, params, url }
-    }
-  } catch {
-    // A URL or an escape that cannot be read matches nothing.
-  }
-  return undefined
 }

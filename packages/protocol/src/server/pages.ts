@@ -1,7 +1,8 @@
 import { PictorError, type FarmPoll } from '@pictor/core/contract'
 import { toWire } from '../schema.ts'
 import { Refused } from './access.ts'
-import type { Desk, Visit } from './routes.ts'
+import type { Visit } from './listen.ts'
+import type { Desk } from './routes.ts'
 
 const streams = new WeakMap<Desk, number>()
 

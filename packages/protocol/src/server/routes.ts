@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   invalid,
   PictorError,
@@ -13,9 +12,11 @@ import {
 import type { Operation } from '../document.ts'
 import { toWire } from '../schema.ts'
 import { changeSchema, hashSchema, manifestSchema, quoteRequestSchema, taskSchema } from '../wire.ts'
-import { Refused, type Caller } from './access.ts'
+import { Refused } from './access.ts'
 import { answer, readJson } from './exchange.ts'
+import type { Visit } from './listen.ts'
 import type { Metrics } from './metrics.ts'
+import { rangeStart, sendBytes } from './send-bytes.ts'
 import { taskOf, visible, type Owners } from './owners.ts'
 import { streamPages } from './pages.ts'
 import type { Uploads } from './uploads.ts'
@@ -31,17 +32,6 @@ export interface Desk {
   readonly closing: AbortSignal
   /** Outputs seen in polls, so that a download needs no reconcile. */
   readonly outputs: Map<string, Output>
-}
-
-/** One request after its token was checked. */
-export interface Visit {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly url: URL
-  readonly params: Readonly<Record<string, string>>
-  readonly caller: Caller
-  /** Aborted when the client goes away or the server closes. */
-  readonly signal: AbortSignal
 }
 
 type Route = (desk: Desk, visit: Visit) => Promise<void>
@@ -205,12 +195,7 @@ const UNAVAILABLE = { payment: 402, 'not-yet': 425, expired: 410, gone: 410 } as
 async function sendOutput(desk: Desk, visit: Visit): Promise<void> {
   const { request, response, signal } = visit
   const output = await findOutput(desk, await ownTask(desk.farm, desk.owners, visit), visit)
-  const range = request.headers.range
-  const offset = range === undefined ? 0 : Number(/^bytes=(\d{1,15})-$/.exec(range)?.[1] ?? NaN)
-  if (!(offset < output.bytes || output.bytes === 0))
-    throw new Refused(416, invalid('Range', `bytes=N- with N below ${output.bytes}`, range), {
-      'content-range': `bytes */${output.bytes}`,
-    })
+  const offset = rangeStart(request, output.bytes)
   const body = await desk.farm.open(output, { offset }, { key: 'open', signal })
   if ('unavailable' in body) {
     const { retryAfterMs } = body
@@ -218,36 +203,5 @@ async function sendOutput(desk: Desk, visit: Visit): Promise<void> {
     answer(response, UNAVAILABLE[body.unavailable], body, headers)
     return
   }
-  response.writeHead(offset > 0 ? 206 : 200, {
-    'content-type': 'application/octet-stream',
-    'content-length': output.bytes - offset,
-    'accept-ranges': 'bytes',
-    'x-content-type-options': 'nosniff',
-    etag: `"${output.hash.slice(2)}"`,
-    'repr-digest': `sha-256=:${Buffer.from(output.hash.slice(2), 'hex').toString('base64')}:`,
-    ...(offset > 0 && { 'content-range': `bytes ${offset}-${output.bytes - 1}/${output.bytes}` }),
-  })
-  for await (const chunk of body.stream) {
-    signal.throwIfAborted()
-    desk.metrics.add('download_bytes', chunk.length)
-    if (!response.write(chunk)) await drained(response, signal)
-  }
-  response.end()
-}
-
-/** Resolves when the client has read what was written, rejects when it went away. */
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = () => {
-      response.off('drain', done)
-      signal.removeEventListener('abort', gone)
-      resolve()
-    }
-    const gone = () => {
-      response.off('drain', done)
-      reject(signal.reason)
-    }
-    response.once('drain', done)
-    signal.addEventListener('abort', gone, { once: true })
-  })
+  desk.metrics.add('download_bytes', await sendBytes(response, { ...output, offset }, body.stream, signal))
 }
