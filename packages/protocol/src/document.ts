@@ -182,28 +182,42 @@ const COMMON: Readonly<Record<string, string>> = {
 
 /** The OpenAPI 3.1 document of the farm protocol, made from the table that the server serves. */
 export function farmProtocolDocument(): Record<string, unknown> {
-  const components: Record<string, unknown> = {}
-  const errorRef = refs(wire.errorSchema.json, components)
-  const paths: Record<string, Record<string, unknown>> = {}
-  for (const operation of OPERATIONS) {
-    paths[operation.path] ??= {}
-    paths[operation.path]![operation.method] = describeOperation(operation, components, errorRef)
-  }
-  return {
-    openapi: '3.1.1',
-    info: {
+  return openApi(
+    OPERATIONS,
+    {
       title: 'Pictor farm protocol',
-      version: '0.1.0',
       summary: 'A render farm over HTTP',
       description:
         'Bearer tokens authorise; what binds a farm (acceptance of a lease, commitments, cancels) is signed with its key. Integers that may pass 2^53 (money) are decimal strings. Readers ignore fields and event types that they do not know.',
-      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: 'https://farm.example', description: 'a farm' }],
+    { url: 'https://farm.example', description: 'a farm' },
+    SCOPES,
+  )
+}
+
+/** An OpenAPI 3.1 document of a table of operations, its named schemas collected. */
+export function openApi(
+  operations: readonly Operation[],
+  info: { readonly title: string; readonly summary: string; readonly description: string },
+  server: { readonly url: string; readonly description: string },
+  scopes: readonly Scope[],
+): Record<string, unknown> {
+  const components: Record<string, unknown> = {}
+  const errorRef = refs(wire.errorSchema.json, components)
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const operation of operations) {
+    paths[operation.path] ??= {}
+    paths[operation.path]![operation.method] = describeOperation(operation, components, errorRef)
+  }
+  const { title, ...words } = info
+  return {
+    openapi: '3.1.1',
+    info: { title, version: '0.1.0', ...words, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [server],
     security: [{ token: [] }],
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: `scopes: ${SCOPES.join(', ')}` } },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: `scopes: ${scopes.join(', ')}` } },
       schemas: components,
     },
   }

@@ -54,7 +54,7 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
   const now = () => Date.now()
   const { host = '127.0.0.1', port = 0, rate = { perSecond: 50, burst: 200 }, log = () => {} } = options
   const access = accessOf(options.tokens, rate, now)
-  const metrics = metricsOf(now(), now)
+  const metrics = metricsOf('farm', now(), now)
   const closing = new AbortController()
   const desk: Desk = {
     farm,

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { farmConformance, runCases } from '@pictor/core/conformance'
 import { supports as small } from '../../core/test/conformance/small-farm.ts'
 import { farmProtocolDocument, OPERATIONS, SCOPES } from '../src/index.ts'
+import { CHECKER_OPERATIONS, checkerProtocolDocument } from '../src/checker/index.ts'
 import { check, resolve } from './json-schema.ts'
 import { remoteSubject } from './served.ts'
 
 type Node = Parameters<typeof check>[0]
-const document = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')) as Node
+const read = (file: string): Node => JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')) as Node
+const document = read('openapi.json')
 
 function* nodes(value: unknown, path = '#'): Generator<[string, Node]> {
   if (typeof value !== 'object' || value === null) return
@@ -15,18 +17,22 @@ function* nodes(value: unknown, path = '#'): Generator<[string, Node]> {
   for (const [key, item] of Object.entries(value)) yield* nodes(item, `${path}/${key}`)
 }
 
-describe('openapi.json', () => {
+describe.each([
+  ['openapi.json', farmProtocolDocument, OPERATIONS],
+  ['openapi-checker.json', checkerProtocolDocument, CHECKER_OPERATIONS],
+] as const)('%s', (file, make, operations) => {
+  const document = read(file)
   it('is what the table of operations says (node --conditions=source packages/protocol/scripts/write-openapi.ts)', () => {
-    expect(document).toEqual(JSON.parse(JSON.stringify(farmProtocolDocument())))
+    expect(document).toEqual(JSON.parse(JSON.stringify(make())))
   })
 
   it('is OpenAPI 3.1: every reference resolves, every operation is named once, every path parameter is declared', () => {
     expect(document['openapi']).toMatch(/^3\.1\./)
     for (const [path, node] of nodes(document))
       if (typeof node['$ref'] === 'string') expect(() => resolve(document, node['$ref'] as string), path).not.toThrow()
-    const ids = OPERATIONS.map((operation) => operation.id)
+    const ids = operations.map((operation) => operation.id)
     expect(new Set(ids).size).toBe(ids.length)
-    for (const { path, method, id } of OPERATIONS) {
+    for (const { path, method, id } of operations) {
       const operation = resolve(document, '#/paths')[path] as unknown as Record<string, Node>
       expect(operation[method]).toMatchObject({ operationId: id })
       const declared = ((operation[method]!['parameters'] ?? []) as Node[])
@@ -38,12 +44,14 @@ describe('openapi.json', () => {
   })
 
   it('asks for a known scope everywhere but for health', () => {
-    for (const { id, scope } of OPERATIONS) {
+    for (const { id, scope } of operations) {
       if (id === 'health') expect(scope).toBeUndefined()
       else expect(SCOPES).toContain(scope)
     }
   })
+})
 
+describe('openapi.json', () => {
   it('describes every exchange of the conformance kit', async () => {
     const problems: string[] = []
     const seen = new Set<string>()

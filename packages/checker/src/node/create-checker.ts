@@ -1,19 +1,21 @@
 import { fromHex } from '@pictor/core/proof'
-import type {
-  Artifacts,
-  Bytes32,
-  CallContext,
-  Checker,
-  CheckerAction,
-  CheckerEvent,
-  DigestSigner,
-  Farm,
+import {
+  isPictorError,
+  type Artifacts,
+  type Bytes32,
+  type CallContext,
+  type Checker,
+  type CheckerAction,
+  type CheckerEvent,
+  type DigestSigner,
+  type Farm,
 } from '@pictor/core/contract'
 import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
 import { messageSigner, type MessageSigner } from '../signer/messages.ts'
 import { createActions } from './actions.ts'
 import type { CropSize } from './examine.ts'
-import { createLane } from './lanes.ts'
+import { createLane, type Lane } from './lanes.ts'
+import { pause } from './pause.ts'
 import { refuse, reasonOf } from './refusal.ts'
 import { emptyState, type JobState } from './state.ts'
 import { openStore } from './store.ts'
@@ -42,6 +44,10 @@ export interface CheckerOptions {
   readonly sameDevice?: boolean
   /** The longest a batch of own renders may take; 15 minutes when left out. */
   readonly renderTimeoutMs?: number
+  /** How long an action whose cause of failure may pass by itself (a broken connection) is tried again before it becomes an alarm; 60 seconds when left out. */
+  readonly patienceMs?: number
+  /** Hears every event after it was saved, for metrics and logs. */
+  readonly onEvent?: (job: Bytes32, event: CheckerEvent) => void
   /** Milliseconds since 1970; the machine's clock when left out. */
   readonly now?: () => number
 }
@@ -83,30 +89,41 @@ export function createChecker(options: CheckerOptions): Checker {
     store,
   })
 
-  async function perform(action: CheckerAction, ctx: CallContext): Promise<void> {
-    if (store.done(ctx.key)) return
+  /** Whether to try once more: the cause may pass by itself (bytes on their way, a network that broke, a signer or renderer that restarts). */
+  const mayPass = (error: unknown, sinceMs: number): boolean =>
+    isPictorError(error) && error.retryable && now() - sinceMs < (options.patienceMs ?? 60_000)
+
+  async function perform(action: CheckerAction, ctx: CallContext, sinceMs: number): Promise<'again' | undefined> {
+    if (store.done(ctx.key)) return undefined
     const state = stateOf(action.job.job)
-    const save = (events: readonly CheckerEvent[], done = true): void => store.commit(state, done ? ctx.key : undefined, events)
+    const save = (events: readonly CheckerEvent[], done = true): void => {
+      store.commit(state, done ? ctx.key : undefined, events)
+      for (const event of events) options.onEvent?.(action.job.job, event)
+    }
     try {
       save(await actions(state, action, { ...ctx, signal: closing.signal }))
     } catch (error) {
-      if (closing.signal.aborted) return
+      if (closing.signal.aborted) return undefined
       ctx.log?.(`checker ${action.kind}: ${(error as Error).message}`)
+      if (mayPass(error, sinceMs)) return 'again'
       const lease = 'lease' in action ? { lease: typeof action.lease === 'number' ? action.lease : action.lease.id } : {}
-      // Not marked as done: the cause may pass (bytes on their way, a renderer that restarts), and the same key may try again.
-      save(
-        [
-          {
-            type: 'alarm',
-            action: action.kind,
-            ...lease,
-            reason: reasonOf(error),
-            message: (error as Error).message,
-            atMs: now(),
-          },
-        ],
-        false,
-      )
+      // Not marked as done: what stands in the way may be removed, and the same key may try again.
+      const message = (error as Error).message
+      save([{ type: 'alarm', action: action.kind, ...lease, reason: reasonOf(error), message, atMs: now() }], false)
+    }
+    return undefined
+  }
+
+  /** Runs an action in its lane; one that has to be tried again waits outside of it, so that it holds up no other. */
+  async function run(lane: Lane, action: CheckerAction, ctx: CallContext): Promise<void> {
+    const sinceMs = now()
+    for (let waitMs = 250; !closing.signal.aborted; waitMs = Math.min(5_000, 2 * waitMs)) {
+      let outcome: 'again' | undefined
+      await lane.run(async () => {
+        outcome = await perform(action, ctx, sinceMs)
+      })
+      if (outcome === undefined) return
+      await pause(waitMs, closing.signal)
     }
   }
 
@@ -120,8 +137,9 @@ export function createChecker(options: CheckerOptions): Checker {
       if (underWay.has(ctx.key) || store.done(ctx.key)) return
       underWay.add(ctx.key)
       const lane = action.kind === 'check' ? lanes.check : action.kind === 'sign-final' ? lanes.final : lanes.quick
-      void lane
-        .run(() => perform(action, ctx))
+      // The call may end long before the action does: its signal and deadline are not the action's.
+      const { key, log } = ctx
+      void run(lane, action, { key, ...(log ? { log } : {}) })
         .finally(() => underWay.delete(ctx.key))
         .catch(() => undefined)
     },

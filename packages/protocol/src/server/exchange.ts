@@ -9,6 +9,7 @@ const STATUS: Partial<Record<PictorErrorCode, number>> = {
   conflict: 409,
   'asset-missing': 424,
   'farm-refused': 422,
+  'checker-refused': 422,
   'signature-invalid': 422,
   unsupported: 422,
   'software-missing': 422,

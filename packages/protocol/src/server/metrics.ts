@@ -1,4 +1,4 @@
-/** Counters of a served farm, in the Prometheus text format. */
+/** Counters of a server, in the Prometheus text format. */
 export interface Metrics {
   count(operation: string, status: number, seconds: number): void
   add(name: 'upload_bytes' | 'download_bytes' | 'hints', amount: number): void
@@ -6,8 +6,8 @@ export interface Metrics {
   text(): string
 }
 
-/** Counters from zero. Both times in milliseconds. */
-export function metricsOf(startedAtMs: number, now: () => number): Metrics {
+/** Counters from zero, named `pictor_SUBJECT_...`. Both times in milliseconds. */
+export function metricsOf(subject: string, startedAtMs: number, now: () => number): Metrics {
   const requests = new Map<string, number>()
   const seconds = new Map<string, number>()
   const totals = { upload_bytes: 0, download_bytes: 0, hints: 0 }
@@ -25,14 +25,17 @@ export function metricsOf(startedAtMs: number, now: () => number): Metrics {
       open += change
     },
     text() {
-      const lines = ['# TYPE pictor_farm_requests_total counter']
-      for (const [labels, value] of requests) lines.push(`pictor_farm_requests_total{${labels}} ${value}`)
-      lines.push('# TYPE pictor_farm_request_seconds_total counter')
-      for (const [labels, value] of seconds) lines.push(`pictor_farm_request_seconds_total{${labels}} ${value}`)
+      const lines = [`# TYPE pictor_${subject}_requests_total counter`]
+      for (const [labels, value] of requests) lines.push(`pictor_${subject}_requests_total{${labels}} ${value}`)
+      lines.push(`# TYPE pictor_${subject}_request_seconds_total counter`)
+      for (const [labels, value] of seconds) lines.push(`pictor_${subject}_request_seconds_total{${labels}} ${value}`)
       for (const [name, value] of Object.entries(totals))
-        lines.push(`# TYPE pictor_farm_${name}_total counter`, `pictor_farm_${name}_total ${value}`)
-      lines.push('# TYPE pictor_farm_open_streams gauge', `pictor_farm_open_streams ${open}`)
-      lines.push('# TYPE pictor_farm_uptime_seconds gauge', `pictor_farm_uptime_seconds ${(now() - startedAtMs) / 1_000}`)
+        lines.push(`# TYPE pictor_${subject}_${name}_total counter`, `pictor_${subject}_${name}_total ${value}`)
+      lines.push(`# TYPE pictor_${subject}_open_streams gauge`, `pictor_${subject}_open_streams ${open}`)
+      lines.push(
+        `# TYPE pictor_${subject}_uptime_seconds gauge`,
+        `pictor_${subject}_uptime_seconds ${(now() - startedAtMs) / 1_000}`,
+      )
       return `${lines.join('\n')}\n`
     },
   }

@@ -1,9 +1,10 @@
-import type { Lease, LeaseSet, LeaseTicket, LedgerDomain, Ready, Region, Task, Terms, Window, Work } from '@pictor/core/contract'
-import { bigint, count, ext, list, named, number, object, optional, tagged, word, type Schema } from '../schema.ts'
-import { address, contract, frame, frames, hash, name, signature, words } from './basics.ts'
-import { checkClass, manifestSchema, renderSpecSchema, stageRefSchema } from './job.ts'
+import type { LeaseTicket, Region, Task, Window, Work } from '@pictor/core/contract'
+import { count, ext, list, named, number, object, optional, tagged, word, type Schema } from '../schema.ts'
+import { contract, frame, frames, hash, name, words } from './basics.ts'
+import { manifestSchema, renderSpecSchema, stageRefSchema } from './job.ts'
+import { domain, lease, leaseSet, ready, terms } from './messages.ts'
 
-const region = object<Region>({ x: count(), y: count(), width: count(1), height: count(1) })
+export const region: Schema<Region> = object<Region>({ x: count(), y: count(), width: count(1), height: count(1) })
 const window = object<Window>({
   region: optional(region),
   samples: optional(count(1)),
@@ -30,63 +31,6 @@ const work: Schema<Work> = {
       : (object<{ kind: string }>({ kind: name }).read(value, path) as unknown as Work),
 }
 
-const domain = object<LedgerDomain>({
-  name: word('Pictor'),
-  version: word('1'),
-  chainId: count(),
-  verifyingContract: address,
-})
-const terms = named(
-  'Terms',
-  object<Terms>({
-    creator: address,
-    runId: hash,
-    token: address,
-    farmBudget: bigint,
-    checkBudget: bigint,
-    frameCap: bigint,
-    checkFee: bigint,
-    specHash: hash,
-    bundleRoot: hash,
-    quoteHash: hash,
-    checkers: list(address, 1_000),
-    registryDraw: count(),
-    quorum: count(),
-    arbiter: address,
-    leaseKey: address,
-    platform: address,
-    platformFeeBps: count(),
-    recordMode: word('full', 'root'),
-    deadlineAtS: count(),
-    attestByS: count(),
-    claimTimeS: count(),
-    refundAfterS: count(),
-    disputeWindowS: count(),
-    resolveByS: count(),
-  }),
-)
-const lease = object<Lease>({
-  id: count(),
-  farm: address,
-  payTo: address,
-  price: bigint,
-  frames: list(frame, 1_000, 1),
-  weights: list(count(1), 1_000, 1),
-  part: count(),
-  checkClass,
-  commitByS: count(),
-  hedgeOf: count(),
-})
-const leaseSet = object<LeaseSet>({ job: hash, seq: count(), setRoot: hash, signature: optional(signature) })
-const ready = object<Ready>({
-  job: hash,
-  seq: count(),
-  setRoot: hash,
-  bundleRoot: hash,
-  seedRoot: hash,
-  checker: address,
-  signature,
-})
 const leaseTicket = named(
   'LeaseTicket',
   object<LeaseTicket>({ domain, terms, job: hash, lease, set: leaseSet, proof: list(hash, 64), ready: list(ready, 1_000) }),

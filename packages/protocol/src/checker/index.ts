@@ -1,0 +1,5 @@
+export { CHECKER_OPERATIONS, checkerProtocolDocument } from './document.ts'
+export { httpChecker, type HttpCheckerOptions } from './http-checker.ts'
+export { serveChecker, type CheckerServer, type ServeCheckerOptions } from './serve-checker.ts'
+export { shareFiles, type FileShare, type ShareFilesOptions } from './share-files.ts'
+export type { CheckerInfo, FileSource } from './wire.ts'
