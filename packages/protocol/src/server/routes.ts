@@ -12,7 +12,6 @@ import {
 import type { Operation } from '../document.ts'
 import { toWire } from '../schema.ts'
 import { changeSchema, hashSchema, manifestSchema, quoteRequestSchema, taskSchema } from '../wire.ts'
-import { Refused } from './access.ts'
 import { answer, readJson } from './exchange.ts'
 import type { Visit } from './listen.ts'
 import type { Metrics } from './metrics.ts'
