@@ -5,7 +5,7 @@ import { deliverToFolder, folderArtifacts } from './artifacts/index.ts'
 import type { Artifacts } from './contract/artifacts.ts'
 import type { Checker } from './contract/checker.ts'
 import type { CallContext, Clock } from './contract/context.ts'
-import { PictorError } from './contract/error.ts'
+import { invalid, PictorError } from './contract/error.ts'
 import type { Farm } from './contract/farm.ts'
 import type { Inspector } from './contract/inspect.ts'
 import type { Ledger } from './contract/ledger.ts'
@@ -47,7 +47,8 @@ import { sqliteStore, type Store } from './store/index.ts'
 /** Parts of a Pictor. Only `inspector`, `farms`, `checkers` and `signer` are needed; everything else has a default on this machine. */
 export interface PictorOptions {
   readonly inspector: Inspector
-  readonly farms: readonly Farm[]
+  /** A function is asked at every plan and whenever a job needs a farm, so that farms can come and go; a job whose farm is away is blocked, never failed. */
+  readonly farms: readonly Farm[] | (() => readonly Farm[])
   readonly checkers: readonly Checker[]
   /** How many checkers must agree; more than half of them (the smallest such number when left out). */
   readonly quorum?: number
@@ -104,6 +105,8 @@ export interface Pictor {
   readonly ledger: Ledger
   readonly artifacts: Artifacts
   close(): Promise<void>
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input, unsupported when a part speaks another contract */
@@ -118,7 +121,8 @@ export function createPictor(options: PictorOptions): Pictor {
     throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, {
       details: { path: 'quorum' },
     })
-  options.farms.forEach((farm, i) => checkContract(farm, `farms[${i}]`))
+  const farms = farmsOf(options.farms)
+  farms()
   checkers.forEach((checker, i) => checkContract(checker, `checkers[${i}]`))
   if (options.ledger) checkContract(options.ledger, 'ledger')
   const dataDir = options.dataDir ?? join(homedir(), '.local', 'share', 'pictor')
@@ -127,10 +131,9 @@ export function createPictor(options: PictorOptions): Pictor {
   const ledger = options.ledger ?? localLedger({ signer: options.signer, path: join(dataDir, 'ledger.db'), clock })
   const store = options.store ?? sqliteStore(join(dataDir, 'pictor.db'))
   const leaseSigner = options.leaseSigner ?? options.signer
-  const farms = new Map(options.farms.map((farm) => [farm.id, farm]))
   const runner = createRunner({
     store,
-    farms: (id) => farms.get(id),
+    farms: (id) => farms().get(id),
     checkers,
     ledger,
     artifacts: files,
@@ -140,6 +143,11 @@ export function createPictor(options: PictorOptions): Pictor {
     deliver: deliverToFolder(files),
   })
   const newRun = (): Bytes32 => `0x${randomBytes(32).toString('hex')}`
+  const close = async (): Promise<void> => {
+    await runner.close()
+    if (!options.store) await store.close?.()
+    if (!options.ledger) await ledger.close?.()
+  }
 
   return {
     ledger,
@@ -150,7 +158,7 @@ export function createPictor(options: PictorOptions): Pictor {
         request,
         {
           inspector: options.inspector,
-          farms: options.farms,
+          farms: [...farms().values()],
           files,
           clock,
           checkers: checkers.length,
@@ -203,11 +211,26 @@ export function createPictor(options: PictorOptions): Pictor {
       const material = await runner.material(run)
       return receiptOf(material, await ledger.money(material.job, { key: `${run}/money` }))
     },
-    async close() {
-      await runner.close()
-      if (!options.store) await store.close?.()
-      if (!options.ledger) await ledger.close?.()
-    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Finds the farms of now: each of a contract that is spoken here, under an id of its own. @throws unsupported, invalid-input */
+function farmsOf(source: PictorOptions['farms']): () => ReadonlyMap<string, Farm> {
+  let seen: readonly Farm[] | undefined
+  let byId = new Map<string, Farm>()
+  return () => {
+    const farms = typeof source === 'function' ? source() : source
+    if (farms === seen) return byId
+    const found = new Map<string, Farm>()
+    farms.forEach((farm, i) => {
+      checkContract(farm, `farms[${i}]`)
+      if (found.has(farm.id)) throw invalid(`farms[${i}].id`, 'an id that no other farm has', farm.id)
+      found.set(farm.id, farm)
+    })
+    seen = farms
+    return (byId = found)
   }
 }
 
