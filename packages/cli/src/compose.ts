@@ -20,6 +20,7 @@ import { privateKeySigner } from '@pictor/core/proof'
 import { Wallet } from 'ethers'
 import { loadConfig } from './config.ts'
 import { keyFile, type KeyFile } from './keys.ts'
+import { probeCache } from './probe-cache.ts'
 
 /** Options that every command which opens jobs takes. */
 export interface StateOptions {
@@ -89,6 +90,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     leaseSigner: keys.signer('lease'),
     dataDir: stateDir,
     artifacts: folderArtifacts(join(stateDir, 'artifacts')),
+    cache: probeCache(join(stateDir, 'probes')),
     ...(ledger ?? { signer: keys.signer('creator') }),
     ...(onPlanProgress ? { onPlanProgress } : {}),
   })

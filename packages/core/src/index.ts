@@ -1,5 +1,6 @@
 export * from './contract/index.ts'
 export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts } from './artifacts/index.ts'
+export type { Cache } from './cache/index.ts'
 export { localLedger } from './ledger/index.ts'
 export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
 export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet } from './plan/index.ts'

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { Keyv } from 'keyv'
 import { deliverToFolder, folderArtifacts } from './artifacts/index.ts'
+import { memoOver, type Cache } from './cache/index.ts'
 import type { Artifacts } from './contract/artifacts.ts'
 import type { Checker } from './contract/checker.ts'
 import type { CallContext, Clock } from './contract/context.ts'
@@ -68,6 +70,8 @@ export interface PictorOptions {
   readonly dataDir?: string
   readonly store?: Store
   readonly artifacts?: Artifacts
+  /** Keeps quotes, probe results, stage handles and what farms say of themselves, in anything shaped like a keyv; left out: a keyv in memory. Emptying it does no harm. */
+  readonly cache?: Cache
   readonly clock?: Clock
   readonly replan?: Replan
   /** Called while planning. */
@@ -131,7 +135,10 @@ export function createPictor(options: PictorOptions): Pictor {
   const ledger = options.ledger ?? localLedger({ signer: options.signer, path: join(dataDir, 'ledger.db'), clock })
   const store = options.store ?? sqliteStore(join(dataDir, 'pictor.db'))
   const leaseSigner = options.leaseSigner ?? options.signer
+  const cache = options.cache ?? new Keyv<string>()
+  const memo = memoOver(cache, clock)
   const runner = createRunner({
+    cache,
     store,
     farms: (id) => farms().get(id),
     checkers,
@@ -162,6 +169,7 @@ export function createPictor(options: PictorOptions): Pictor {
           files,
           clock,
           checkers: checkers.length,
+          memo,
           newRun,
           ...(options.onPlanProgress ? { onProgress: options.onPlanProgress } : {}),
         },

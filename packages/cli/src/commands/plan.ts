@@ -14,6 +14,7 @@ export interface PlanOptions extends StateOptions {
   readonly frames?: string
   readonly deadline: string
   readonly budget: string
+  readonly probeAgain?: boolean
   readonly instance?: string
   readonly svg?: string
   readonly png?: string
@@ -34,6 +35,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       deadline: options.deadline,
       budget: usd(options.budget),
       ...(options.frames === undefined ? {} : { frames: options.frames }),
+      ...(options.probeAgain ? { probeAgain: true } : {}),
     })
     context.emit({ type: 'plans', cheapest: plans.cheapest, fastest: plans.fastest, frontier: plans.frontier })
     for (const line of inspectionLines(plans.inspection, context)) context.screen.log(line)

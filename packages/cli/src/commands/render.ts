@@ -17,6 +17,7 @@ export interface RenderOptions extends StateOptions {
   readonly goal?: 'cheapest' | 'fastest'
   readonly samples?: string
   readonly name?: string
+  readonly probeAgain?: boolean
 }
 
 /** A second Ctrl-C within this time ends the process at once. */
@@ -75,6 +76,7 @@ function checkRequest(options: RenderOptions) {
     budget: usd(options.budget!),
     ...(options.frames === undefined ? {} : { frames: options.frames }),
     ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.probeAgain ? { probeAgain: true } : {}),
     ...(samples === undefined ? {} : { inspect: { samples } }),
   }
 }

@@ -14,6 +14,12 @@ export function planProgress({ screen, style, emit }: CommandContext): (progress
       probes.set(progress.farm, progress)
       screen.live([`  probing ${[...probes].map(([farm, { done, total }]) => `${farm} ${done}/${total}`).join(', ')}`])
     }
+    if (progress.step === 'probe-reuse') {
+      const day = new Date(progress.measuredAtMs).toISOString().slice(0, 16).replace('T', ' ')
+      screen.log(
+        `${style.bold('probe')}     ${progress.farm}: measured at ${day} UTC ${style.dim('(--probe-again measures anew)')}`,
+      )
+    }
     if (progress.step === 'quote') {
       screen.live([])
       screen.log(

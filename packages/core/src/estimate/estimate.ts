@@ -48,6 +48,7 @@ export function estimateFrom(
     startMs[probe.farm] = probe.startMs
   }
   const probeMs = probes.reduce((sum, probe) => sum + probe.spentMs, 0)
+  const earlier = usable.filter(({ probe }) => probe.spentMs === 0)
   return {
     estimate: {
       work: seconds,
@@ -57,6 +58,10 @@ export function estimateFrom(
       basis: [
         `probe renders of frames ${plan.frames.join(', ')} at ${plan.low.resolutionPct} % size with ${plan.low.samples} and ${plan.high.samples} samples on ${usable.map(({ probe }) => probe.farm).join(', ')}`,
         'fixed cost and cost per pixel-sample separated by two probes a frame; frames between probes interpolated',
+        ...earlier.map(
+          ({ probe }) =>
+            `probes of ${probe.farm} were rendered for an earlier plan, ${new Date(probe.measuredAtMs).toISOString()}`,
+        ),
       ],
       probeMs,
     },

@@ -13,8 +13,9 @@ export interface FarmProbe {
   readonly samples: readonly ProbeSample[]
   /** Scene load of a cold host. */
   readonly startMs: number
-  /** Host time that the probes took, all slots together. */
+  /** Host time that the probes took, all slots together; 0 when they were measured for an earlier plan. */
   readonly spentMs: number
+  readonly measuredAtMs: number
 }
 
 export interface ProbeRequest {
@@ -52,6 +53,7 @@ export async function probeFarm(farm: Farm, info: FarmInfo, request: ProbeReques
     samples,
     startMs: Math.max(0, Math.round(average(warm) - settled)),
     spentMs: Math.round([...warm, ...lows, ...highs].reduce((sum, item) => sum + item.renderMs, 0)),
+    measuredAtMs: request.clock.now(),
   }
 }
 

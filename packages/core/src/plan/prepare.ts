@@ -1,3 +1,4 @@
+import { farmInfo, type Memo } from '../cache/index.ts'
 import type { Artifacts } from '../contract/artifacts.ts'
 import type { CallContext, Clock } from '../contract/context.ts'
 import { invalid, PictorError, isPictorError } from '../contract/error.ts'
@@ -10,6 +11,7 @@ import type { Decline, Quote } from '../contract/quote.ts'
 import { estimateFrom, planProbes, probeFarm, type FarmProbe, type MeasuredEstimate } from '../estimate/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { parseDeadline } from './deadline.ts'
+import { probeEntry, quoteEntry } from './kept.ts'
 import { knownOffer } from './offers.ts'
 import { PLANNED_SHARE, type PlanBasis } from './make-plan.ts'
 
@@ -29,6 +31,8 @@ export interface PlanRequest {
   readonly inspect?: InspectOptions
   /** Frames that are probed on each farm (3). */
   readonly probeFrames?: number
+  /** Probes again although the same scene was probed on the same farms within the last week (false). */
+  readonly probeAgain?: boolean
   /** Share of the time until the deadline that the plan may use, above 0 to 1 (0.8): the rest is for what goes wrong. Smaller is safer and dearer. */
   readonly plannedShare?: number
   readonly ext?: JobSpec['ext']
@@ -38,6 +42,7 @@ export interface PlanRequest {
 export type PlanProgress =
   | { readonly step: 'inspect' | 'bundle'; readonly scene: string }
   | { readonly step: 'probe'; readonly farm: string; readonly done: number; readonly total: number }
+  | { readonly step: 'probe-reuse'; readonly farm: string; readonly measuredAtMs: number }
   | { readonly step: 'quote'; readonly farm: string; readonly offers: number; readonly decline?: string }
 
 export interface PrepareOptions {
@@ -46,6 +51,8 @@ export interface PrepareOptions {
   readonly files: Artifacts
   readonly clock: Clock
   readonly checkers: number
+  /** Keeps quotes, probe results and what farms say of themselves. */
+  readonly memo: Memo
   readonly newRun: PlanBasis['newRun']
   readonly onProgress?: (progress: PlanProgress) => void
 }
@@ -79,8 +86,8 @@ export async function prepare(
     ...(request.ext === undefined ? {} : { ext: request.ext }),
   }
   const declines: Decline[] = []
-  const infos = await describeAll(options.farms, request.allowHumanLanes === true, declines, ctx)
-  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request.probeFrames ?? 3, options, declines, ctx)
+  const infos = await describeAll(options, request.allowHumanLanes === true, declines, ctx)
+  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, ctx)
   const quotes = await quoteAll(infos, spec, measured, declines, options, ctx)
   const parties: Record<string, FarmParty> = {}
   for (const { info } of infos) if (info.key) parties[info.id] = { key: info.key, payTo: info.payTo ?? info.key }
@@ -106,12 +113,19 @@ interface Described {
   readonly info: FarmInfo
 }
 
-async function describeAll(farms: readonly Farm[], humans: boolean, declines: Decline[], ctx: CallContext): Promise<Described[]> {
+async function describeAll(
+  { farms, memo }: PrepareOptions,
+  humans: boolean,
+  declines: Decline[],
+  ctx: CallContext,
+): Promise<Described[]> {
   const described = await Promise.all(
     farms.map(async (farm) => {
       try {
-        return { farm, info: await farm.describe({ ...ctx, key: `${ctx.key}/describe/${farm.id}` }) }
+        const info = await farmInfo(memo, farm, () => farm.describe({ ...ctx, key: `${ctx.key}/describe/${farm.id}` }))
+        return { farm, info }
       } catch (error) {
+        if (ctx.signal?.aborted) throw error
         declines.push(decline(farm.id, 'unreachable', message(error)))
         return undefined
       }
@@ -136,12 +150,12 @@ async function probeAll(
   spec: JobSpec,
   frames: readonly number[],
   memoryMiB: number,
-  count: number,
+  { probeFrames = 3, probeAgain = false }: PlanRequest,
   options: PrepareOptions,
   declines: Decline[],
   ctx: CallContext,
 ): Promise<MeasuredEstimate> {
-  const plan = planProbes(spec.render, frames, count)
+  const plan = planProbes(spec.render, frames, probeFrames)
   const able = infos.filter(({ info }) => info.capabilities.windows === 'native' || info.capabilities.windows === 'emulated')
   const run = options.newRun()
   const probes = await Promise.all(
@@ -158,7 +172,14 @@ async function probeAll(
           clock: options.clock,
           onProgress,
         }
-        return await probeFarm(farm, info, request, { ...ctx, key: `${run}/probe/${farm.id}` })
+        const { value, remembered } = await options.memo.recall({
+          ...probeEntry(info, spec, plan),
+          fresh: probeAgain,
+          make: () => probeFarm(farm, info, request, { ...ctx, key: `${run}/probe/${farm.id}` }),
+        })
+        if (!remembered) return value
+        options.onProgress?.({ step: 'probe-reuse', farm: farm.id, measuredAtMs: value.measuredAtMs })
+        return { ...value, spentMs: 0 }
       } catch (error) {
         if (ctx.signal?.aborted) throw error
         declines.push(decline(farm.id, isPictorError(error, 'farm-refused') ? 'software' : 'unreachable', message(error)))
@@ -189,11 +210,14 @@ async function quoteAll(
       .filter(({ farm }) => !declines.some((entry) => entry.farm === farm.id))
       .map(async ({ farm }) => {
         try {
-          return await farm.quote(
-            { spec, estimate: measured.estimate, atMs: options.clock.now() },
-            { ...ctx, key: `${ctx.key}/quote/${farm.id}` },
-          )
+          const request = { spec, estimate: measured.estimate, atMs: options.clock.now() }
+          const make = async () => ({
+            answer: await farm.quote(request, { ...ctx, key: `${ctx.key}/quote/${farm.id}` }),
+            deadlineAtMs: spec.deadlineAtMs,
+          })
+          return (await options.memo.recall({ ...quoteEntry(farm.id, request, options.clock), make })).value.answer
         } catch (error) {
+          if (ctx.signal?.aborted) throw error
           return decline(farm.id, 'unreachable', message(error))
         }
       }),

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import { farmInfo, type Memo } from '../cache/index.ts'
 import type { Clock } from '../contract/context.ts'
 import { isPictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo, FarmPoll, TaskRef } from '../contract/farm.ts'
@@ -14,10 +15,11 @@ export interface Watcher {
   missing(): Promise<void>
 }
 
-/** One farm as the runner sees it: one poll loop for all tasks of all jobs, and limits on calls and downloads. */
+/** One farm as the runner sees it: one poll loop for all tasks of all jobs, and limits on calls, uploads and downloads. */
 export interface FarmLoop {
   readonly farm: Farm
   readonly calls: PQueue
+  readonly uploads: PQueue
   readonly downloads: PQueue
   info(signal: AbortSignal): Promise<FarmInfo>
   /** Since when every poll failed; undefined while the farm answers. */
@@ -27,9 +29,7 @@ export interface FarmLoop {
   close(): void
 }
 
-const INFO_TTL_MS = 600_000
-
-export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning): FarmLoop {
+export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo): FarmLoop {
   const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
@@ -39,7 +39,6 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning): FarmLo
   let reconciledAtMs = 0
   let failures = 0
   let downSinceMs: number | undefined
-  let known: { readonly info: FarmInfo; readonly untilMs: number } | undefined
 
   const poll = (query: { cursor?: string; scope?: readonly TaskRef[] }): Promise<FarmPoll> =>
     limitedCall(clock, tuning.callMs, closing.signal, (signal) => farm.poll(query, { signal, key: `poll ${farm.id}` }))
@@ -116,18 +115,15 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning): FarmLo
   return {
     farm,
     calls: new PQueue({ concurrency: tuning.callsAtOnce }),
+    uploads: new PQueue({ concurrency: tuning.uploadsAtOnce }),
     downloads: new PQueue({ concurrency: tuning.downloadsAtOnce }),
     get downSinceMs() {
       return downSinceMs
     },
-    async info(signal) {
-      if (known && known.untilMs > clock.now()) return known.info
-      const info = await limitedCall(clock, tuning.callMs, signal, (limited) =>
-        farm.describe({ signal: limited, key: `describe ${farm.id}` }),
-      )
-      known = { info, untilMs: clock.now() + INFO_TTL_MS }
-      return info
-    },
+    info: (signal) =>
+      farmInfo(memo, farm, () =>
+        limitedCall(clock, tuning.callMs, signal, (limited) => farm.describe({ signal: limited, key: `describe ${farm.id}` })),
+      ),
     watch(ref, watcher) {
       watchers.set(ref.ref, { ref, watcher, misses: 0 })
       fresh.set(ref.ref, ref)

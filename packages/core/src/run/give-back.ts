@@ -3,7 +3,8 @@ import type { TaskRow } from '../job/job-state.ts'
 import { commandKey, limitedCall } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobHost } from './job-host.ts'
-import { farmOf, staged, taskOf } from './submit-effects.ts'
+import { withStage } from './stage.ts'
+import { farmOf, taskOf } from './submit-effects.ts'
 
 /** How long a farm may take to give a lease back. After it the lease is waited out: it lapses at its `commitBy`. */
 const PATIENCE_MS = 20_000
@@ -55,8 +56,9 @@ async function cancelAtOnce(
   signal: AbortSignal,
 ): Promise<CanceledLease | undefined> {
   const key = (command: string): string => commandKey(host.run, `give-back:${row.id}`, command)
-  const stage = await staged(host, loop, { signal, key: key('stage') })
-  const ref = await loop.calls.add(() => loop.farm.submit(taskOf(host, row, 1, stage, 0), { signal, key: key('submit') }))
+  const ref = await withStage(host, loop, { signal, key: key('stage') }, (stage) =>
+    loop.calls.add(() => loop.farm.submit(taskOf(host, row, 1, stage, 0), { signal, key: key('submit') })),
+  )
   let unwatch = (): void => {}
   try {
     return await new Promise<CanceledLease | undefined>((resolve, reject) => {

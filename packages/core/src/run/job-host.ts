@@ -1,3 +1,4 @@
+import type { Memo } from '../cache/index.ts'
 import type { Clock } from '../contract/context.ts'
 import { decodeJournal, encodeJournal } from '../contract/codec.ts'
 import type { CheckerJob } from '../contract/checker.ts'
@@ -33,8 +34,8 @@ export interface Shared {
   readonly deliveries: PQueue
   /** The farm's loop, or undefined while the host has no such farm. */
   farm(id: string): FarmLoop | undefined
-  /** Staged bundles by farm and root; may be emptied at any time. */
-  readonly stages: Map<string, Promise<{ readonly farm: string; readonly ref: string }>>
+  /** Stage handles and what farms say of themselves; may be emptied at any time. */
+  readonly memo: Memo
 }
 
 /** Everything that a run needs while it is owned by this runner. */

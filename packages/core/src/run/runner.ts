@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import PQueue from 'p-queue'
+import { memoOver } from '../cache/index.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
@@ -30,6 +31,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const clock = options.clock ?? systemClock()
   const tuning = { ...DEFAULT_TUNING, ...options.tuning }
   const owner = options.owner ?? processOwner()
+  const memo = memoOver(options.cache ?? new Map(), clock)
   const closing = new AbortController()
   const farms = new Map<string, FarmLoop>()
   const entries = new Map<Bytes32, Entry>()
@@ -52,10 +54,10 @@ export function createRunner(options: RunnerOptions): Runner {
         loop.close()
         loop = undefined
       }
-      if (!loop) farms.set(id, (loop = farmLoop(farm, clock, tuning)))
+      if (!loop) farms.set(id, (loop = farmLoop(farm, clock, tuning, memo)))
       return loop
     },
-    stages: new Map(),
+    memo,
   }
 
   const entry = (run: Bytes32): Entry => {

@@ -1,4 +1,3 @@
-import type { CallContext } from '../contract/context.ts'
 import { isPictorError, PictorError } from '../contract/error.ts'
 import type { Failure, FailureClass } from '../contract/farm.ts'
 import type { Address, Ready } from '../contract/messages.ts'
@@ -10,6 +9,7 @@ import type { TaskStreamState } from '../job/task-state.ts'
 import { effort, limitedCall, pause, pauseUntil, tryUntilDone } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobHost } from './job-host.ts'
+import { withStage } from './stage.ts'
 
 /** The farm's loop; while the host has no such farm the job is shown as blocked. */
 export async function farmOf(host: JobHost, farm: string, signal: AbortSignal): Promise<FarmLoop | undefined> {
@@ -48,14 +48,16 @@ export async function submit(
       const info = await loop.info(ctx.signal!)
       if (unsure && info.idempotency === 'at-most-once')
         throw new PictorError('farm-refused', 'its reply was lost and it cannot find tasks by key', { details: { lost: true } })
-      const stage = await staged(host, loop, ctx)
-      const task = taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
-      const ref = await loop.calls.add(() =>
-        limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
-          unsure = true
-          return loop.farm.submit(task, { ...ctx, signal: limited })
-        }),
-      )
+      const [task, ref] = await withStage(host, loop, ctx, async (stage) => {
+        const handed = taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
+        const taken = await loop.calls.add(() =>
+          limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
+            unsure = true
+            return loop.farm.submit(handed, { ...ctx, signal: limited })
+          }),
+        )
+        return [handed, taken] as const
+      })
       if (ref.leaseSignature && !host.shared.proofs.verifyAccept(task.lease!, ref.leaseSignature))
         throw new PictorError('farm-refused', 'its countersignature of the lease does not hold', {
           details: { class: 'protocol', lost: true },
@@ -71,23 +73,6 @@ export async function submit(
   if (error === undefined) return
   const unknown = isPictorError(error) && error.details['lost'] === true
   await send({ type: 'submit-failed', attempt: command.attempt, failure: failureOf(error), unknown })
-}
-
-/** The scene at the farm: once a farm and bundle, whatever the number of tasks. The cache may be emptied: staging again is harmless. */
-export async function staged(host: JobHost, loop: FarmLoop, ctx: CallContext): Promise<StageRef> {
-  const { stages, options, clock, tuning } = host.shared
-  const { bundle } = host.job.state.order!.spec
-  const name = `${loop.farm.id} ${bundle.root}`
-  let stage = stages.get(name)
-  if (!stage) {
-    const key = host.key(`farm:${loop.farm.id}`, `stage ${bundle.root}`)
-    stage = limitedCall(clock, tuning.stageMs, ctx.signal!, (signal) =>
-      loop.farm.stage(bundle, options.artifacts, { signal, key }),
-    )
-    stages.set(name, stage)
-    stage.catch(() => stages.delete(name))
-  }
-  return stage
 }
 
 /** The task of a lease as its farm is handed it. */

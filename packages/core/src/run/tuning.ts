@@ -20,8 +20,9 @@ export interface RunnerTuning {
   readonly resendMs: number
   /** How often the inbox is looked at for inputs from other processes. */
   readonly inboxMs: number
-  /** Concurrent calls and downloads a farm, and deliveries a runner (counts). */
+  /** Concurrent calls, uploads and downloads a farm; as many deliveries a runner as downloads a farm (counts). */
   readonly callsAtOnce: number
+  readonly uploadsAtOnce: number
   readonly downloadsAtOnce: number
 }
 
@@ -39,5 +40,6 @@ export const DEFAULT_TUNING: RunnerTuning = {
   resendMs: 60_000,
   inboxMs: 1_000,
   callsAtOnce: 8,
+  uploadsAtOnce: 2,
   downloadsAtOnce: 4,
 }

@@ -1,3 +1,4 @@
+import type { Cache } from '../cache/index.ts'
 import type { Artifacts } from '../contract/artifacts.ts'
 import type { Checker } from '../contract/checker.ts'
 import type { Clock } from '../contract/context.ts'
@@ -43,6 +44,8 @@ export interface RunnerOptions {
   readonly owner?: string
   /** Signed-message functions; left out: the real ones of `proof`. Simulations put cheap ones here. */
   readonly proofs?: JobProofs
+  /** Keeps stage handles and what farms say of themselves; left out: memory. It may forget anything at any time. */
+  readonly cache?: Cache
   readonly tuning?: Partial<RunnerTuning>
 }
 

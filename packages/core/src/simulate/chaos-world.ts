@@ -4,6 +4,7 @@ import type { SimulatedCheckerOptions } from './checker.ts'
 import type { FarmFaults, SimulatedFarmOptions } from './farm-options.ts'
 import { simulatedReplan } from './order.ts'
 import { type Random, seededRandom } from './random.ts'
+import { simulatedCache } from './cache.ts'
 import { simulatedWorld, type World } from './world.ts'
 
 const CLASSES: readonly FailureClass[] = [
@@ -115,6 +116,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
     farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair, tails)),
     checkers,
     quorum,
+    cache: simulatedCache(seed),
     ledger: {
       seed: random.below(1_000_000),
       pollMs: 1_000 + random.below(4_000),

@@ -1,3 +1,4 @@
+import type { Cache } from '../cache/index.ts'
 import { memoryArtifacts } from '../artifacts/memory.ts'
 import type { Artifacts } from '../contract/artifacts.ts'
 import { createRunner } from '../run/runner.ts'
@@ -25,6 +26,7 @@ export interface WorldOptions {
   readonly ledger?: SimulatedLedgerOptions
   readonly store?: Store
   readonly artifacts?: Artifacts
+  readonly cache?: Cache
   readonly deadlineMs?: number
   readonly order?: Partial<SimulatedOrderOptions>
   readonly tuning?: Partial<RunnerTuning>
@@ -92,6 +94,7 @@ export function simulatedWorld(options: WorldOptions): World {
     owner,
     proofs: simulatedProofs(),
     ...(options.tuning ? { tuning: options.tuning } : {}),
+    ...(options.cache ? { cache: options.cache } : {}),
   })
   return {
     clock,

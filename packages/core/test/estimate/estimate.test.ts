@@ -72,6 +72,7 @@ describe('the slope model', () => {
             samples: exact(plan, () => fixed, slope, f),
             startMs: 10,
             spentMs: 5,
+            measuredAtMs: 0,
           }))
           const { estimate, msPerWork } = estimateFrom(plan, probes, frames, 500)
           frames.forEach((frame, i) =>
@@ -99,9 +100,9 @@ describe('the slope model', () => {
 
   it('says that no farm delivered when there is no usable probe', () => {
     const plan = planProbes(spec(640, 360, 32), [1, 2, 3], 3)
-    expect(() => estimateFrom(plan, [{ farm: 'a', samples: [], startMs: 0, spentMs: 0 }], [1, 2, 3], 1)).toThrowError(
-      expect.objectContaining({ code: 'job-failed' }),
-    )
+    expect(() =>
+      estimateFrom(plan, [{ farm: 'a', samples: [], startMs: 0, spentMs: 0, measuredAtMs: 0 }], [1, 2, 3], 1),
+    ).toThrowError(expect.objectContaining({ code: 'job-failed' }))
   })
 })
 
