@@ -333,6 +333,30 @@ describe('streams', () => {
   })
 })
 
+describe('metrics', () => {
+  it('tell what the farm knows of its GPUs, and nothing of a farm that has none', async () => {
+    const { subject } = await start()
+    const described = async (gpus: unknown): Promise<string> => {
+      const info = await subject.farm.describe({ key: 'look' })
+      const host = await served(
+        { ...subject.farm, describe: () => Promise.resolve({ ...info, ext: { gpus } }) },
+        { tokens: [{ token: TOKEN, scopes: ['metrics'] }] },
+      )
+      open.push(host)
+      return await (await fetch(`${host.server.url}/v1/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })).text()
+    }
+    const text = await described([
+      { name: 'NVIDIA "A"', bus: '0000:65:00', utilizationPct: 37, memoryUsedMiB: 512, memoryMiB: 16376 },
+      { name: 7, bus: '0000:66:00', utilizationPct: 'much', temperatureC: 55 },
+    ])
+    expect(text).toContain('pictor_gpu_utilization_percent{name="NVIDIA \\"A\\"",bus="0000:65:00"} 37\n')
+    expect(text).toContain('pictor_gpu_memory_mebibytes{name="NVIDIA \\"A\\"",bus="0000:65:00"} 16376\n')
+    expect(text).toContain('pictor_gpu_temperature_celsius{name="",bus="0000:66:00"} 55\n')
+    expect(text.match(/# TYPE pictor_gpu_utilization_percent gauge/g)).toHaveLength(1)
+    for (const none of [undefined, 3, [], [null]]) expect(await described(none)).not.toContain('pictor_gpu')
+  })
+})
+
 describe('health', () => {
   it('needs no token and tells whether the farm answers', async () => {
     const { call, subject } = await start()

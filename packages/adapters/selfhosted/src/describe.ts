@@ -1,6 +1,7 @@
 import type { FarmInfo } from '@pictor/core/contract'
-import { computeDevices, gpuMetrics } from './blender/devices.ts'
+import { computeDevices } from './blender/devices.ts'
 import type { ComputeDevice } from './blender/devices.ts'
+import { gpuMetrics } from './blender/gpu-metrics.ts'
 import type { InstalledBlender } from './blender/installed.ts'
 import { endingOf } from './blender/order.ts'
 import type { Settings } from './options.ts'
@@ -59,7 +60,7 @@ export async function describeFarm(
     ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
     ext: {
       trust: settings.trust,
-      devices: devices.map((device) => device?.name ?? 'CPU'),
+      devices: devices.map((device) => ({ kind: 'CPU', name: 'CPU', ...device })),
       ...(devices.some(Boolean) ? { gpus: await gpuMetrics() } : {}),
       sandbox: settings.confined ? ((await workingSandbox()) ?? 'missing') : 'none',
       formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`),

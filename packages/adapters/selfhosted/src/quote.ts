@@ -3,6 +3,7 @@ import { totalmem } from 'node:os'
 import { canonicalJson, isPictorError } from '@pictor/core/contract'
 import type { Decline, Quote, QuoteRequest } from '@pictor/core/contract'
 import { chooseBlender, codeOfVersion } from './blender/installed.ts'
+import type { ComputeDevice } from './blender/devices.ts'
 import type { InstalledBlender } from './blender/installed.ts'
 import { orderFor } from './blender/order.ts'
 import type { Settings } from './options.ts'
@@ -20,9 +21,11 @@ const USABLE_MEMORY = 0.85
 export function quoteFor(
   settings: Settings,
   blenders: readonly InstalledBlender[],
+  devices: readonly (ComputeDevice | undefined)[],
   { spec, estimate, atMs }: QuoteRequest,
 ): Quote | Decline {
-  const { id, price, slots } = settings
+  const { id, price } = settings
+  const slots = devices.length
   const decline = (reason: Decline['reason'], message: string): Decline => ({
     contract: 1,
     kind: 'decline',
@@ -42,7 +45,7 @@ export function quoteFor(
     if (!isPictorError(error)) throw error
     return decline('software', error.message)
   }
-  const slotMiB = (totalmem() / 2 ** 20) * (USABLE_MEMORY / slots)
+  const slotMiB = USABLE_MEMORY * Math.min(totalmem() / 2 ** 20 / slots, gpuMiB(devices, settings.slots))
   const msPerWork = estimate.classes.map((one) => (one.memoryMiB <= slotMiB ? settings.msPerWork : null))
   if (msPerWork.every((ms) => ms === null))
     return decline('memory', `a slot of this farm has ${Math.floor(slotMiB)} MiB, every frame needs more`)
@@ -72,9 +75,14 @@ export function quoteFor(
     offers: [offer],
     basis: [
       price ? `price set by the owner${price.asOf ? ` on ${price.asOf}` : ''}` : 'own machine, free of charge',
-      `${slots} slot${slots === 1 ? '' : 's'} of ${settings.threadsPerSlot} CPU thread${settings.threadsPerSlot === 1 ? '' : 's'}`,
+      `${slots} slot${slots === 1 ? '' : 's'} of ${devices[0] ? [...new Set(devices.map((one) => one?.name))].join(', ') : `${settings.threadsPerSlot} CPU thread${settings.threadsPerSlot === 1 ? '' : 's'}`}`,
       `${settings.msPerWork} ms a unit of work until probes say better`,
     ],
     seenBy: [settings.name],
   }
+}
+
+/** Memory of the smallest GPU, shared by the slots on it. Scenes must fit into it: Cycles goes on in the host's memory only on some cards, and slowly. */
+function gpuMiB(devices: readonly (ComputeDevice | undefined)[], slotsEach: number): number {
+  return Math.min(...devices.map((device) => (device?.memoryMiB ?? Infinity) / slotsEach))
 }

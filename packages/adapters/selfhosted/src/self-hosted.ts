@@ -141,7 +141,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()
-      return quoteFor({ ...settings, slots: (await slotDevices()).length }, await blenders(), request)
+      return quoteFor(settings, await blenders(), await slotDevices(), request)
     },
     async stage(manifest, files, ctx) {
       ctx.signal?.throwIfAborted()

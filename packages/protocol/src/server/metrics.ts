@@ -40,3 +40,27 @@ export function metricsOf(subject: string, startedAtMs: number, now: () => numbe
     },
   }
 }
+
+const GPU_GAUGES = {
+  utilizationPct: 'utilization_percent',
+  memoryUsedMiB: 'memory_used_mebibytes',
+  memoryMiB: 'memory_mebibytes',
+  temperatureC: 'temperature_celsius',
+} as const
+
+/** Gauges of `FarmInfo.ext.gpus`, as the self-hosted farm tells them: one line a GPU and figure that its driver's tool knows. Anything else gives no line. */
+export function gpuText(gpus: unknown): string {
+  if (!Array.isArray(gpus)) return ''
+  return Object.entries(GPU_GAUGES)
+    .map(([field, name]) => {
+      const lines = (gpus as Record<string, unknown>[]).flatMap((gpu) => {
+        const value = gpu?.[field]
+        const label = (text: unknown): string => JSON.stringify(typeof text === 'string' ? text : '')
+        return typeof value === 'number'
+          ? [`pictor_gpu_${name}{name=${label(gpu['name'])},bus=${label(gpu['bus'])}} ${value}\n`]
+          : []
+      })
+      return lines.length > 0 ? `# TYPE pictor_gpu_${name} gauge\n${lines.join('')}` : ''
+    })
+    .join('')
+}

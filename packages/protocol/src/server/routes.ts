@@ -14,7 +14,7 @@ import { toWire } from '../schema.ts'
 import { changeSchema, hashSchema, manifestSchema, quoteRequestSchema, taskSchema } from '../wire.ts'
 import { answer, readJson } from './exchange.ts'
 import type { Visit } from './listen.ts'
-import type { Metrics } from './metrics.ts'
+import { gpuText, type Metrics } from './metrics.ts'
 import { rangeStart, sendBytes } from './send-bytes.ts'
 import { taskOf, visible, type Owners } from './owners.ts'
 import { streamPages } from './pages.ts'
@@ -112,9 +112,14 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
     )
     answer(response, healthy ? 200 : 503, { status: healthy ? 'ok' : 'unavailable' })
   },
-  async metrics({ metrics }, { response }) {
+  async metrics({ farm, metrics }, { response, signal }) {
+    const control = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
+    const gpus = await farm.describe({ key: 'metrics', signal: control }).then(
+      (info) => info.ext?.['gpus'],
+      () => undefined,
+    )
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-    response.end(metrics.text())
+    response.end(metrics.text() + gpuText(gpus))
   },
 }
 

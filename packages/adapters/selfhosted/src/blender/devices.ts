@@ -1,32 +1,20 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { PictorError } from '@pictor/core/contract'
+import { busOf, gpuMetrics } from './gpu-metrics.ts'
+import type { GpuMetrics } from './gpu-metrics.ts'
 import type { InstalledBlender } from './installed.ts'
 import { startWorker } from './worker.ts'
-
-const run = promisify(execFile)
 
 /** A compute device as Cycles names it. */
 export interface ComputeDevice {
   readonly kind: 'OPTIX' | 'CUDA' | 'HIP' | 'ONEAPI' | 'METAL' | 'CPU'
   readonly id: string
   readonly name: string
-}
-
-/** What nvidia-smi says of one GPU now. Megabytes are MiB, temperatures Celsius. */
-export interface GpuMetrics {
-  readonly name: string
-  readonly driver: string
-  readonly memoryMiB: number
-  readonly memoryUsedMiB: number
-  /** 0..100. */
-  readonly utilizationPct: number
-  readonly temperatureC: number
-  /** `0000:65:00.0`: the tail of Cycles' device id. */
-  readonly bus: string
+  /** Of GPUs whose driver's tool is installed; of the CPU and of Apple's GPUs the machine's memory. */
+  readonly memoryMiB?: number
+  readonly driver?: string
 }
 
 /** Device files that a GPU renderer opens, for the sandbox. */
@@ -39,7 +27,7 @@ export const GPU_DEVICE_FILES: readonly string[] = [
   '/dev/kfd',
 ]
 
-/** Asks Cycles which devices it can use. OptiX and CUDA name the same card twice: the faster kind is kept, in the order of `kind` above. */
+/** Asks Cycles which devices it can use, and their drivers how much memory they have. OptiX and CUDA name the same card twice: the faster kind is kept, in the order of `kind` above. */
 export async function computeDevices(
   blender: InstalledBlender,
   environment: Readonly<Record<string, string>> = {},
@@ -57,7 +45,7 @@ export async function computeDevices(
     started.value.kill('devices are known')
     await started.value.gone
     if (!reply.ok) throw new PictorError('internal', `Blender cannot list its devices: ${reply.fault.message}`)
-    return oncePerCard(reply.value['devices'] as ComputeDevice[])
+    return withMemory(oncePerCard(reply.value['devices'] as ComputeDevice[]), await gpuMetrics())
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -69,23 +57,11 @@ export function oncePerCard(devices: readonly ComputeDevice[]): ComputeDevice[] 
   return devices.filter((device, i) => devices.findIndex((one) => card(one) === card(device)) === i)
 }
 
-const QUERY = 'name,driver_version,memory.total,memory.used,utilization.gpu,temperature.gpu,pci.bus_id'
-
-/** Load, memory and temperature of NVIDIA GPUs; empty where nvidia-smi is not installed. */
-export async function gpuMetrics(): Promise<GpuMetrics[]> {
-  const answer = await run('nvidia-smi', [`--query-gpu=${QUERY}`, '--format=csv,noheader,nounits'], { timeout: 10_000 }).catch(
-    () => undefined,
-  )
-  return answer ? parseGpuMetrics(answer.stdout) : []
-}
-
-/** Reads nvidia-smi's lines; lines that are something else are left out. */
-export function parseGpuMetrics(text: string): GpuMetrics[] {
-  return text.split('\n').flatMap((line) => {
-    const [name, driver, total, used, load, heat, bus] = line.split(',').map((field) => field.trim())
-    const numbers = [total, used, load, heat].map(Number)
-    if (!name || !driver || !bus || numbers.some((number) => !Number.isFinite(number))) return []
-    const [memoryMiB, memoryUsedMiB, utilizationPct, temperatureC] = numbers as [number, number, number, number]
-    return [{ name, driver, memoryMiB, memoryUsedMiB, utilizationPct, temperatureC, bus }]
+/** Adds what the driver's tool says of a card, found by its PCI address. */
+export function withMemory(devices: readonly ComputeDevice[], metrics: readonly GpuMetrics[]): ComputeDevice[] {
+  return devices.map((device) => {
+    if (device.kind === 'CPU' || device.kind === 'METAL') return { ...device, memoryMiB: Math.floor(totalmem() / 2 ** 20) }
+    const { memoryMiB, driver } = metrics.find((one) => one.bus === busOf(device.id)) ?? {}
+    return { ...device, ...(memoryMiB === undefined ? {} : { memoryMiB }), ...(driver === undefined ? {} : { driver }) }
   })
 }
