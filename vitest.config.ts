@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config'
 const conditions = ['source', 'module', 'node', 'development|production']
 const dirs = ['packages', 'packages/adapters', 'examples']
   .flatMap((parent) => readdirSync(parent).map((name) => `${parent}/${name}`))
+  .concat('release')
   .filter((dir) => existsSync(`${dir}/test`))
 
 export default defineConfig({

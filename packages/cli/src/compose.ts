@@ -59,7 +59,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
   const keys = keyFile(join(stateDir, 'keys.json'), 'Private keys of Pictor on this machine. Whoever has them can spend.')
   const blender = options.env.PICTOR_BLENDER
   const own = (id: string) => ({ id, workDir: join(stateDir, 'farms', id), ...(blender ? { blender } : {}) })
-  const config = await loadConfig(options.config, { stateDir })
+  const config = await loadConfig(options.config, { stateDir, signer: (name) => keys.signer(name) }, options.env)
   const farms =
     config?.farms ??
     ([

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { PictorError, type Checker, type Farm } from '@pictor/core'
+import { checkContract, PictorError, type Checker, type DigestSigner, type Farm } from '@pictor/core'
+import { readConfigJson } from './config-json.ts'
 
 /** What a config file gives. Left out: the default of this machine. */
 export interface Config {
@@ -10,67 +10,91 @@ export interface Config {
   readonly checkers?: readonly Checker[]
 }
 
-/** What a config module may export: farms and checkers, or a function that makes them. */
-interface ConfigModule {
-  readonly config?: Config | ((context: { readonly stateDir: string }) => Config | Promise<Config>)
+/** What a config that is a function is given. */
+export interface ConfigContext {
+  /** Folder of jobs, keys and files (`--state-dir`), absolute. */
+  readonly stateDir: string
+  /** The key of this name in the folder's `keys.json`; made when there is none. A farm needs one to take leases. */
+  readonly signer: (name: string) => DigestSigner
 }
 
-/** One farm in a JSON config: a package that the user named, the factory it exports, and the factory's options. */
-interface FarmEntry {
-  readonly use: string
-  readonly factory: string
-  readonly options?: Record<string, unknown>
+/** A config, or a function that makes one (for keys out of a vault, or farms by place). */
+export type ConfigSource = Config | ((context: ConfigContext) => Config | Promise<Config>)
+
+/**
+ * Types a config in an editor; returns it unchanged.
+ *
+ * @example
+ * export const config = defineConfig(({ signer }) => ({
+ *   farms: [selfHosted({ id: 'studio', workDir: '/srv/pictor/studio', signer: signer('farm:studio') })],
+ * }))
+ */
+export function defineConfig<const T extends ConfigSource>(config: T): T {
+  return config
 }
 
 const NAMES = ['pictor.config.ts', 'pictor.config.js', 'pictor.config.json']
+const VERBS = {
+  farms: ['describe', 'quote', 'stage', 'submit', 'poll', 'set', 'open'],
+  checkers: ['send', 'poll'],
+} as const
 
-/** Loads `pictor.config.ts|js|json` (or the named file). Only packages that the file names are loaded. @throws invalid-input naming the field */
-export async function loadConfig(path: string | undefined, context: { readonly stateDir: string }): Promise<Config | undefined> {
+/**
+ * Loads `pictor.config.ts|js|json` of the working folder, or the named file. Only packages that the file names are loaded.
+ * @throws invalid-input naming the field; unsupported when a farm or checker speaks another contract
+ */
+export async function loadConfig(
+  path: string | undefined,
+  context: ConfigContext,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Config | undefined> {
   const file = path === undefined ? NAMES.map((name) => resolve(name)).find((name) => existsSync(name)) : resolve(path)
   if (file === undefined) return undefined
   if (!existsSync(file)) throw new PictorError('invalid-input', `config: ${file} does not exist`, { details: { path: 'config' } })
-  if (file.endsWith('.json')) return fromJson(file)
-  const { config } = (await import(pathToFileURL(file).href)) as ConfigModule
-  if (config === undefined)
-    throw new PictorError('invalid-input', `${file} exports no \`config\``, {
-      details: { path: 'config', hint: 'export const config = { farms: [...] }' },
-    })
-  return typeof config === 'function' ? config(context) : config
+  const config = file.endsWith('.json')
+    ? await readConfigJson(file, { env, signer: context.signer })
+    : await fromModule(file, context)
+  return checked(file, config)
 }
 
-async function fromJson(file: string): Promise<Config> {
-  let parsed: { farms?: readonly FarmEntry[] }
+async function fromModule(file: string, context: ConfigContext): Promise<unknown> {
+  let module: { readonly config?: ConfigSource }
   try {
-    parsed = JSON.parse(readFileSync(file, 'utf8')) as typeof parsed
+    module = (await import(pathToFileURL(file).href)) as typeof module
   } catch (cause) {
-    throw new PictorError('invalid-input', `${file} is no JSON: ${(cause as Error).message}`, {
+    throw new PictorError('invalid-input', `${file} cannot be loaded: ${(cause as Error).message}`, {
       details: { path: 'config' },
       cause,
     })
   }
-  if (!Array.isArray(parsed.farms))
-    throw new PictorError('invalid-input', `${file}: farms: expected a list`, { details: { path: 'farms' } })
-  return { farms: await Promise.all(parsed.farms.map((entry: FarmEntry, i) => makeFarm(file, entry, `farms[${i}]`))) }
+  if (module.config === undefined)
+    throw new PictorError('invalid-input', `${file} exports no \`config\``, {
+      details: { path: 'config', hint: 'export const config = defineConfig({ farms: [...] })' },
+    })
+  return typeof module.config === 'function' ? module.config(context) : module.config
 }
 
-async function makeFarm(file: string, entry: FarmEntry, at: string): Promise<Farm> {
-  if (typeof entry?.use !== 'string' || typeof entry.factory !== 'string')
-    throw new PictorError('invalid-input', `${file}: ${at}: expected { "use": package, "factory": name, "options": {…} }`, {
-      details: { path: at },
-    })
-  let module: Record<string, unknown>
-  try {
-    module = (await import(pathToFileURL(createRequire(file).resolve(entry.use)).href)) as Record<string, unknown>
-  } catch (cause) {
-    throw new PictorError('invalid-input', `${file}: ${at}.use: package ${entry.use} cannot be loaded`, {
-      details: { path: `${at}.use`, hint: `npm install ${entry.use}` },
-      cause,
+/** Whether a config holds what its type says: a file is written by hand, and often in JavaScript. */
+function checked(file: string, config: unknown): Config {
+  const refuse = (path: string, message: string, hint?: string) =>
+    new PictorError('invalid-input', `${file}: ${path}: ${message}`, { details: { path, ...(hint ? { hint } : {}) } })
+  if (typeof config !== 'object' || config === null) throw refuse('config', 'expected { farms, checkers }')
+  for (const key of Object.keys(config))
+    if (key !== 'farms' && key !== 'checkers') throw refuse(key, 'no such field', 'a config has the fields farms and checkers')
+  for (const key of ['farms', 'checkers'] as const) {
+    const list: unknown = (config as Record<string, unknown>)[key]
+    if (list === undefined) continue
+    if (!Array.isArray(list) || list.length === 0) throw refuse(key, 'expected a list with at least one entry')
+    const ids = new Set<string>()
+    list.forEach((part: Record<string, unknown> | null, i) => {
+      const at = `${key}[${i}]`
+      if (typeof part !== 'object' || part === null || typeof part.id !== 'string')
+        throw refuse(at, `expected ${key === 'farms' ? 'a farm' : 'a checker'}`, 'did you forget to call its factory?')
+      checkContract(part as { contract: unknown; id: string }, at)
+      for (const verb of VERBS[key]) if (typeof part[verb] !== 'function') throw refuse(`${at}.${verb}`, 'expected a function')
+      if (ids.has(part.id)) throw refuse(`${at}.id`, `${part.id} is the name of another one`, 'give each an id of its own')
+      ids.add(part.id)
     })
   }
-  const factory = module[entry.factory]
-  if (typeof factory !== 'function')
-    throw new PictorError('invalid-input', `${file}: ${at}.factory: ${entry.use} exports no function ${entry.factory}`, {
-      details: { path: `${at}.factory`, hint: `it exports ${Object.keys(module).join(', ')}` },
-    })
-  return (factory as (options: unknown) => Farm)(entry.options ?? {})
+  return config
 }

@@ -1,3 +1,4 @@
+export { defineConfig, type Config, type ConfigContext, type ConfigSource } from './config.ts'
 export { contactSheet, type SheetFrame, type SheetOptions } from './pictures/contact-sheet.ts'
 export { frontierChart, type FrontierPoint } from './pictures/frontier-chart.ts'
 export { rasterize } from './pictures/svg.ts'

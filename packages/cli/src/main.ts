@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { commandContext, type CommandContext } from './commands/context.ts'
 import { EXIT, failureOf } from './terminal/failure.ts'
@@ -29,9 +30,11 @@ interface StateArguments {
   readonly [name: string]: unknown
 }
 
+const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string }
+
 const program = new Command('pictor')
   .description('One render network out of many render farms.')
-  .version('0.1.0')
+  .version(version)
   .exitOverride()
   .showHelpAfterError()
 

@@ -1,9 +1,18 @@
 export * from './contract/index.ts'
-export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts } from './artifacts/index.ts'
+export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts, type Delivery } from './artifacts/index.ts'
 export type { Cache } from './cache/index.ts'
-export { localLedger } from './ledger/index.ts'
+export { localLedger, type LocalLedgerOptions } from './ledger/index.ts'
 export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
 export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet } from './plan/index.ts'
 export { parseDeadline } from './plan/index.ts'
 export * from './run/index.ts'
-export { memoryStore, sqliteStore, type Store } from './store/index.ts'
+export {
+  memoryStore,
+  sqliteStore,
+  type AppendOptions,
+  type LoadedStream,
+  type PostedInput,
+  type SqliteStoreOptions,
+  type Store,
+  type StoredFact,
+} from './store/index.ts'

@@ -18,7 +18,7 @@ export class CreateAdapterError extends Error {
 }
 
 /** Words that stand for the farm in the template. */
-interface Words {
+export interface Words {
   readonly __PACKAGE__: string
   readonly __TITLE__: string
   readonly __ID__: string

@@ -1,1 +1,1 @@
-export { createAdapter, CreateAdapterError, wordsOf, type NewAdapter } from './create-adapter.ts'
+export { createAdapter, CreateAdapterError, wordsOf, type NewAdapter, type Words } from './create-adapter.ts'

@@ -212,7 +212,7 @@ export function openApi(
   const { title, ...words } = info
   return {
     openapi: '3.1.1',
-    info: { title, version: '0.1.0', ...words, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: { title, version: '1.0.0', ...words, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
     servers: [server],
     security: [{ token: [] }],
     paths,

@@ -14,6 +14,7 @@ export { serveFarm, type FarmServer, type ServeFarmOptions } from './serve-farm.
 export type { FarmToken, RateLimit } from './server/access.ts'
 export type { HintTarget } from './server/hints.ts'
 export type { Owners } from './server/owners.ts'
+export type { JsonSchema, Schema } from './schema.ts'
 export { signedFarm, type LeaseBook, type SignedFarmOptions } from './signed-farm.ts'
 export { snapshotLog, type SnapshotLog, type TaskSnapshot } from './snapshot-log.ts'
 export { readHint, signHint, SIGNATURE_HEADER } from './webhook.ts'

@@ -1,5 +1,6 @@
 export { blenderAt, chooseBlender, installedBlenders, versionOfCode } from './blender/installed.ts'
 export type { InstalledBlender } from './blender/installed.ts'
+export type { Compression } from './blend/bytes.ts'
 export { readBlend } from './blend/header.ts'
 export type { BlendHeader, WalkedBlend } from './blend/header.ts'
 export { blendInspector } from './inspect/inspector.ts'

@@ -78,7 +78,7 @@ function channelBlocks(grid: BlockGrid, width: number, x: Float32Array, a: Float
  * Compares `x` with two renders `a` and `b` of the same frame, made with independent seeds at the ordered settings.
  *
  * Formulas (frame-validation study; the references calibrate each scene by themselves, so no threshold depends on picture content):
- * E = mean (x-a)^2 and (x-b)^2 of a block, N = mean (a-b)^2, S its 3 x 3 block mean, q = {@link FLOOR}.
+ * E = mean (x-a)^2 and (x-b)^2 of a block, N = mean (a-b)^2, S its 3 x 3 block mean, q = `FLOOR`.
  * - noiseRatio = mean over active blocks of ln((E + q^2) / (N + q^2)), E and N averaged over channels; active: N > 4 q^2, or all when fewer than 8 are.
  * - z = block mean of d / sqrt((1.5 max(N, S) / 2 + q^2) / n), d = x - (a+b)/2: the variance of d is 1.5 that of one render, and var = N / 2.
  * - correlation = rho(x - a) - rho(a - b), rho the lag-1 autocorrelation of u / sqrt(S + q^2) clipped to +-4, horizontal and vertical.

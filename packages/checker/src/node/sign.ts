@@ -1,5 +1,5 @@
 import type { Address, Batch, CheckerJob, LeaseResult, SeedReveal, Vote } from '@pictor/core/contract'
-import { batchHash, leaseLeaf, leaseResultOf, verifySeed, verifyVote, type CheckerReport } from '@pictor/core/proof'
+import { batchHash, leaseLeaf, leaseResultOf, verifyVote, type CheckerReport } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
 import type { JobState } from './state.ts'
 
@@ -114,12 +114,4 @@ function sameRecord(merged: Record, given: Record, mayWeaken: boolean): boolean 
     merged.checked === given.checked &&
     merged.score === given.score
   )
-}
-
-/**
- * Whether a reveal leads to the seedRoot of a Ready.
- * @throws checker-refused
- */
-export function requireSeed(seedRoot: `0x${string}`, reveal: SeedReveal): void {
-  if (!verifySeed(seedRoot, reveal)) throw refuse('seed-differs', `the seed of lease ${reveal.lease} is not the one committed to`)
 }

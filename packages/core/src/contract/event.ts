@@ -1,7 +1,8 @@
 import type { FrameReport } from './checker.ts'
 import type { Bytes32, Verdict } from './messages.ts'
 
-interface EventBase {
+/** What every event of a job carries. */
+export interface EventBase {
   /** Position in the run's event order: pass it to `events({ after })` to replay from there. */
   readonly cursor: number
   readonly atMs: number

@@ -29,7 +29,8 @@ export interface Settlement {
   readonly refund: bigint
 }
 
-type FeeTerms = Pick<Terms, 'checkFee' | 'platformFeeBps' | 'checkers'>
+/** The terms that fees and shares are computed from. */
+export type FeeTerms = Pick<Terms, 'checkFee' | 'platformFeeBps' | 'checkers'>
 interface PayLine {
   readonly farm: Address
   readonly price: bigint

@@ -1,5 +1,4 @@
 export type { FarmFaults, FarmKey, SimulatedFarm, SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
-export { simulatedContent } from './farm-model.ts'
 
 import type { Artifacts, BundleManifest } from '../contract/artifacts.ts'
 import { canonicalJson } from '../contract/codec.ts'

@@ -1,4 +1,3 @@
 export { memoryStore } from './memory.ts'
 export { sqliteStore, type SqliteStoreOptions } from './sqlite.ts'
-export { groupOf } from './types.ts'
 export type { AppendOptions, Fence, LoadedStream, PostedInput, Store, StoredFact } from './types.ts'

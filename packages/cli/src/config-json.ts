@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { PictorError, usd, type DigestSigner } from '@pictor/core'
+
+/** One farm of `pictor.config.json`: a package (or a file beside the config), the factory it exports, and the factory's options. */
+interface FarmEntry {
+  readonly use: string
+  readonly factory: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+/** Where values come from that do not stand in the file. */
+export interface JsonSources {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The key of this name in the folder's `keys.json`; made when there is none. */
+  readonly signer: (name: string) => DigestSigner
+}
+
+/**
+ * Reads `pictor.config.json` and makes its farms; config.schema.json says what it may hold. In options `{ "$env": "NAME" }` stands for an environment variable,
+ * `{ "$key": "NAME" }` for a signing key of this folder, and `{ "$usd": "0.25" }` for an amount, so that no secret and no count of micro-dollars is written there.
+ * @throws invalid-input naming the field
+ */
+export async function readConfigJson(file: string, sources: JsonSources): Promise<unknown> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (cause) {
+    throw refuse(file, 'config', `no JSON: ${(cause as Error).message}`)
+  }
+  const { $schema: _schema, ...config } = objectAt(file, 'config', parsed)
+  for (const key of Object.keys(config))
+    if (key !== 'farms')
+      throw refuse(
+        file,
+        key,
+        'no such field',
+        'a JSON config has the fields $schema and farms; checkers need a .ts or .js config',
+      )
+  if (!Array.isArray(config.farms)) throw refuse(file, 'farms', 'expected a list')
+  return {
+    farms: await Promise.all(
+      config.farms.map((entry: unknown, i) => makeFarm(file, entryAt(file, `farms[${i}]`, entry), `farms[${i}]`, sources)),
+    ),
+  }
+}
+
+function entryAt(file: string, at: string, value: unknown): FarmEntry {
+  const entry = objectAt(file, at, value)
+  for (const key of Object.keys(entry))
+    if (key !== 'use' && key !== 'factory' && key !== 'options')
+      throw refuse(file, `${at}.${key}`, 'no such field', 'a farm has the fields use, factory and options')
+  for (const key of ['use', 'factory'] as const)
+    if (typeof entry[key] !== 'string' || entry[key] === '') throw refuse(file, `${at}.${key}`, 'expected a name')
+  const options = entry.options === undefined ? {} : objectAt(file, `${at}.options`, entry.options)
+  return { use: entry.use as string, factory: entry.factory as string, options }
+}
+
+async function makeFarm(file: string, entry: FarmEntry, at: string, sources: JsonSources): Promise<unknown> {
+  let module: Record<string, unknown>
+  try {
+    module = (await import(pathToFileURL(createRequire(file).resolve(entry.use)).href)) as Record<string, unknown>
+  } catch (cause) {
+    throw refuse(
+      file,
+      `${at}.use`,
+      `${entry.use} cannot be loaded: ${(cause as Error).message.split('\n')[0]}`,
+      `npm install ${entry.use}`,
+      cause,
+    )
+  }
+  const factory = module[entry.factory]
+  if (typeof factory !== 'function')
+    throw refuse(
+      file,
+      `${at}.factory`,
+      `${entry.use} exports no function ${entry.factory}`,
+      `it exports ${Object.keys(module).join(', ')}`,
+    )
+  const options = filledIn(file, `${at}.options`, entry.options, sources)
+  try {
+    return await (factory as (options: unknown) => unknown)(options)
+  } catch (cause) {
+    throw refuse(file, `${at}.options`, (cause as Error).message, undefined, cause)
+  }
+}
+
+/** Puts values in place of `{ "$env": … }`, `{ "$key": … }` and `{ "$usd": … }`. */
+function filledIn(file: string, at: string, value: unknown, sources: JsonSources): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((one, i) => filledIn(file, `${at}[${i}]`, one, sources))
+  const entries = Object.entries(value)
+  const [word, name] = entries[0] ?? []
+  if (entries.length !== 1 || !word!.startsWith('$'))
+    return Object.fromEntries(entries.map(([key, one]) => [key, filledIn(file, `${at}.${key}`, one, sources)]))
+  if (typeof name !== 'string' || name === '') throw refuse(file, `${at}.${word}`, 'expected a text')
+  if (word === '$key') return sources.signer(name)
+  if (word === '$usd') {
+    if (!/^\d+(\.\d{1,6})?$/.test(name)) throw refuse(file, `${at}.$usd`, 'expected an amount such as "0.25"')
+    return usd(name).amount
+  }
+  if (word !== '$env') throw refuse(file, `${at}.${word}`, 'no such word', '$env, $key and $usd stand for values')
+  const found = sources.env[name]
+  if (found === undefined || found === '') throw refuse(file, at, `the environment variable ${name} is not set`)
+  return found
+}
+
+function objectAt(file: string, at: string, value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse(file, at, 'expected an object')
+  return value as Record<string, unknown>
+}
+
+function refuse(file: string, path: string, message: string, hint?: string, cause?: unknown): PictorError {
+  return new PictorError('invalid-input', `${file}: ${path}: ${message}`, {
+    details: { path, ...(hint === undefined ? {} : { hint }) },
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
