@@ -148,7 +148,7 @@ const CASES: readonly { readonly name: string; readonly check: (subject: StoreSu
     },
   },
   {
-    name: 'a snapshot shortens the load',
+    name: 'a snapshot shortens the load, and may be passed over',
     async check(subject) {
       const fence = (await subject.store.claim(GROUP, 'a', NOW, 1_000))!
       await subject.store.append(JOB, fence, 0, ['1', '2'], { snapshot: 's2' })
@@ -157,6 +157,11 @@ const CASES: readonly { readonly name: string; readonly check: (subject: StoreSu
       const loaded = await again.load(JOB)
       assert.deepEqual(loaded.snapshot, { seq: 2, body: 's2' })
       assert.deepEqual(await bodies(again, JOB), ['3'])
+      const all = await again.load(JOB, { snapshot: false })
+      assert.equal(all.snapshot, undefined)
+      const list: string[] = []
+      for await (const fact of all.facts) list.push(fact.body)
+      assert.deepEqual(list, ['1', '2', '3'])
     },
   },
   {

@@ -16,6 +16,8 @@ export interface Decision<Fact> {
  */
 export interface Machine<S, Input, Fact, Command> {
   readonly name: string
+  /** Grows with every change of the state's shape or meaning: snapshots of another version are not read. */
+  readonly stateVersion: number
   empty(id: string): S
   /** Late, duplicate or impossible input gives no facts and a refusal. Never throws. */
   accept(state: S, input: Input, atMs: number): Decision<Fact>

@@ -9,6 +9,7 @@ import { emptyTask, type TaskStreamState } from './task-state.ts'
  */
 export const taskMachine: Machine<TaskStreamState, TaskInput, TaskFact, TaskCommand> = {
   name: 'task',
+  stateVersion: 1,
   empty: emptyTask,
   accept: acceptTask,
   next: nextTask,

@@ -18,7 +18,8 @@ import { commandKey, pause } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import { performJob } from './job-effects.ts'
 import { ledgerLoop, type LedgerLoop } from './ledger-loop.ts'
-import { openStream, readFact, type StreamHost } from './stream.ts'
+import { foldStream } from './fold.ts'
+import { openStream, type StreamHost } from './stream.ts'
 import { performTask } from './task-effects.ts'
 import type { RunnerTuning } from './tuning.ts'
 import type { RunnerOptions } from './types.ts'
@@ -92,6 +93,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     clock,
     name: `job:${run}`,
     fence,
+    snapshotFacts: shared.tuning.snapshotFacts,
     perform: (command, signal) => performJob(host, command, signal),
     onFacts: (facts) => {
       onFacts(`job:${run}`, facts)
@@ -120,6 +122,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
           clock,
           name: `task:${run}:${task}`,
           fence,
+          snapshotFacts: shared.tuning.snapshotFacts,
           perform: (command, signal, resumed) => performTask(host, task, command, signal, resumed),
           onFacts: (facts) => onFacts(`task:${run}:${task}`, facts),
           onDead: die,
@@ -228,11 +231,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
 
 /** Folds a task's journal without owning it. */
 export async function loadTask(shared: Shared, run: Bytes32, task: number): Promise<TaskStreamState> {
-  const name = `task:${run}:${task}`
-  const state = taskMachine.empty(name)
-  const loaded = await shared.options.store.load(name)
-  for await (const stored of loaded.facts) taskMachine.evolve(state, readFact<TaskFact>(stored.body, name))
-  return state
+  return (await foldStream<TaskStreamState, TaskFact>(taskMachine, shared.options.store, `task:${run}:${task}`)).state
 }
 
 export function leaseOf(lease: LeaseJson): Lease {

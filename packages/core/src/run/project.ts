@@ -9,7 +9,7 @@ import type { TaskStreamState } from '../job/task-state.ts'
 import type { StoredFact } from '../store/types.ts'
 import type { VotesBlob } from './job-host.ts'
 import { unpackPath } from './deliver-effects.ts'
-import { readFact } from './stream.ts'
+import { readFact } from './fact-text.ts'
 
 /** Most events that one fact can become; a cursor is `position x this + number`. */
 export const EVENTS_A_FACT = 4_096

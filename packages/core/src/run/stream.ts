@@ -3,12 +3,8 @@ import { PictorError } from '../contract/error.ts'
 import type { CommandBase, Machine, MachineRefusal } from '../job/machine.ts'
 import type { Fence, Store } from '../store/types.ts'
 import { OVER } from './effort.ts'
-
-export interface FactBase {
-  readonly v: number
-  readonly t: string
-  readonly at: number
-}
+import { writeFact, type FactBase } from './fact-text.ts'
+import { dueSnapshot, foldStream } from './fold.ts'
 
 export interface StreamOptions<S, I, F extends FactBase, C extends CommandBase> {
   readonly machine: Machine<S, I, F, C>
@@ -16,6 +12,7 @@ export interface StreamOptions<S, I, F extends FactBase, C extends CommandBase> 
   readonly clock: Clock
   readonly name: string
   readonly fence: Fence
+  readonly snapshotFacts: number
   /**
    * Performs a command until it is done or the signal ends it; must not reject. Starts only after its cause is durable. `resumed`: the command was open when the
    * stream was loaded, so an earlier process may have performed it.
@@ -43,9 +40,6 @@ export interface StreamHost<S, I> {
   stop(): void
 }
 
-/** Version of the facts that this release writes and reads. */
-export const FACT_VERSION = 1
-
 interface Waiting<I> {
   readonly input: I
   readonly answered: number | undefined
@@ -62,13 +56,8 @@ export async function openStream<S, I extends { readonly type: string }, F exten
   options: StreamOptions<S, I, F, C>,
 ): Promise<StreamHost<S, I>> {
   const { machine, store, clock, name } = options
-  const state = machine.empty(name)
-  let seq = 0
-  const loaded = await store.load(name)
-  for await (const stored of loaded.facts) {
-    machine.evolve(state, readFact<F>(stored.body, name))
-    seq = stored.seq
-  }
+  const { state, ...folded } = await foldStream<S, F>(machine, store, name)
+  let { seq, snapshotSeq } = folded
 
   const efforts = new Map<string, AbortController>()
   let queue: Waiting<I>[] = []
@@ -127,13 +116,16 @@ export async function openStream<S, I extends { readonly type: string }, F exten
       }
       if (facts.length > 0 || answered.length > 0) {
         try {
-          const bodies = facts.map((fact) => JSON.stringify(fact))
+          const bodies = facts.map(writeFact)
           const open = options.isOpen?.(state)
+          const snapshot = dueSnapshot(machine, state, seq + facts.length, snapshotSeq, options.snapshotFacts, open === false)
           await store.append(name, options.fence, seq, bodies, {
             ...(open === undefined ? {} : { open }),
             ...(answered.length > 0 ? { answered } : {}),
+            ...(snapshot === undefined ? {} : { snapshot }),
           })
           seq += facts.length
+          if (snapshot !== undefined) snapshotSeq = seq
         } catch (error) {
           for (const waiting of batch) waiting.reject(error)
           stop(error)
@@ -167,18 +159,4 @@ export async function openStream<S, I extends { readonly type: string }, F exten
     performing: () => [...efforts.keys()],
     stop: () => stop(new PictorError('canceled', `${name} was stopped`)),
   }
-}
-
-/** Reads a fact. @throws unknown-fact when it was written by a newer version */
-export function readFact<F extends FactBase>(body: string, stream: string): F {
-  const fact = JSON.parse(body) as F
-  if (fact.v !== FACT_VERSION)
-    throw new PictorError(
-      'unknown-fact',
-      `${stream}: a fact of version ${fact.v} needs a newer Pictor; this one reads ${FACT_VERSION}`,
-      {
-        details: { stream, needs: fact.v, reads: FACT_VERSION },
-      },
-    )
-  return fact
 }

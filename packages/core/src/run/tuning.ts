@@ -18,6 +18,8 @@ export interface RunnerTuning {
   readonly stallMs: number
   /** A request that a checker or ledger took and never answered is sent again after this long, with the same key. */
   readonly resendMs: number
+  /** Facts of a stream after which a snapshot of it is written at the earliest. */
+  readonly snapshotFacts: number
   /** How often the inbox is looked at for inputs from other processes. */
   readonly inboxMs: number
   /** Concurrent calls, uploads and downloads a farm; as many deliveries a runner as downloads a farm (counts). */
@@ -38,6 +40,7 @@ export const DEFAULT_TUNING: RunnerTuning = {
   stageMs: 3_600_000,
   stallMs: 300_000,
   resendMs: 60_000,
+  snapshotFacts: 4_000,
   inboxMs: 1_000,
   callsAtOnce: 8,
   uploadsAtOnce: 2,

@@ -19,7 +19,7 @@ import { leaseOfRow } from '../job/job-rows.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
 import type { Projection } from './project.ts'
-import { readFact } from './stream.ts'
+import { foldStream } from './fold.ts'
 import type {
   DeliveredFrame,
   JobMoneyState,
@@ -33,10 +33,8 @@ import type {
 /** Folds a job's journal without owning it. @throws not-found */
 export async function loadJob(shared: Shared, run: Bytes32): Promise<JobStreamState> {
   const name = `job:${run}`
-  const state = jobMachine.empty(name)
-  const loaded = await shared.options.store.load(name)
-  if (loaded.seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
-  for await (const stored of loaded.facts) jobMachine.evolve(state, readFact<JobFact>(stored.body, name))
+  const { state, seq } = await foldStream<JobStreamState, JobFact>(jobMachine, shared.options.store, name)
+  if (seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
   return state
 }
 

@@ -4,6 +4,7 @@ import { jobMachine } from '../job/job.ts'
 import type { JobResult } from '../run/job-view.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import { simulatedProofs } from './proofs.ts'
+import { readFact } from '../run/fact-text.ts'
 import type { World } from './world.ts'
 
 /** Folds the job's journal again and looks at the money after every fact. */
@@ -21,7 +22,7 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
       after = stored.id
       digest.update(`${stored.stream} ${stored.body}\n`)
       if (!stored.stream.startsWith('job:')) continue
-      const fact = JSON.parse(stored.body) as JobFact
+      const fact = readFact<JobFact>(stored.body, stored.stream)
       jobMachine.evolve(state, fact)
       const { money } = state
       if (money.live < 0n || money.pending < 0n) broken.push(`${fact.t}: money below zero`)

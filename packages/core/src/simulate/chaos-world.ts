@@ -148,7 +148,13 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
     },
     // A planner that pays no heed to what it is told: the machine must.
     ...(careless ? { replan: (request: ReplanRequest) => simulatedReplan({ ...request, excluded: {}, busy: {} }) } : {}),
-    tuning: { stallMs: tails ? 3_600_000 : 60_000, reconcileMs: 120_000, callMs: 20_000, resendMs: 20_000 },
+    tuning: {
+      stallMs: tails ? 3_600_000 : 60_000,
+      reconcileMs: 120_000,
+      callMs: 20_000,
+      resendMs: 20_000,
+      snapshotFacts: 1 + (seed % 40),
+    },
   })
   return { world, random, fair }
 }

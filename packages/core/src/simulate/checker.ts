@@ -33,6 +33,8 @@ export interface SimulatedCheckerOptions {
   readonly faults?: CheckerFaults
   /** It is silent from this time of the clock on. */
   readonly silentFromMs?: number
+  /** Forget votes that are signed for and events that were polled: for millions of frames. */
+  readonly lean?: boolean
   /** What an honest farm would have delivered. */
   readonly truth?: (run: string, frame: number) => Uint8Array
 }
@@ -53,6 +55,8 @@ interface JobBook {
   /** Leases it signed batches for. */
   readonly attested: Set<number>
   finalSigned: boolean
+  /** Events that a lean checker let go of. */
+  forgotten: number
 }
 
 /**
@@ -82,6 +86,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
           votes: new Map(),
           attested: new Set(),
           finalSigned: false,
+          forgotten: 0,
         }),
       )
     return found
@@ -168,7 +173,10 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
             if (mine?.verdict === 'accept' && record.verdict === 'refuse') return alarm('not-my-verdict')
           }
         if (own.finalSigned) return alarm('final')
-        for (const { lease } of batch.results) own.attested.add(lease.id)
+        for (const { lease } of batch.results) {
+          own.attested.add(lease.id)
+          if (options.lean) own.votes.delete(lease.id)
+        }
         const signature = { checker: address, signature: sign(`batch ${job} ${batch.batchHash} ${batch.validUntilS}`) }
         return { type: 'batch-signature', batchHash: batch.batchHash, signature, atMs }
       }
@@ -191,7 +199,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
         const lie = hashUnit(`${options.seed} lie ${lease.id} ${output.frame}`) < (faults.liesAbout ?? 0)
         const earned = own.earned.get(output.frame)
         const fine = honest !== lie && (earned === undefined || earned === lease.id)
-        if (fine) own.earned.set(output.frame, lease.id)
+        if (fine && !options.lean) own.earned.set(output.frame, lease.id)
         const body = {
           job,
           lease: lease.id,
@@ -247,11 +255,12 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
       if (clock.now() >= (options.silentFromMs ?? Infinity) || random.chance(faults.callFails ?? 0)) throw unreachable()
       const own = book(query.job)
       const from = Number(query.cursor ?? 0)
+      if (options.lean) own.forgotten += own.events.splice(0, from - own.forgotten).length
       const list: CheckerEvent[] = []
-      let at = from
+      let at = from - own.forgotten
       // Work takes the same time for all: the list is in order of time.
       while (at < own.events.length && own.events[at]!.atMs <= clock.now()) list.push(own.events[at++]!.event)
-      return { events: list, cursor: String(at), waitMs: options.pollMs ?? 100 }
+      return { events: list, cursor: String(own.forgotten + at), waitMs: options.pollMs ?? 100 }
     },
   }
 }

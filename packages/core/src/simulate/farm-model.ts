@@ -56,11 +56,14 @@ export interface FarmModel {
   commitOf(task: SimTask, index: number): Promise<Commit>
 }
 
+/** Happenings that a cursor may still ask for. */
 const KEPT_HAPPENINGS = 20_000
+const KEPT_HAPPENINGS_LEAN = 500
 
 export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: SimulatedFarmStats): FarmModel {
   const seed = options.seed ?? 1
   const faults = options.faults ?? {}
+  const kept = options.lean ? KEPT_HAPPENINGS_LEAN : KEPT_HAPPENINGS
   const tasks = new Map<string, SimTask>()
   const queue: SimTask[] = []
   const agenda = timerHeap<{ readonly atMs: number; readonly act: (atMs: number) => void }>()
@@ -72,9 +75,9 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
   const luck = (sim: SimTask, what: string): number => hashUnit(`${seed} ${what} ${sim.key}`)
   const log = (happening: Happening): void => {
     happenings.push(happening)
-    if (happenings.length > KEPT_HAPPENINGS * 2) {
-      firstSeq += happenings.length - KEPT_HAPPENINGS
-      happenings = happenings.slice(-KEPT_HAPPENINGS)
+    if (happenings.length > kept * 2) {
+      firstSeq += happenings.length - kept
+      happenings = happenings.slice(-kept)
     }
   }
   const setState = (sim: SimTask, state: TaskState, raw: string, atMs: number): void => {
@@ -135,7 +138,7 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
       sim.doneAtMs[index] = atMs
       sim.renderMs[index] = ms
       stats.framesRendered++
-      if (options.trackRenders !== false) {
+      if (!options.lean) {
         const name = `${sim.task.run}/${sim.task.id}/${frame}`
         stats.renders.set(name, (stats.renders.get(name) ?? 0) + 1)
       }
@@ -200,7 +203,7 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
         lastAtMs: nowMs,
       }
       tasks.set(ref.ref, sim)
-      if (options.trackRenders !== false) {
+      if (!options.lean) {
         const attempt = `${task.run}/${task.id}/${task.attempt}`
         stats.tasksByAttempt.set(attempt, (stats.tasksByAttempt.get(attempt) ?? 0) + 1)
       }
@@ -233,6 +236,7 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
     erase(sim) {
       stats.erased++
       tasks.delete(sim.ref.ref)
+      if (options.lean) stats.tasksByKey.delete(sim.key)
     },
     since(seq, limit) {
       if (seq < firstSeq - 1 || seq > model.seq) return undefined

@@ -89,8 +89,8 @@ export interface SimulatedFarmOptions {
   /** A desktop or manual lane asks a person before each task starts; answered by `set(..., { answer })`. */
   readonly ticketPerTask?: boolean
   readonly faults?: FarmFaults
-  /** Count the renders of every frame in `stats.renders` (true); off for millions of frames. */
-  readonly trackRenders?: boolean
+  /** Count no renders and keep nothing of erased tasks: for millions of frames. */
+  readonly lean?: boolean
   /** Reads and checks staged files (false): slower, as a farm that receives bytes does it. */
   readonly checkFiles?: boolean
   /** Refuses every quote. */

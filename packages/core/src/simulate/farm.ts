@@ -116,6 +116,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
         const sim = model.tasks.get(ref.ref)
         if (change.desired === 'erase') {
           if (sim) model.erase(sim)
+          if (sim && options.lean) contentByKey.delete(sim.key)
           return 'done' as const
         }
         if (!sim) return { refused: true as const, reason: 'not-found', message: `${options.id} knows no task ${ref.ref}` }

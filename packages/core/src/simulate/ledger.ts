@@ -33,7 +33,7 @@ interface Book {
   readonly events: LedgerEvent[]
   readonly settled: Set<number>
   readonly batches: {
-    readonly results: readonly Pick<LeaseResult, 'lease' | 'acceptedWeight' | 'votes'>[]
+    results: readonly Pick<LeaseResult, 'lease' | 'acceptedWeight' | 'votes'>[]
     reserved: bigint
     released: boolean
   }[]
@@ -151,18 +151,27 @@ export function simulatedLedger(options: SimulatedLedgerOptions = {}): Simulated
         if (!batch) throw refused('no such batch')
         if (batch.released) return
         batch.released = true
-        const paid: { account: Address; role: 'farm' | 'checker' | 'platform'; amount: bigint }[] = []
+        const totals = new Map<
+          string,
+          { readonly account: Address; readonly role: 'farm' | 'checker' | 'platform'; amount: bigint }
+        >()
+        const pay = (account: Address, role: 'farm' | 'checker' | 'platform', amount: bigint): void => {
+          const total = totals.get(`${role} ${account}`)
+          if (total) total.amount += amount
+          else totals.set(`${role} ${account}`, { account, role, amount })
+        }
         for (const { lease, acceptedWeight, votes } of batch.results) {
           const weightSum = lease.weights.reduce((sum, weight) => sum + weight, 0)
           const gross = (lease.price * BigInt(acceptedWeight)) / BigInt(weightSum)
           const platform = (gross * BigInt(terms.platformFeeBps)) / 10_000n
-          if (gross > 0n) paid.push({ account: lease.payTo, role: 'farm', amount: gross - platform })
-          if (platform > 0n) paid.push({ account: terms.platform, role: 'platform', amount: platform })
+          if (gross > 0n) pay(lease.payTo, 'farm', gross - platform)
+          if (platform > 0n) pay(terms.platform, 'platform', platform)
           const fee = terms.checkFee * BigInt(lease.frames.length)
           const count = votes.reduce((sum, vote) => sum + vote.count, 0)
-          for (const { checker, count: own } of votes)
-            paid.push({ account: checker, role: 'checker', amount: (fee * BigInt(own)) / BigInt(count) })
+          for (const { checker, count: own } of votes) pay(checker, 'checker', (fee * BigInt(own)) / BigInt(count))
         }
+        const paid = [...totals.values()]
+        if (options.lean) batch.results = []
         const sum = paid.reduce((total, one) => total + one.amount, 0n)
         const refunded = batch.reserved - sum
         for (const one of paid) credit(one.account, one.amount)

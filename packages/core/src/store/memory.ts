@@ -28,9 +28,9 @@ export function memoryStore(): Store {
     return found
   }
   return {
-    async load(name): Promise<LoadedStream> {
+    async load(name, loadOptions = {}): Promise<LoadedStream> {
       const stream = streams.get(name)
-      const snapshot = stream?.snapshot
+      const snapshot = loadOptions.snapshot === false ? undefined : stream?.snapshot
       const facts = stream ? stream.facts.slice(snapshot?.seq ?? 0) : []
       return {
         ...(snapshot ? { snapshot } : {}),

@@ -122,12 +122,15 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   }
 
   return {
-    async load(name): Promise<LoadedStream> {
+    async load(name, loadOptions = {}): Promise<LoadedStream> {
       return guard(() => {
         const id = streamId(name, false)
         if (id === undefined) return { seq: 0, facts: (async function* () {})() }
         const { seq } = sql('SELECT seq FROM stream WHERE id=?').get(id) as { seq: number }
-        const snapshot = sql('SELECT seq, body FROM snapshot WHERE stream=?').get(id) as { seq: number; body: string } | undefined
+        const snapshot =
+          loadOptions.snapshot === false
+            ? undefined
+            : (sql('SELECT seq, body FROM snapshot WHERE stream=?').get(id) as { seq: number; body: string } | undefined)
         const select = sql('SELECT seq, id, body FROM fact WHERE stream=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?')
         return {
           ...(snapshot ? { snapshot: { ...snapshot } } : {}),

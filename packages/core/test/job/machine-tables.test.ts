@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { FAILURE_RULES, jobMachine, taskMachine, type JobFact, type TaskFact, type TaskStreamState } from '../../src/job/index.ts'
+import { readFact } from '../../src/run/fact-text.ts'
 import { chaosJob } from '../../src/simulate/chaos.ts'
 import type { World } from '../../src/simulate/index.ts'
 
@@ -37,14 +38,14 @@ async function moves(): Promise<{ job: Map<string, Set<string>>; task: Map<strin
     for (const { stream, body } of await world!.store.read(world!.order.run, 0, 1_000_000)) {
       if (stream.startsWith('job:')) {
         const from = jobState.phase
-        const fact = JSON.parse(body) as JobFact
+        const fact = readFact<JobFact>(body, stream)
         jobMachine.evolve(jobState, fact)
         note(job, from, jobState.phase, fact.t === 'ledger' ? `ledger ${fact.event.type}` : fact.t)
       } else {
         const state = tasks.get(stream) ?? taskMachine.empty(stream)
         tasks.set(stream, state)
         const from = state.phase
-        const fact = JSON.parse(body) as TaskFact
+        const fact = readFact<TaskFact>(body, stream)
         taskMachine.evolve(state, fact)
         note(task, from, state.phase, fact.t)
       }

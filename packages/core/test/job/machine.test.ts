@@ -11,7 +11,7 @@ import {
   type TaskInput,
   type TaskStreamState,
 } from '../../src/job/index.ts'
-import { readFact } from '../../src/run/stream.ts'
+import { readFact } from '../../src/run/fact-text.ts'
 
 const GOLDEN = new URL('golden/', import.meta.url)
 
@@ -56,7 +56,7 @@ describe('golden journals', () => {
   })
 
   it('refuse a fact of a newer version and name it', () => {
-    expect(() => readFact('{"v":2,"t":"later","at":1}', 'job:0xaa')).toThrow(/version 2 needs a newer Pictor/)
+    expect(() => readFact('{"v":3,"t":"later","at":1}', 'job:0xaa')).toThrow(/version 3 needs a newer Pictor/)
   })
 })
 
@@ -198,7 +198,7 @@ describe('late, duplicate and impossible inputs', () => {
         const { lines } = journals[which % journals.length]!
         const own = lines.filter((line) => line.stream.startsWith('job:'))
         const state: JobStreamState = jobMachine.empty('job')
-        for (const line of own.slice(0, cut % own.length)) jobMachine.evolve(state, JSON.parse(line.body) as JobFact)
+        for (const line of own.slice(0, cut % own.length)) jobMachine.evolve(state, readFact<JobFact>(line.body, line.stream))
         for (const input of inputs) step(jobMachine, state, input, state.lastAtMs + 1_000)
         expect(state.money.live).toBeGreaterThanOrEqual(0n)
       }),
@@ -215,8 +215,8 @@ describe('late, duplicate and impossible inputs', () => {
     const streams = [...byStream.values()]
     const input = fc.nat().chain((which) => {
       const own = streams[which % streams.length]!
-      const opened = JSON.parse(own[0]!.body) as Extract<TaskFact, { t: 'opened' }>
-      const submitted = own.map((line) => JSON.parse(line.body) as TaskFact).find((fact) => fact.t === 'submitted')
+      const opened = readFact<Extract<TaskFact, { t: 'opened' }>>(own[0]!.body, 'task')
+      const submitted = own.map((line) => readFact<TaskFact>(line.body, line.stream)).find((fact) => fact.t === 'submitted')
       return fc.tuple(
         fc.constant(own),
         fc.nat(),
@@ -226,7 +226,8 @@ describe('late, duplicate and impossible inputs', () => {
     fc.assert(
       fc.property(input, ([own, cut, inputs]) => {
         const state = taskMachine.empty('task')
-        for (const line of own.slice(0, cut % (own.length + 1))) taskMachine.evolve(state, JSON.parse(line.body) as TaskFact)
+        for (const line of own.slice(0, cut % (own.length + 1)))
+          taskMachine.evolve(state, readFact<TaskFact>(line.body, line.stream))
         for (const one of inputs) step(taskMachine, state, one, state.lastAtMs + 1_000)
       }),
       { numRuns: 400 },

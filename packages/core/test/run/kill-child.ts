@@ -95,7 +95,7 @@ async function main(start: ChildStart): Promise<void> {
     deliver: (request) => call('deliver', 'deliver', [request]) as Promise<{ path: string }>,
     owner: start.owner,
     proofs: simulatedProofs(),
-    tuning: { claimMs: 400, pollMinMs: 5, retryMs: 20, resendMs: 300, inboxMs: 100, callMs: 5_000 },
+    tuning: { claimMs: 400, pollMinMs: 5, retryMs: 20, resendMs: 300, inboxMs: 100, callMs: 5_000, snapshotFacts: 8 },
   }
   const runner = createRunner(options)
   const run = await runner.submit(start.order)

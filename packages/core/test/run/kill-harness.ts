@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { jobMachine } from '../../src/job/index.ts'
 import type { JobFact } from '../../src/job/index.ts'
+import { readFact } from '../../src/run/fact-text.ts'
 import { systemClock } from '../../src/run/index.ts'
 import { sha256, simulatedContent } from '../../src/simulate/farm-model.ts'
 import { simulatedWorld, type VirtualClock, type World } from '../../src/simulate/index.ts'
@@ -156,7 +157,7 @@ async function check(world: World, path: string, broken: string[]): Promise<void
   const store = sqliteStore(path)
   const state = jobMachine.empty('job:check')
   for (const fact of await store.read(world.order.run, 0, 100_000))
-    if (fact.stream.startsWith('job:')) jobMachine.evolve(state, JSON.parse(fact.body) as JobFact)
+    if (fact.stream.startsWith('job:')) jobMachine.evolve(state, readFact<JobFact>(fact.body, fact.stream))
   await store.close()
   if (state.delivered !== world.order.work.length)
     broken.push(`${state.delivered} of ${world.order.work.length} frames are delivered in the journal`)

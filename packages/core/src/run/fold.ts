@@ -1,0 +1,46 @@
+import type { CommandBase, Machine } from '../job/machine.ts'
+import type { Store } from '../store/types.ts'
+import { readFact, type FactBase } from './fact-text.ts'
+import { readSnapshot, writeSnapshot } from './snapshot.ts'
+
+export interface Folded<S> {
+  readonly state: S
+  /** Sequence number of the last fact; 0 for a new stream. */
+  readonly seq: number
+  /** Sequence number of the snapshot that was used; 0 when the journal was folded from its first fact. */
+  readonly snapshotSeq: number
+}
+
+/**
+ * Reads a stream's state from its last snapshot and the facts after it.
+ * @throws unknown-fact when a newer version wrote the journal
+ */
+export async function foldStream<S, F extends FactBase>(
+  machine: Machine<S, never, F, CommandBase>,
+  store: Pick<Store, 'load'>,
+  name: string,
+): Promise<Folded<S>> {
+  let loaded = await store.load(name)
+  const kept = loaded.snapshot && (readSnapshot(machine.stateVersion, loaded.snapshot.body) as S | undefined)
+  if (loaded.snapshot && kept === undefined) loaded = await store.load(name, { snapshot: false })
+  const state = kept ?? machine.empty(name)
+  for await (const stored of loaded.facts) machine.evolve(state, readFact<F>(stored.body, name))
+  return { state, seq: loaded.seq, snapshotSeq: kept === undefined ? 0 : loaded.snapshot!.seq }
+}
+
+/**
+ * The snapshot that goes with facts up to `seq`, when one is due. A snapshot costs what the state is large, so one is due when the journal has grown by a quarter, and
+ * at the end of a stream: the cost for each fact stays the same however long a job is, and a reader never folds more than a fifth of the journal.
+ */
+export function dueSnapshot(
+  machine: { readonly stateVersion: number },
+  state: unknown,
+  seq: number,
+  snapshotSeq: number,
+  leastFacts: number,
+  ended: boolean,
+): string | undefined {
+  const tail = seq - snapshotSeq
+  const due = tail >= Math.max(leastFacts, snapshotSeq / 4) || (ended && tail >= leastFacts / 4)
+  return due ? writeSnapshot(machine.stateVersion, state) : undefined
+}
