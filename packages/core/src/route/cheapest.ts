@@ -1,5 +1,5 @@
 import { baseline, type Baseline } from './baselines.ts'
-import { priceMarket } from './assign.ts'
+import { priceMarket } from './market.ts'
 import { chooseOffers, type ChoiceLimits, type FluidPlan } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
 import { fineBound } from './fine-bound.ts'

@@ -1,4 +1,4 @@
-import { balance, countsAt, type Market, type Quota } from './assign.ts'
+import { balance, type Market, type Quota } from './market.ts'
 import { routeCost } from './billing.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
@@ -19,7 +19,7 @@ export function realiseMany(
   deadlineH: number,
 ): Draft | undefined {
   const quotas = [...wanted]
-  const counts = countsAt(market, prepared.units.size)
+  const counts = market.counts.slice()
   for (let turn = 0; turn < TRIES; turn++) {
     if (!balance(market, counts, quotas)) return undefined
     const filled = handOut(prepared, plan.offers, counts.slice())

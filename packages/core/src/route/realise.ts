@@ -1,5 +1,5 @@
 import { routeCost } from './billing.ts'
-import { countsAt, type Market, type Quota } from './assign.ts'
+import type { Market, Quota } from './market.ts'
 import { realiseMany } from './realise-many.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
@@ -11,7 +11,9 @@ import { restart } from './restart.ts'
 import { packNodes } from './schedule.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
-const PACK_LIMIT = 20_000
+const PACK_LIMIT = 150_000
+/** Up to this many frames, placed frames are moved and traded while that saves money. */
+const IMPROVE_LIMIT = 20_000
 /** The same in a sweep over many deadlines. */
 const QUICK_LIMIT = 2000
 /** Share of an offer's hours that is then kept free: longest-first leaves about half a short frame a node unused. */
@@ -60,7 +62,7 @@ export function quotasOf(prepared: Prepared, fluid: Fluid, plan: FluidPlan, quic
 /** Whole frames for the routes of the plan. */
 function roundFrames({ units, frames }: Prepared, market: Market): Uint16Array {
   const { routes } = market
-  const counts = countsAt(market, units.size)
+  const counts = market.counts.slice()
   // One pass along the timeline: each unit hands its frames out route by route, so neighbours stay together.
   const assign = new Uint16Array(frames)
   const route = new Uint16Array(units.size)
@@ -96,9 +98,10 @@ function packRoutes(
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
   const housed = rehouse(state, homeless)
   if (!housed && prepared.frames > FEW_FRAMES) return undefined
-  if (housed) improve(state)
+  const small = prepared.frames <= IMPROVE_LIMIT
+  if (housed && small) improve(state)
   state.countAll()
-  if (housed) improve(state)
+  if (housed && small) improve(state)
   if (prepared.frames <= FEW_FRAMES && !restart(state, state.homeless(), KICKS)) return undefined
   return draftOfState(state, deadlineH)
 }

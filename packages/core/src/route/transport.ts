@@ -1,0 +1,382 @@
+import { invert } from './invert.ts'
+
+/**
+ * Units of frames, the routes that could take them, and how much each route may take:
+ *
+ *     min  sum cost[r][u] x[u][r] + sum penalty * over[r]
+ *     s.t. sum over r of x[u][r] = 1 for each unit,   sum over u of hours[r][u] x[u][r] <= quota[r] + over[r] for each route
+ */
+export interface TransportProblem {
+  readonly units: number
+  readonly routes: number
+  /** Hours of a whole unit on a route, `route * units + unit`; Infinity where it cannot go. */
+  readonly hours: Float64Array
+  /** Cost of a whole unit on a route, in the same order. */
+  readonly cost: Float64Array
+  readonly quota: Float64Array
+  /** Price of an hour beyond a quota; dearer than any useful hour. */
+  readonly penalty: number
+  /** A price of an hour on each route to start from. */
+  readonly start: Float64Array
+}
+
+/** Steps that are looked for in one scan of all units. */
+const SHORT_LIST = 24
+/** Basis changes between two fresh inversions. */
+const REFACTOR_EVERY = 60
+const TINY = 1e-9
+const SLACK = -1
+const OVER = -2
+
+/**
+ * The simplex method for {@link TransportProblem}. Each unit has one route as its key; only the capacity rows need a basis matrix
+ * (Dantzig and Van Slyke's generalized upper bounds), whose columns are slacks, excesses, and the second routes of split units. At the
+ * optimum no more units are split than there are routes, and `price` is what an hour on each route is worth.
+ */
+export class Transport {
+  /** Route that takes each unit, or the rest of it. */
+  readonly key: Int32Array
+  /** Price of an hour on each route at the last step, 0 where hours are left. */
+  readonly price: Float64Array
+  /** Arithmetic done, in multiply-adds: a deterministic clock. */
+  work = 0
+  private readonly problem: TransportProblem
+  /** What is basic in each row: a unit's second route, a slack or an excess. */
+  private readonly unit: Int32Array
+  private readonly route: Int32Array
+  private readonly amount: Float64Array
+  private readonly inverse: Float64Array
+  private readonly column: Float64Array
+  /** Share and change of the keys of the units in the basis. */
+  private readonly keyShare: Float64Array
+  private readonly keyRate: Float64Array
+  private changes = 0
+
+  constructor(problem: TransportProblem) {
+    const { units, routes } = problem
+    this.problem = problem
+    this.key = new Int32Array(units)
+    this.price = Float64Array.from(problem.start)
+    this.unit = new Int32Array(routes)
+    this.route = new Int32Array(routes)
+    this.amount = new Float64Array(routes)
+    this.inverse = new Float64Array(routes * routes)
+    this.column = new Float64Array(routes)
+    this.keyShare = new Float64Array(units)
+    this.keyRate = new Float64Array(units)
+    for (let u = 0; u < units; u++) this.key[u] = this.cheapest(u)
+    this.unitBasis()
+  }
+
+  /** Steps until nothing improves, or `most` steps are done. */
+  solve(most: number): this {
+    const list = new Int32Array(2 * SHORT_LIST)
+    for (let steps = 0; steps < most;) {
+      const found = this.scan(list)
+      if (found === 0) break
+      let moved = false
+      for (let k = 0; k < found; k++) {
+        const u = list[2 * k] as number
+        const r = list[2 * k + 1] as number
+        if (this.reduced(u, r) < -TINY * this.scaleOf(u) && this.enter(u, r)) {
+          moved = true
+          steps++
+        }
+      }
+      if (!moved) break
+    }
+    return this
+  }
+
+  /** Calls `visit` with every route of every unit and the share it takes. */
+  forShares(visit: (unit: number, route: number, share: number) => void): void {
+    this.loadKeyShares()
+    for (let u = 0; u < this.problem.units; u++) visit(u, this.key[u] as number, this.isSplit(u) ? (this.keyShare[u] as number) : 1)
+    for (let i = 0; i < this.unit.length; i++) {
+      const u = this.unit[i] as number
+      if (u >= 0) visit(u, this.route[i] as number, Math.max(0, this.amount[i] as number))
+    }
+  }
+
+  /** Hours beyond the quota of each route, in sum. */
+  excess(): number {
+    let sum = 0
+    for (let i = 0; i < this.unit.length; i++) if (this.unit[i] === OVER) sum += Math.max(0, this.amount[i] as number)
+    return sum
+  }
+
+  private isSplit(u: number): boolean {
+    return this.unit.includes(u)
+  }
+
+  private bid(u: number, r: number): number {
+    const at = r * this.problem.units + u
+    return (this.problem.cost[at] as number) + (this.price[r] as number) * (this.problem.hours[at] as number)
+  }
+
+  private cheapest(u: number): number {
+    let best = -1
+    let least = Infinity
+    for (let r = 0; r < this.problem.routes; r++) {
+      if (this.problem.hours[r * this.problem.units + u] === Infinity) continue
+      const value = this.bid(u, r)
+      if (value < least) {
+        least = value
+        best = r
+      }
+    }
+    return best
+  }
+
+  /** Reduced cost of a step; u = SLACK or OVER for a route's own columns. */
+  private reduced(u: number, r: number): number {
+    if (u === SLACK) return this.price[r] as number
+    if (u === OVER) return this.problem.penalty - (this.price[r] as number)
+    return this.bid(u, r) - this.bid(u, this.key[u] as number)
+  }
+
+  private scaleOf(u: number): number {
+    return u < 0 ? this.problem.penalty : this.bid(u, this.key[u] as number) + 1e-12
+  }
+
+  /** The steps that promise most for the hours they move, one a unit; pairs of unit and route. */
+  private scan(list: Int32Array): number {
+    const { units, routes, hours, cost } = this.problem
+    const { price } = this
+    const values = new Float64Array(SHORT_LIST)
+    let found = 0
+    const offer = (value: number, u: number, r: number) => {
+      let k = found < SHORT_LIST ? found++ : SHORT_LIST - 1
+      if (k === SHORT_LIST - 1 && found === SHORT_LIST && (values[k] as number) !== 0 && (values[k] as number) <= value) return
+      while (k > 0 && (values[k - 1] as number) > value) {
+        values[k] = values[k - 1] as number
+        list[2 * k] = list[2 * k - 2] as number
+        list[2 * k + 1] = list[2 * k - 1] as number
+        k--
+      }
+      values[k] = value
+      list[2 * k] = u
+      list[2 * k + 1] = r
+    }
+    for (let u = 0; u < units; u++) {
+      const key = this.key[u] as number
+      const now = (cost[key * units + u] as number) + (price[key] as number) * (hours[key * units + u] as number)
+      let least = now
+      let best = -1
+      for (let r = 0; r < routes; r++) {
+        const h = hours[r * units + u] as number
+        if (h === Infinity) continue
+        const value = (cost[r * units + u] as number) + (price[r] as number) * h
+        if (value < least) {
+          least = value
+          best = r
+        }
+      }
+      if (best >= 0 && least - now < -TINY * (now + 1e-12)) offer((least - now) / (hours[key * units + u] as number), u, best)
+    }
+    for (let r = 0; r < routes; r++) {
+      if ((price[r] as number) < -TINY * this.problem.penalty) offer(price[r] as number, SLACK, r)
+      if ((price[r] as number) > this.problem.penalty * (1 + TINY)) offer(this.problem.penalty - (price[r] as number), OVER, r)
+    }
+    this.work += units * routes * 2
+    return found
+  }
+
+  /** Column of a step in the basis, into `column`. */
+  private load(u: number, r: number): void {
+    const { routes, units, hours } = this.problem
+    const { inverse, column } = this
+    if (u < 0) {
+      const sign = u === SLACK ? 1 : -1
+      for (let i = 0; i < routes; i++) column[i] = sign * (inverse[i * routes + r] as number)
+      return
+    }
+    const key = this.key[u] as number
+    const gain = hours[r * units + u] as number
+    const lose = hours[key * units + u] as number
+    for (let i = 0; i < routes; i++) {
+      column[i] = gain * (inverse[i * routes + r] as number) - lose * (inverse[i * routes + key] as number)
+    }
+  }
+
+  private loadKeyShares(): void {
+    for (const u of this.unit) if (u >= 0) this.keyShare[u] = 1
+    for (let i = 0; i < this.unit.length; i++) {
+      const u = this.unit[i] as number
+      if (u >= 0) this.keyShare[u] = (this.keyShare[u] as number) - (this.amount[i] as number)
+    }
+  }
+
+  /** Moves along a column until something reaches zero; false when the step is blocked by rounding errors. */
+  private enter(u: number, r: number): boolean {
+    const { routes } = this.problem
+    const { column, amount, unit, keyShare, keyRate } = this
+    this.load(u, r)
+    this.loadKeyShares()
+    for (const v of unit) if (v >= 0) keyRate[v] = 0
+    if (u >= 0) {
+      if (!this.isSplit(u)) keyShare[u] = 1
+      keyRate[u] = -1
+    }
+    for (let i = 0; i < routes; i++) {
+      const v = unit[i] as number
+      if (v >= 0) keyRate[v] = (keyRate[v] as number) + (column[i] as number)
+    }
+    let step = u >= 0 && !this.isSplit(u) ? 1 : Infinity
+    let leave = -1
+    let leaveKey = u >= 0 && !this.isSplit(u) ? u : -1
+    let pivot = 0
+    for (let i = 0; i < routes; i++) {
+      const d = column[i] as number
+      if (d > TINY) {
+        const limit = Math.max(0, amount[i] as number) / d
+        if (limit < step - 1e-12 || (limit <= step + 1e-12 && leave >= 0 && d > pivot)) {
+          step = Math.min(step, limit)
+          leave = i
+          leaveKey = -1
+          pivot = d
+        }
+      }
+      const v = unit[i] as number
+      if (v < 0 || v === u) continue
+      const rate = -(keyRate[v] as number)
+      if (rate > TINY) {
+        const limit = Math.max(0, keyShare[v] as number) / rate
+        if (limit < step - 1e-12) {
+          step = limit
+          leave = i
+          leaveKey = v
+          pivot = rate
+        }
+      }
+    }
+    if (u >= 0 && this.isSplit(u) && -(keyRate[u] as number) > TINY) {
+      const limit = Math.max(0, keyShare[u] as number) / -(keyRate[u] as number)
+      if (limit < step - 1e-12) {
+        step = limit
+        leaveKey = u
+        leave = unit.indexOf(u)
+      }
+    }
+    this.work += routes * 6
+    if (step === Infinity) return false
+    if (leave < 0) {
+      // The unit moves as a whole: no price changes.
+      for (let i = 0; i < routes; i++) amount[i] = (amount[i] as number) - step * (column[i] as number)
+      this.key[u] = r
+      return true
+    }
+    if (leaveKey >= 0) {
+      leave = this.rekey(leaveKey)
+      this.load(u, r)
+      if (Math.abs(column[leave] as number) < TINY) return false
+    }
+    const price = this.reduced(u, r)
+    this.pivot(leave, u, r)
+    for (let k = 0; k < routes; k++) {
+      this.price[k] = (this.price[k] as number) - price * (this.inverse[leave * routes + k] as number)
+    }
+    if (++this.changes % REFACTOR_EVERY === 0) this.refactor()
+    return true
+  }
+
+  /** Makes the unit's largest second route its key; returns the row in which the old key now is. */
+  private rekey(u: number): number {
+    const { routes } = this.problem
+    const { unit, inverse, column } = this
+    let row = -1
+    for (let i = 0; i < routes; i++) {
+      if (unit[i] === u && (row < 0 || Math.abs(column[i] as number) > Math.abs(column[row] as number))) row = i
+    }
+    const share = this.keyShare[u] as number
+    // The other columns of the unit now lean on the new key: column j becomes j - row, and row becomes its negative.
+    for (let k = 0; k < routes; k++) {
+      let sum = inverse[row * routes + k] as number
+      for (let i = 0; i < routes; i++) if (i !== row && unit[i] === u) sum += inverse[i * routes + k] as number
+      inverse[row * routes + k] = -sum
+    }
+    const key = this.key[u] as number
+    this.key[u] = this.route[row] as number
+    this.route[row] = key
+    this.amount[row] = share
+    return row
+  }
+
+  private pivot(leave: number, u: number, r: number): void {
+    const { routes } = this.problem
+    const { inverse, column, amount } = this
+    const at = leave * routes
+    const inverted = 1 / (column[leave] as number)
+    const step = (amount[leave] as number) * inverted
+    for (let k = 0; k < routes; k++) inverse[at + k] = (inverse[at + k] as number) * inverted
+    for (let i = 0; i < routes; i++) {
+      const d = column[i] as number
+      if (i === leave || d === 0) continue
+      const base = i * routes
+      for (let k = 0; k < routes; k++) inverse[base + k] = (inverse[base + k] as number) - d * (inverse[at + k] as number)
+      amount[i] = (amount[i] as number) - d * step
+    }
+    amount[leave] = step
+    this.unit[leave] = u
+    this.route[leave] = r
+    this.work += routes * routes
+  }
+
+  /** Every unit whole on its key; slacks and excesses take up the rest. */
+  private unitBasis(): void {
+    const { routes, penalty } = this.problem
+    const left = this.left()
+    this.inverse.fill(0)
+    for (let r = 0; r < routes; r++) {
+      const over = (left[r] as number) < 0
+      this.unit[r] = over ? OVER : SLACK
+      this.route[r] = r
+      this.amount[r] = Math.abs(left[r] as number)
+      this.inverse[r * routes + r] = over ? -1 : 1
+      this.price[r] = over ? penalty : 0
+    }
+  }
+
+  /** Quota of each route less the keys' hours. */
+  private left(): Float64Array {
+    const { units, hours, quota } = this.problem
+    const left = Float64Array.from(quota)
+    for (let u = 0; u < units; u++) {
+      const r = this.key[u] as number
+      left[r] = (left[r] as number) - (hours[r * units + u] as number)
+    }
+    return left
+  }
+
+  /** Inverts the basis, and works out amounts and prices, afresh. */
+  private refactor(): void {
+    const { routes, units, hours, cost, penalty } = this.problem
+    const matrix = new Float64Array(routes * routes)
+    const charge = new Float64Array(routes)
+    for (let i = 0; i < routes; i++) {
+      const u = this.unit[i] as number
+      const r = this.route[i] as number
+      if (u < 0) matrix[r * routes + i] = u === SLACK ? 1 : -1
+      else {
+        const key = this.key[u] as number
+        matrix[r * routes + i] = hours[r * units + u] as number
+        matrix[key * routes + i] = -(hours[key * units + u] as number)
+        charge[i] = (cost[r * units + u] as number) - (cost[key * units + u] as number)
+      }
+      if (u === OVER) charge[i] = penalty
+    }
+    this.work += routes * routes * routes
+    if (!invert(matrix, this.inverse, routes)) return this.unitBasis()
+    const left = this.left()
+    this.price.fill(0)
+    for (let i = 0; i < routes; i++) {
+      let sum = 0
+      for (let k = 0; k < routes; k++) {
+        const value = this.inverse[i * routes + k] as number
+        sum += value * (left[k] as number)
+        this.price[k] = (this.price[k] as number) - (charge[i] as number) * value
+      }
+      this.amount[i] = sum
+    }
+  }
+}
