@@ -14,10 +14,10 @@ export const DEFAULT_LIMITS: ChoiceLimits = { nodes: 300, work: 60e6, gap: 2e-4 
 /** From this many frames on, one plan that is close is enough: the passes over the frames take most of the time. */
 const MANY_FRAMES = 20_000
 const LIMITS_OF_MANY: ChoiceLimits = { nodes: 12, work: 25e6, gap: 5e-4 }
-const GOOD_OF_MANY = 1.004
+const GOOD_OF_MANY = 1.003
 
 /** Shares of node hours that are tried as reserve for packing, smallest first. */
-const MARGINS = [0.004, 0.015, 0.04, 0.12, 0.25]
+const MARGINS = [0.002, 0.006, 0.015, 0.04, 0.12, 0.25]
 /** A draft within this factor of the bound is not improved further. */
 const GOOD = 1.002
 /** Fluid plans of one choice that are turned into whole frames. */
@@ -107,7 +107,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   if (drafts && choice.lower < Infinity) {
     const many = prepared.frames > MANY_FRAMES
     const good = () => best !== undefined && (quick || best.cost <= lower * (many ? GOOD_OF_MANY : GOOD))
-    for (const plan of many ? [] : choice.plans.slice(0, TRIES)) {
+    for (const plan of choice.plans.slice(0, many ? 1 : TRIES)) {
       if (good()) break
       offer(make(fluid, plan))
     }

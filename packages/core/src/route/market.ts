@@ -96,27 +96,34 @@ function transportProblem(
   }
 }
 
-/** Whole frames from shares: of each split unit, the route that is owed most hours gets the next frame. */
+/** Whole frames from shares. The few frames of split units go where they cost least among the routes whose quota still holds them. */
 function wholeFrames(problem: TransportProblem, count: Float64Array, transport: Transport): Uint32Array {
-  const { routes, units, hours } = problem
+  const { routes, units, hours, quota } = problem
   const counts = new Uint32Array(units * routes)
-  const owed = new Float64Array(routes)
-  const split = new Map<number, number[]>()
+  const load = new Float64Array(routes)
   const left = new Float64Array(count)
   transport.forShares((u, r, share) => {
-    if (share <= 0) return
     const whole = Math.floor(share * (count[u] as number) + 1e-6)
     counts[u * routes + r] = whole
     left[u] = (left[u] as number) - whole
-    owed[r] = (owed[r] as number) + (share - whole / (count[u] as number)) * (hours[r * units + u] as number)
-    split.set(u, [...(split.get(u) ?? []), r])
+    load[r] = (load[r] as number) + (whole / (count[u] as number)) * (hours[r * units + u] as number)
   })
-  for (const [u, among] of split) {
+  for (let u = 0; u < units; u++) {
     for (let n = left[u] as number; n > 0; n--) {
-      const frameH = (r: number) => (hours[r * units + u] as number) / (count[u] as number)
-      const to = among.reduce((a, b) => ((owed[b] as number) / frameH(b) > (owed[a] as number) / frameH(a) ? b : a))
+      let to = -1
+      let least = Infinity
+      for (let r = 0; r < routes; r++) {
+        if (hours[r * units + u] === Infinity) continue
+        const h = (hours[r * units + u] as number) / (count[u] as number)
+        const over = Math.max(0, (load[r] as number) + h - (quota[r] as number))
+        const value = transport.bid(u, r) / (count[u] as number) + problem.penalty * over
+        if (value < least) {
+          least = value
+          to = r
+        }
+      }
       counts[u * routes + to] = (counts[u * routes + to] as number) + 1
-      owed[to] = (owed[to] as number) - frameH(to)
+      load[to] = (load[to] as number) + (hours[to * units + u] as number) / (count[u] as number)
     }
   }
   return counts

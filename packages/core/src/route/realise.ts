@@ -8,7 +8,7 @@ import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { restart } from './restart.ts'
-import { packNodes } from './schedule.ts'
+import { packNodes } from './pack-nodes.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
 const PACK_LIMIT = 150_000
@@ -88,6 +88,7 @@ function packRoutes(
   const { offers } = plan
   const lists = framesByRoute(assign, offers.length)
   const state = new PackState(prepared, offers, deadlineH)
+  const small = prepared.frames <= IMPROVE_LIMIT
   const homeless: number[] = []
   offers.forEach((o, r) => {
     const hours = plan.hours[r] as number
@@ -96,9 +97,10 @@ function packRoutes(
     state.sunkH[r] = hours + Math.ceil(hours / limit - 1e-6) * (prepared.tables.billedStartH[o] as number)
   })
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
+  // Nothing is improved afterwards, so what crosses a billing step must cost the whole step at once.
+  if (!small) state.countAll()
   const housed = rehouse(state, homeless)
   if (!housed && prepared.frames > FEW_FRAMES) return undefined
-  const small = prepared.frames <= IMPROVE_LIMIT
   if (housed && small) improve(state)
   state.countAll()
   if (housed && small) improve(state)
@@ -123,9 +125,10 @@ function placeRoute(state: PackState, r: number, frames: Uint32Array, fluidHours
   })
 }
 
-function byHours(state: PackState, r: number, list: ArrayLike<number>): { frames: number[]; hours: Float64Array } {
-  const rows = Array.from(list, (f) => ({ f, h: state.time(r, f) })).sort((a, b) => b.h - a.h || a.f - b.f)
-  return { frames: rows.map((row) => row.f), hours: Float64Array.from(rows, (row) => row.h) }
+function byHours(state: PackState, r: number, list: ArrayLike<number>): { frames: Uint32Array; hours: Float64Array } {
+  const hours = Float64Array.from(list, (f) => state.time(r, f))
+  const order = Uint32Array.from(list, (_, i) => i).sort((a, b) => (hours[b] as number) - (hours[a] as number) || a - b)
+  return { frames: order.map((i) => list[i] as number), hours: Float64Array.from(order, (i) => hours[i] as number) }
 }
 
 /** Finds the cheapest place for every frame without one, longest first. */
@@ -284,25 +287,27 @@ export function listedRoute(
   prepared: Prepared,
   offer: number,
   nodes: number,
-  frames: readonly number[],
+  frames: ArrayLike<number>,
   hours: Float64Array,
   node: Int32Array,
 ): DraftRoute {
   const { tables } = prepared
   const load = new Float64Array(nodes)
-  const rows = frames.map((f, i) => {
+  const start = new Float64Array(frames.length)
+  for (let i = 0; i < frames.length; i++) {
     const n = node[i] as number
-    const start = load[n] as number
-    load[n] = start + (hours[i] as number)
-    return { f, start }
-  })
-  rows.sort((a, b) => a.start - b.start || a.f - b.f)
+    start[i] = load[n] as number
+    load[n] = (load[n] as number) + (hours[i] as number)
+  }
+  const order = Uint32Array.from(frames, (_, i) => i).sort(
+    (a, b) => (start[a] as number) - (start[b] as number) || (frames[a] as number) - (frames[b] as number),
+  )
   const nodeH = sumOf(hours.slice().reverse())
   return {
     offer,
     nodes,
     order: 'listed',
-    sequence: Uint32Array.from(rows, (row) => row.f),
+    sequence: order.map((i) => frames[i] as number),
     frames: frames.length,
     nodeH,
     cost: routeCost(tables, offer, nodeH + nodes * (tables.billedStartH[offer] as number), frames.length),

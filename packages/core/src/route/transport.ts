@@ -91,7 +91,8 @@ export class Transport {
   /** Calls `visit` with every route of every unit and the share it takes. */
   forShares(visit: (unit: number, route: number, share: number) => void): void {
     this.loadKeyShares()
-    for (let u = 0; u < this.problem.units; u++) visit(u, this.key[u] as number, this.isSplit(u) ? (this.keyShare[u] as number) : 1)
+    for (let u = 0; u < this.problem.units; u++)
+      visit(u, this.key[u] as number, this.isSplit(u) ? (this.keyShare[u] as number) : 1)
     for (let i = 0; i < this.unit.length; i++) {
       const u = this.unit[i] as number
       if (u >= 0) visit(u, this.route[i] as number, Math.max(0, this.amount[i] as number))
@@ -109,7 +110,8 @@ export class Transport {
     return this.unit.includes(u)
   }
 
-  private bid(u: number, r: number): number {
+  /** Cost of a whole unit on a route with its hours at the route's price. */
+  bid(u: number, r: number): number {
     const at = r * this.problem.units + u
     return (this.problem.cost[at] as number) + (this.price[r] as number) * (this.problem.hours[at] as number)
   }
