@@ -20,8 +20,8 @@ export interface TransportProblem {
   readonly start: Float64Array
 }
 
-/** Steps that are looked for in one scan of all units. */
-const SHORT_LIST = 24
+/** Units that are looked at for each step. */
+const BLOCK = 24
 /** Basis changes between two fresh inversions. */
 const REFACTOR_EVERY = 60
 const TINY = 1e-9
@@ -51,6 +51,9 @@ export class Transport {
   private readonly keyShare: Float64Array
   private readonly keyRate: Float64Array
   private changes = 0
+  private cursor = 0
+  private foundUnit = 0
+  private foundRoute = 0
 
   constructor(problem: TransportProblem) {
     const { units, routes } = problem
@@ -70,20 +73,9 @@ export class Transport {
 
   /** Steps until nothing improves, or `most` steps are done. */
   solve(most: number): this {
-    const list = new Int32Array(2 * SHORT_LIST)
-    for (let steps = 0; steps < most;) {
-      const found = this.scan(list)
-      if (found === 0) break
-      let moved = false
-      for (let k = 0; k < found; k++) {
-        const u = list[2 * k] as number
-        const r = list[2 * k + 1] as number
-        if (this.reduced(u, r) < -TINY * this.scaleOf(u) && this.enter(u, r)) {
-          moved = true
-          steps++
-        }
-      }
-      if (!moved) break
+    for (let steps = 0; steps < most; steps++) {
+      if (!this.find()) break
+      if (!this.enter(this.foundUnit, this.foundRoute)) break
     }
     return this
   }
@@ -137,51 +129,48 @@ export class Transport {
     return this.bid(u, r) - this.bid(u, this.key[u] as number)
   }
 
-  private scaleOf(u: number): number {
-    return u < 0 ? this.problem.penalty : this.bid(u, this.key[u] as number) + 1e-12
-  }
-
-  /** The steps that promise most for the hours they move, one a unit; pairs of unit and route. */
-  private scan(list: Int32Array): number {
-    const { units, routes, hours, cost } = this.problem
+  /**
+   * Finds the step that promises most for the hours it moves among the next few units that promise anything, going round from where
+   * the last search ended; false when no unit and no route does.
+   */
+  private find(): boolean {
+    const { units, routes, hours, cost, penalty } = this.problem
     const { price } = this
-    const values = new Float64Array(SHORT_LIST)
-    let found = 0
-    const offer = (value: number, u: number, r: number) => {
-      let k = found < SHORT_LIST ? found++ : SHORT_LIST - 1
-      if (k === SHORT_LIST - 1 && found === SHORT_LIST && (values[k] as number) !== 0 && (values[k] as number) <= value) return
-      while (k > 0 && (values[k - 1] as number) > value) {
-        values[k] = values[k - 1] as number
-        list[2 * k] = list[2 * k - 2] as number
-        list[2 * k + 1] = list[2 * k - 1] as number
-        k--
-      }
-      values[k] = value
-      list[2 * k] = u
-      list[2 * k + 1] = r
+    let most = 0
+    for (let r = 0; r < routes; r++) {
+      const p = price[r] as number
+      const gain = Math.min(p, penalty - p)
+      if (gain >= Math.min(most, -TINY * penalty)) continue
+      most = gain
+      this.foundUnit = p < 0 ? SLACK : OVER
+      this.foundRoute = r
     }
-    for (let u = 0; u < units; u++) {
+    let left = units
+    for (let block = BLOCK; left > 0 && (block > 0 || most === 0); left--, block--) {
+      const u = this.cursor
+      this.cursor = u + 1 === units ? 0 : u + 1
       const key = this.key[u] as number
       const now = (cost[key * units + u] as number) + (price[key] as number) * (hours[key * units + u] as number)
       let least = now
       let best = -1
-      for (let r = 0; r < routes; r++) {
-        const h = hours[r * units + u] as number
+      for (let r = 0, at = u; r < routes; r++, at += units) {
+        const h = hours[at] as number
         if (h === Infinity) continue
-        const value = (cost[r * units + u] as number) + (price[r] as number) * h
+        const value = (cost[at] as number) + (price[r] as number) * h
         if (value < least) {
           least = value
           best = r
         }
       }
-      if (best >= 0 && least - now < -TINY * (now + 1e-12)) offer((least - now) / (hours[key * units + u] as number), u, best)
+      if (best < 0 || least - now >= -TINY * (now + 1e-12)) continue
+      const promise = (least - now) / (hours[key * units + u] as number)
+      if (promise >= most) continue
+      most = promise
+      this.foundUnit = u
+      this.foundRoute = best
     }
-    for (let r = 0; r < routes; r++) {
-      if ((price[r] as number) < -TINY * this.problem.penalty) offer(price[r] as number, SLACK, r)
-      if ((price[r] as number) > this.problem.penalty * (1 + TINY)) offer(this.problem.penalty - (price[r] as number), OVER, r)
-    }
-    this.work += units * routes * 2
-    return found
+    this.work += (units - left) * routes * 2
+    return most < 0
   }
 
   /** Column of a step in the basis, into `column`. */
