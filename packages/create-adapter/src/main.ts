@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
-import { createAdapter, CreateAdapterError } from './create-adapter.ts'
+import { createAdapter, CreateAdapterError, wordsOf } from './create-adapter.ts'
 
 const USAGE = `npm create pictor-adapter NAME [-- --title "Acme Render" --folder DIR]
 
@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   const asked = given === undefined && process.stdin.isTTY ? await ask() : undefined
   const name = given ?? asked?.name
   if (name === undefined || name === '') throw new CreateAdapterError(`name: expected a package name\n\n${USAGE}`)
-  const title = values.title ?? (asked?.title === '' ? undefined : asked?.title)
+  const title = values.title ?? asked?.title
   const { folder, files } = await createAdapter({
     name,
     ...(title !== undefined && { title }),
@@ -34,12 +34,21 @@ async function main(): Promise<number> {
   return 0
 }
 
+/** Asks until the answers can be used. */
 async function ask(): Promise<{ name: string; title: string }> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   try {
-    const name = (await terminal.question('Package name (pictor-adapter-acme): ')).trim()
-    const title = (await terminal.question('Name of the farm for people (Enter: made from the package name): ')).trim()
-    return { name, title }
+    for (;;) {
+      const name = (await terminal.question('Package name, such as pictor-adapter-acme: ')).trim()
+      try {
+        const { __TITLE__: spoken } = wordsOf({ name })
+        const title = (await terminal.question(`Name of the farm for people (${spoken}): `)).trim() || spoken
+        wordsOf({ name, title })
+        return { name, title }
+      } catch (error) {
+        console.error((error as Error).message)
+      }
+    }
   } finally {
     terminal.close()
   }

@@ -1,12 +1,15 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAdapter, CreateAdapterError, wordsOf } from '../src/index.ts'
-import { publishInto } from './published.ts'
+import { installPacked, link, plainEnvironment } from '../../../release/install.ts'
+import { REPOSITORY } from '../../../release/pack.ts'
 
 const run = promisify(execFile)
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -63,6 +66,32 @@ describe('createAdapter', () => {
   })
 })
 
+const terminal = spawnSync('script', ['--version']).status === 0
+if (!terminal) console.log('the questions are not asked: `script` (util-linux) is not installed')
+
+describe.skipIf(!terminal)('at a terminal, without arguments', () => {
+  it('asks until the answers can be used, and Enter takes what it shows', async () => {
+    const cwd = await mkdtemp(join(root, 'asked-'))
+    const child = spawn('script', ['-qec', `${process.execPath} ${MAIN}`, '/dev/null'], { cwd, env: plainEnvironment() })
+    let seen = ''
+    const answers: [RegExp, string][] = [
+      [/Package name[^\n]*: $/, 'Not A Name\n'],
+      [/expected an npm package name[^]*Package name[^\n]*: $/, 'pictor-adapter-big-render\n'],
+      [/for people \(Big Render\): $/, '\n'],
+    ]
+    child.stdout.on('data', (chunk: Buffer) => {
+      seen += chunk
+        .toString()
+        .replaceAll('\r', '')
+        .replaceAll(/\u001B\[[0-9;]*[A-Za-z]/g, '')
+      if (answers[0]?.[0].test(seen)) child.stdin.write(answers.shift()![1])
+    })
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect([code, answers], seen).toEqual([0, []])
+    expect(await readFile(join(cwd, 'pictor-adapter-big-render/src/farm.ts'), 'utf8')).toContain("name: 'Big Render'")
+  })
+})
+
 /** Commands of the guide: the lines of its `sh` blocks. */
 async function guideCommands(): Promise<string[]> {
   const guide = await readFile(GUIDE, 'utf8')
@@ -70,54 +99,68 @@ async function guideCommands(): Promise<string[]> {
 }
 
 describe('the guide "Publish your farm"', () => {
-  it('takes one from nothing to a package: every command in it works', async () => {
-    const startMs = Date.now()
+  it('takes one from nothing to a package: every command in it works with the packages as they are published', async () => {
     const home = join(root, 'guide')
     const folder = join(home, 'pictor-adapter-acme')
+    await installPacked(home, ['create-pictor-adapter'])
+    const startMs = Date.now()
     const seen: string[] = []
+    let cwd = home
     let greenMs = Infinity
     for (const command of await guideCommands()) {
       seen.push(command)
-      // The two commands that fetch from a registry are done with what lies here; everything else runs as it is written.
-      if (command.startsWith('npm create pictor-adapter')) {
-        const [name, ...rest] = command
-          .replace('npm create pictor-adapter', '')
-          .trim()
-          .split(/\s+(?:--\s+)?/)
-        const args = [name!, ...unquoted(rest.join(' ')), '--folder', folder]
-        await run(process.execPath, [MAIN, ...args])
-      } else if (command === 'npm install') await publishInto(join(folder, 'node_modules'))
-      else if (!command.startsWith('cd ')) {
-        const { stdout } = await run('sh', ['-c', command], {
-          cwd: folder,
-          env: { ...cleanEnvironment(), CI: '1' },
-          maxBuffer: 2 ** 24,
-        })
+      if (command.startsWith('cd ')) cwd = join(cwd, command.slice(3))
+      else if (command === 'npm install') await installDependencies(folder)
+      else {
+        // npm create fetches the package and runs its command; here it is installed already.
+        const local = command.replace(/^npm create pictor-adapter (\S+) --/, 'node node_modules/.bin/create-pictor-adapter $1')
+        const { stdout } = await run('sh', ['-c', local], { cwd, env: cleanEnvironment(), maxBuffer: 2 ** 24 })
         if (command === 'npm test') {
           expect(stdout).toMatch(/fail 0/)
           expect(Number(/pass (\d+)/.exec(stdout)?.[1])).toBeGreaterThan(50)
           greenMs = Date.now() - startMs
           console.log(`scaffold to green conformance: ${greenMs} ms`)
         }
+        if (command === 'npm pack --dry-run') await expectPublishable(folder)
       }
     }
     expect(seen).toEqual(expect.arrayContaining(['npm test', 'npm run lint', 'npm run build', 'npm publish --dry-run']))
     expect(greenMs).toBeLessThan(60_000)
-  }, 240_000)
+  }, 300_000)
 })
 
-function unquoted(text: string): string[] {
-  return [...text.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!)
+/** `npm install` without a network: our packages from their tarballs, tools from this repository. */
+async function installDependencies(folder: string): Promise<void> {
+  const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Record<string, Record<string, string>>
+  await installPacked(folder, Object.keys(manifest.dependencies!))
+  for (const name of Object.keys(manifest.devDependencies!))
+    await link(join(REPOSITORY, 'node_modules', name), join(folder, 'node_modules', name))
+  for (const name of ['tsc', 'oxlint'])
+    await link(join(REPOSITORY, 'node_modules/.bin', name), join(folder, 'node_modules/.bin', name))
 }
 
-/** Without the settings that the test runner hands to its children. */
+/** A stranger's package must keep the rules that ours keep. */
+async function expectPublishable(folder: string): Promise<void> {
+  await run('pnpm', ['pack', '--pack-destination', folder], { cwd: folder, env: cleanEnvironment() })
+  const tarball = new Uint8Array(await readFile(join(folder, 'pictor-adapter-acme-0.1.0.tgz')))
+  const types = await checkPackage(createPackageFromTarballData(tarball))
+  const wrong =
+    'problems' in types
+      ? types.problems.filter(
+          (one) => !('resolutionKind' in one && one.resolutionKind !== 'node16-esm' && one.resolutionKind !== 'bundler'),
+        )
+      : ['no types']
+  expect(wrong).toEqual([])
+  const { messages } = await publint({ pack: { tarball: tarball.buffer }, strict: true })
+  expect(messages).toEqual([])
+}
+
+/** The environment of a person's shell. A dry run sends nothing; this registry answers nothing, so that the test needs no network. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _options, VITEST: _vitest, NODE_ENV: _env, ...rest } = process.env
-  // A dry run sends nothing; this registry answers nothing, so that the test needs no network.
-  return {
-    ...rest,
+  return plainEnvironment({
+    CI: '1',
     npm_config_registry: 'http://127.0.0.1:9',
     npm_config_fetch_retries: '0',
     npm_config_update_notifier: 'false',
-  }
+  })
 }

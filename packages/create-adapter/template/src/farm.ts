@@ -3,9 +3,13 @@ import { farmHttp, pathOf, snapshotLog, type FetchLike, type TaskSnapshot } from
 import { CAPABILITIES, stateOf, type FarmFile, type FarmJob } from './api.ts'
 
 export interface FarmOptions {
+  /** Base of the farm's API, `https:` unless it is this machine. */
   readonly url: string
+  /** The customer's key. */
   readonly token: string
+  /** Name of the farm in the customer's app; a second account needs another. */
   readonly id?: string
+  /** Stands in for `fetch` in tests. */
   readonly fetch?: FetchLike
 }
 
@@ -59,8 +63,10 @@ export function __FUNCTION__(options: FarmOptions): Farm {
         return { ...head, kind: 'decline', reason: 'software', message: 'only Blender is rendered here' }
       const { json } = await http.call({ path: 'v1/prices' }, ctx)
       const { microUsdPerHostHour, hosts } = json as { microUsdPerHostHour: string; hosts: number }
+      // What the customer pays, all fees inside, in micro-dollars; money is never a floating-point number.
       const price = { perHostHour: BigInt(microUsdPerHostHour), stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 0n }
       const times = { readyMs: 30_000, startMs: 10_000, billStart: true, perFrameMs: 0, deliverMs: 1_000 }
+      // msPerWork: host time for a second of the reference machine, one figure for each memory class of the job. 1000 is a host as fast as the reference.
       const offer = { id: 'standard', tier: 'standard', hosts, ...times, msPerWork: estimate.classes.map(() => 1_000), price }
       const terms = {
         currency: 'USD',
@@ -73,6 +79,7 @@ export function __FUNCTION__(options: FarmOptions): Farm {
     async stage(manifest, files, ctx) {
       for (const { path } of manifest.files)
         if (/^\/|\\|(^|\/)\.\.(\/|$)/.test(path)) throw invalid('manifest.files.path', 'a path inside the bundle', path)
+      // Files are named by their hash, so that a stage that failed can be repeated and sends only what is missing.
       for (const { hash } of manifest.files) {
         const path = `v1/files/${pathOf(hash.slice(2))}`
         const { status } = await http.call({ method: 'head', path, accept: [404] }, ctx)
@@ -101,6 +108,7 @@ export function __FUNCTION__(options: FarmOptions): Farm {
       const { json } = await http.call({ path: 'v1/jobs' }, ctx)
       const jobs = (json as { jobs?: FarmJob[] } | null)?.jobs
       if (!Array.isArray(jobs)) throw new PictorError('farm-unreachable', 'the farm answered without a list of jobs')
+      // The farm shows states; the log makes events with a cursor of them.
       log.observe(jobs.map(snapshot))
       return log.page(query, 2_000)
     },
