@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -80,10 +80,7 @@ describe.skipIf(!terminal)('at a terminal, without arguments', () => {
       [/for people \(Big Render\): $/, '\n'],
     ]
     child.stdout.on('data', (chunk: Buffer) => {
-      seen += chunk
-        .toString()
-        .replaceAll('\r', '')
-        .replaceAll(/\u001B\[[0-9;]*[A-Za-z]/g, '')
+      seen += stripVTControlCharacters(chunk.toString()).replaceAll('\r', '')
       if (answers[0]?.[0].test(seen)) child.stdin.write(answers.shift()![1])
     })
     const code = await new Promise((resolve) => child.on('close', resolve))
