@@ -256,7 +256,7 @@ def render(order):
         scene.frame_current = order['frame']
     require_camera(scene, order['frame'])
     scene.render.filepath = order['out']
-    before, start = os.times(), time.monotonic()
+    before, start = time.process_time(), time.monotonic()
     try:
         if order.get('layersIn'):
             composite(scene, order)
@@ -266,11 +266,7 @@ def render(order):
                 write_layers(scene, order['layersOut'])
     except RuntimeError as error:
         raise Refused('render', str(error).strip()) from error
-    after = os.times()
-    return {
-        'wallMs': (time.monotonic() - start) * 1000,
-        'cpuMs': (after.user + after.system - before.user - before.system) * 1000,
-    }
+    return {'wallMs': (time.monotonic() - start) * 1000, 'cpuMs': (time.process_time() - before) * 1000}
 
 
 # --- devices --------------------------------------------------------------------------------------------------------------------------------------------------

@@ -48,12 +48,21 @@ export async function describeFarm(
       bindingQuote: 'native',
     },
     idempotency: 'native',
-    software: blenders.map((blender) => ({
-      name: 'blender',
-      version: blender.version,
-      engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_WORKBENCH'],
-      devices: kinds,
-    })),
+    software: blenders
+      .map((blender) => ({
+        name: 'blender',
+        version: blender.version,
+        engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_WORKBENCH'],
+        devices: kinds,
+      }))
+      .concat(
+        settings.renderers.map(({ software, version, engines }) => ({
+          name: software,
+          version,
+          engines: [...engines],
+          devices: ['CPU'],
+        })),
+      ),
     ...(signer ? { key: signer.address } : {}),
     ...(payTo ? { payTo } : {}),
     slots: devices.length,

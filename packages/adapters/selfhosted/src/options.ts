@@ -1,4 +1,5 @@
 import type { Address, DigestSigner, LeaseTicket, LedgerDomain } from '@pictor/core/contract'
+import type { CommandRenderer } from './command/template.ts'
 
 /** How a farm of one's own machine is set up. */
 export interface SelfHostedOptions {
@@ -14,6 +15,8 @@ export interface SelfHostedOptions {
   readonly threadsPerSlot?: number
   /** Path of a Blender, or of several versions side by side; the file's version decides. Default: `blender` on PATH. */
   readonly blender?: string | readonly string[]
+  /** Renderers besides Blender, each run once a frame from the command line. They use the CPU. */
+  readonly renderers?: readonly CommandRenderer[]
   /** Whose scenes are rendered. `foreign` ones only in a sandbox. Default `own`. */
   readonly trust?: 'own' | 'foreign'
   /** Renders scenes of others without a sandbox. Everybody who asks what the farm is can see it. */

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { totalmem } from 'node:os'
 import { canonicalJson, isPictorError } from '@pictor/core/contract'
 import type { Decline, Quote, QuoteRequest } from '@pictor/core/contract'
-import { chooseBlender, codeOfVersion } from './blender/installed.ts'
 import type { ComputeDevice } from './blender/devices.ts'
 import type { InstalledBlender } from './blender/installed.ts'
 import { orderFor } from './blender/order.ts'
 import type { Settings } from './options.ts'
+import { requireProgram } from './program.ts'
 
 /** How long a quote stands. Its figures are the owner's price and measured speed, which do not move by themselves. */
 const VALID_MS = 24 * 3_600_000
@@ -37,9 +37,8 @@ export function quoteFor(
   const currency = price ? (price.currency ?? 'USD') : spec.budget.currency
   if (currency !== spec.budget.currency)
     return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)
-  if (spec.render.software !== 'blender') return decline('software', `this farm has no ${spec.render.software}`)
   try {
-    chooseBlender(blenders, codeOfVersion(spec.render.softwareVersion) ?? 0)
+    requireProgram(settings, blenders, spec.render)
     orderFor(spec.render, undefined, 1, 'CPU')
   } catch (error) {
     if (!isPictorError(error)) throw error

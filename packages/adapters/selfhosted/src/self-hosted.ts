@@ -6,9 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
 import type { CallContext, Farm, FarmEvent, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
 import type { ComputeDevice } from './blender/devices.ts'
-import { chooseBlender, codeOfVersion, installedBlenders } from './blender/installed.ts'
+import { installedBlenders } from './blender/installed.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
 import { describeFarm, devicesOf } from './describe.ts'
+import { requireProgram } from './program.ts'
 import { quoteFor } from './quote.ts'
 import { requireSandbox } from './sandbox/bubblewrap.ts'
 import { picturesOf } from './tasks/pictures.ts'
@@ -92,10 +93,8 @@ export function selfHosted(options: SelfHostedOptions): Farm {
 
   async function checkTask(task: Task): Promise<void> {
     if (settings.confined) await requireSandbox()
-    if (task.spec.software !== 'blender')
-      throw new PictorError('farm-refused', `this farm has no ${task.spec.software}`, { details: { path: 'task.spec.software' } })
     if (picturesOf(task, 'CPU', 1).length === 0) throw invalid('task.work', 'at least one frame', 0)
-    chooseBlender(await blenders(), codeOfVersion(task.spec.softwareVersion) ?? 0)
+    requireProgram(settings, await blenders(), task.spec, task.work.kind === 'tiles' || task.window?.region !== undefined)
     await stagedScene(settings.workDir, task.bundle)
   }
 

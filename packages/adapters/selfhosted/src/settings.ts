@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { invalid } from '@pictor/core/contract'
+import { checkRenderer } from './command/template.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
 
 /** Fills in defaults. @throws invalid-input naming the option */
@@ -10,8 +11,11 @@ export function settingsOf(options: SelfHostedOptions): Settings {
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(options.id)) throw invalid('id', 'letters, digits, `.`, `_` and `-`', options.id)
   if (simulateCheat && !(simulateCheat.samplesFactor > 0 && simulateCheat.samplesFactor <= 1))
     throw invalid('simulateCheat.samplesFactor', 'a number above 0 and at most 1', simulateCheat.samplesFactor)
+  const { renderers = [] } = options
+  for (const [i, renderer] of renderers.entries()) checkRenderer(renderer, `renderers[${i}]`)
   return {
     ...options,
+    renderers,
     name: options.name ?? options.id,
     workDir: resolve(options.workDir),
     slots,

@@ -85,7 +85,7 @@ describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', 
     const blender = (await blenderAt('blender'))!.path
     const words = [write, secret, outside, String(port), String(process.pid), program]
     const { argv, filter } = confine([blender, '-b', '--factory-startup', '-P', program, '--', ...words], {
-      blender,
+      program: blender,
       read: [program],
       write,
       environment: { PATH: '/usr/bin:/bin', HOME: write, TMPDIR: write },

@@ -49,7 +49,6 @@ export interface RenderCall {
 
 /** A warm Blender process. One request at a time. */
 export interface Worker {
-  readonly process: ProcessIdentity
   readonly version: string
   readonly startedAtMs: number
   readonly alive: boolean
@@ -95,7 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>
   // A sandbox ends with this process by itself, and sees other process numbers.
   const own = ['3', String(confined ? 0 : process.pid), String(options.memoryMiB ?? 0)]
   const plain = [blender, ...flags, '-P', workerProgram(), '--', ...own]
-  const box = confined && confine(plain, { blender, write: cwd, environment, ...confined })
+  const box = confined && confine(plain, { program: blender, write: cwd, environment, ...confined })
   const [command, ...rest] = box?.argv ?? plain
   const child = spawn(command!, rest, {
     cwd,
@@ -115,20 +114,19 @@ export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>
   const hello = await state.reply(0, options.startTimeoutMs ?? 120_000)
   if (!hello.ok)
     return hello.fault.kind === 'stopped' ? hello : { ok: false, fault: { kind: 'start', message: hello.fault.message } }
-  return { ok: true, value: workerOf(state, identity, String(hello.value['blender'])) }
+  return { ok: true, value: workerOf(state, String(hello.value['blender'])) }
 }
 
 function messageOf(error: unknown): string {
   return Array.isArray(error) ? messageOf(error[0]) : ((error as Error | undefined)?.message ?? String(error))
 }
 
-function workerOf(state: WorkerState, identity: ProcessIdentity, version: string): Worker {
+function workerOf(state: WorkerState, version: string): Worker {
   const startedAtMs = Date.now()
   let frames = 0
   const ask = async <T extends object>(op: string, fields: object, timeoutMs: number): Promise<Reply<T>> =>
     (await state.ask(op, fields, timeoutMs)) as Reply<T>
   return {
-    process: identity,
     version,
     startedAtMs,
     get alive() {

@@ -83,7 +83,7 @@ function placeEntry(one: ExternalEntry, sceneFolder: string, places: Map<string,
 }
 
 /** Where a file really lies. A link from the scene's folder to elsewhere must lead to a file that scenes are made of, too. */
-async function plainFile(path: string, sceneFolder: string): Promise<string> {
+export async function plainFile(path: string, sceneFolder: string): Promise<string> {
   const real = await realpath(path)
   if (!(await stat(real)).isFile()) throw invalid('scene.external', 'a plain file', path)
   const inside = relative(await realpath(sceneFolder), real)

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute } from 'node:path'
 import { promisify } from 'node:util'
 import { PictorError } from '@pictor/core/contract'
 import { programFolder } from '../python.ts'
@@ -10,7 +10,8 @@ const run = promisify(execFile)
 
 /** What one sandboxed process may touch besides the system's own libraries. */
 export interface Confinement {
-  readonly blender: string
+  /** What is run; its folder is readable when it lies outside /usr. */
+  readonly program: string
   /** Folders that are readable. */
   readonly read: readonly string[]
   /** The one folder that is writable; home and temporary folder lie in it. */
@@ -43,13 +44,13 @@ const SYSTEM_FILES = [
 const TMP_BYTES = 1 << 30
 
 function filesystem(confinement: Confinement): string[] {
-  const { blender, read, write, devices = [] } = confinement
+  const { program, read, write, devices = [] } = confinement
   const args = ['--ro-bind', '/usr', '/usr']
   for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) args.push('--symlink', `usr/${name}`, `/${name}`)
   for (const path of SYSTEM_FILES) args.push('--ro-bind-try', path, path)
   args.push('--proc', '/proc', '--dev', '/dev', '--size', String(TMP_BYTES), '--tmpfs', '/tmp')
-  const home = dirname(blender)
-  const readable = blender.startsWith('/usr/') ? [...read, programFolder()] : [...read, programFolder(), home]
+  const home = isAbsolute(program) && !program.startsWith('/usr/') ? [dirname(program)] : []
+  const readable = [...read, programFolder(), ...home]
   for (const path of readable) args.push('--ro-bind', path, path)
   args.push('--bind', write, write)
   for (const path of devices) args.push('--dev-bind-try', path, path)

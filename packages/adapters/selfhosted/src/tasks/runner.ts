@@ -2,11 +2,11 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskRef } from '@pictor/core/contract'
-import { chooseBlender, codeOfVersion } from '../blender/installed.ts'
 import type { ComputeDevice } from '../blender/devices.ts'
 import type { InstalledBlender } from '../blender/installed.ts'
 import { killLeftover } from '../blender/process.ts'
 import type { Settings } from '../options.ts'
+import { requireProgram } from '../program.ts'
 import { picturesOf } from './pictures.ts'
 import { outputFolder, renderTask } from './render-task.ts'
 import type { StopReason, TaskEnd } from './render-task.ts'
@@ -218,9 +218,9 @@ export class TaskRunner {
     const { task } = row
     const factor = task.purpose === 'render' ? (this.settings.simulateCheat?.samplesFactor ?? 1) : 1
     const pictures = picturesOf(task, slot.device ? 'GPU' : 'CPU', factor)
-    const blender = chooseBlender(await this.blenders(), codeOfVersion(task.spec.softwareVersion) ?? 0)
+    const program = requireProgram(this.settings, await this.blenders(), task.spec)
     const scene = await stagedScene(this.settings.workDir, task.bundle)
-    const opening: Opening = { blender, scene, folder: sceneFolder(this.settings.workDir, task.bundle.root) }
+    const opening: Opening = { program, scene, folder: sceneFolder(this.settings.workDir, task.bundle.root) }
     if (!slot.has(scene.file)) this.setState(row, 'starting', 'opening the scene')
     let running = false
     const onProgress = (framesDone: number, frame: number, fraction: number): void => {

@@ -6,11 +6,14 @@ import type { InstalledBlender } from '../blender/installed.ts'
 import type { ProcessIdentity } from '../blender/process.ts'
 import { startWorker } from '../blender/worker.ts'
 import type { Fault, Reply, SceneFile, Worker } from '../blender/worker.ts'
+import { commandWorker } from '../command/run-command.ts'
+import type { CommandRenderer } from '../command/template.ts'
 import type { Settings } from '../options.ts'
 
 /** What a slot must have open before it renders. */
 export interface Opening {
-  readonly blender: InstalledBlender
+  /** A Blender, kept warm, or a program that is run once a frame. */
+  readonly program: InstalledBlender | CommandRenderer
   /** Folder of the staged bundle: what a sandbox may read. */
   readonly folder: string
   readonly scene: SceneFile
@@ -32,7 +35,7 @@ export class Slot {
   private readonly settings: Settings
   private readonly journal: ProcessJournal
   private worker: Worker | undefined
-  private blender: string | undefined
+  private program: Opening['program'] | undefined
   private openFile: string | undefined
   private scenes = 0
   private closed = false
@@ -61,7 +64,7 @@ export class Slot {
   /** A worker with the scene open: the warm one when it fits, else a new one. */
   async open(opening: Opening): Promise<Reply<Worker>> {
     if (this.closed) return { ok: false, fault: { kind: 'stopped', message: 'the farm was closed' } }
-    if (this.worker && (!this.worker.alive || this.worn() || this.blender !== opening.blender.path || this.mustNotShare(opening)))
+    if (this.worker && (!this.worker.alive || this.worn() || this.program !== opening.program || this.mustNotShare(opening)))
       await this.retire('recycled')
     if (!this.worker) {
       const started = await this.start(opening)
@@ -107,20 +110,37 @@ export class Slot {
   }
 
   private async start(opening: Opening): Promise<Reply<Worker>> {
-    const { threadsPerSlot, environment, memoryMiB, confined } = this.settings
+    const { threadsPerSlot: threads, memoryMiB, confined } = this.settings
     for (const name of ['home', 'tmp']) await mkdir(join(this.folder, name), { recursive: true })
+    this.program = opening.program
+    const environment = {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      LANG: 'C.UTF-8',
+      ...this.settings.environment,
+      HOME: join(this.folder, 'home'),
+      TMPDIR: join(this.folder, 'tmp'),
+    }
+    if ('command' in opening.program) {
+      const { started, ended } = this.journal
+      const read = confined ? { confined: { read: [opening.folder] } } : {}
+      const value = commandWorker({
+        renderer: opening.program,
+        threads,
+        cwd: this.folder,
+        environment,
+        memoryMiB,
+        started,
+        ended,
+        ...read,
+      })
+      return { ok: true, value }
+    }
     let identity: ProcessIdentity | undefined
     const started = await startWorker({
-      blender: opening.blender.path,
-      threads: threadsPerSlot,
+      blender: opening.program.path,
+      threads,
       cwd: this.folder,
-      environment: {
-        PATH: '/usr/local/bin:/usr/bin:/bin',
-        LANG: 'C.UTF-8',
-        ...environment,
-        HOME: join(this.folder, 'home'),
-        TMPDIR: join(this.folder, 'tmp'),
-      },
+      environment,
       memoryMiB,
       ...(confined ? { confined: { read: [opening.folder], devices: this.device ? GPU_DEVICE_FILES : [] } } : {}),
       onStart: (process) => {
@@ -132,7 +152,6 @@ export class Slot {
       if (identity) this.journal.ended(identity)
       return started
     }
-    this.blender = opening.blender.path
     void started.value.gone.then(() => this.journal.ended(identity!))
     if (this.device) {
       const used = await started.value.request('use-device', { kind: this.device.kind, device: this.device.id }, 120_000)
