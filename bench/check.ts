@@ -100,11 +100,11 @@ async function corpus(report: Report, folder: string): Promise<void> {
 }
 
 /** CPU milliseconds of `work`, best of `runs`. */
-function cpuMs(runs: number, work: () => void): number {
+async function cpuMs(runs: number, work: () => Promise<unknown>): Promise<number> {
   let best = Infinity
   for (let i = 0; i < runs; i++) {
     const before = process.cpuUsage()
-    work()
+    await work()
     const used = process.cpuUsage(before)
     best = Math.min(best, (used.user + used.system) / 1000)
   }
@@ -121,7 +121,7 @@ function childCpuMs(command: string, args: readonly string[]): number {
     .reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000, 0)
 }
 
-function speed(report: Report): void {
+async function speed(report: Report): Promise<void> {
   if (spawnSync('oiiotool', ['--version']).error) {
     console.log('(no oiiotool: its UHD test pictures and timings are skipped)')
     return
@@ -153,11 +153,11 @@ function speed(report: Report): void {
       ])
       const bytes = readFileSync(file)
       const order = { output: { ...spec, width: 3840, height: 2160 }, samples: 0, scene: '', camera: '' } as unknown as RenderSpec
-      const findings = checkFile(bytes, order, 1).findings
+      const { findings } = await checkFile(bytes, order, 1)
       if (findings.length > 0) throw new Error(`the test picture should pass: ${JSON.stringify(findings)}`)
-      const own = cpuMs(3, () => void checkFile(bytes, order, 1))
+      const own = await cpuMs(5, () => checkFile(bytes, order, 1))
       const peer = Math.min(...[1, 2, 3].map(() => childCpuMs('oiiotool', ['--stats', file])))
-      report({ name: `${name}: file checks on floats`, value: own, unit: 'ms CPU', peer: 'oiiotool --stats', peerValue: peer })
+      report({ name: `${name}: file checks, one pass`, value: own, unit: 'ms CPU', peer: 'oiiotool --stats', peerValue: peer })
     }
   } finally {
     rmSync(folder, { recursive: true })
@@ -166,5 +166,5 @@ function speed(report: Report): void {
 
 export const bench: Bench = async (report, args) => {
   await corpus(report, args[0] ?? new URL('../../shared/corpus/frames', import.meta.url).pathname)
-  speed(report)
+  await speed(report)
 }

@@ -7,12 +7,12 @@ export { fc }
 export function test<T extends [unknown, ...unknown[]]>(
   name: string,
   arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
-  holds: (...values: T) => void,
+  holds: (...values: T) => void | Promise<void>,
   numRuns = 100,
 ): void {
-  vitestTest(name, () => {
-    fc.assert(
-      fc.property(...(arbitraries as [fc.Arbitrary<unknown>]), (...values: unknown[]) => holds(...(values as T))),
+  vitestTest(name, async () => {
+    await fc.assert(
+      fc.asyncProperty(...(arbitraries as [fc.Arbitrary<unknown>]), async (...values: unknown[]) => holds(...(values as T))),
       { numRuns },
     )
   })

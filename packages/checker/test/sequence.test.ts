@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sequenceCheck, type SequenceItem } from '../src/sequence/check.ts'
+import { measurePicture } from '../src/sequence/features.ts'
 import { checkCoverage } from '../src/index.ts'
 import type { Picture } from '../src/index.ts'
 import { blurred, changed, generator, painted, picture } from './pictures.ts'
@@ -11,12 +12,10 @@ async function codesAt(frames: readonly Picture[], frame = 2, options: Partial<S
     frame: i + 1,
     legitBlack: false,
     legitStatic: false,
-    read: () => Promise.reject(new Error('not decoded')),
+    measure: async () => ({ features: measurePicture(frames[i]!), pixelHash: String(frames[i]!.colour[0]!.slice(0, 400)) }),
     ...options,
   }))
-  const check = sequenceCheck(items)
-  for (const [i, one] of frames.entries()) check.offer(items[i]!, one, String(one.colour[0]!.slice(0, 400)))
-  const found = await check.findings(items[frame - 1]!, frames[frame - 1]!)
+  const found = await sequenceCheck(items).findings(items[frame - 1]!)
   return found.map((one) => `${one.weight} ${one.code}`)
 }
 

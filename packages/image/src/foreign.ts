@@ -1,7 +1,9 @@
 import { ImageError } from './error.ts'
-import { checkExpected, withDefaults } from './limits.ts'
+import { checkExpected, checkLimit, withDefaults } from './limits.ts'
+import { scanRaster, type OnRow, type Raster } from './scan.ts'
 import { sniffFormat } from './sniff.ts'
-import type { DecodeLimits, ImageFile, Plane } from './types.ts'
+import type { ImageStats } from './stats/types.ts'
+import type { DecodeLimits, ImageFile, ImageInfo, Plane } from './types.ts'
 
 /** A picture read through sharp: the same planes as a PNG, 0 to 1 (float TIFF: as stored). */
 export interface ForeignImage extends Omit<ImageFile, 'format'> {
@@ -28,6 +30,12 @@ export type Sharp = (
   options: { readonly limitInputPixels: number; readonly failOn: 'warning' },
 ) => SharpPipeline
 
+/** Options of the readers that need sharp. */
+export interface SharpOptions extends DecodeLimits {
+  /** sharp's default export; the installed package when left out. */
+  readonly sharp?: Sharp
+}
+
 /**
  * Decodes JPEG, WebP and TIFF through sharp, which the host passes or has installed (it is no dependency of ours: native
  * code, and its libvips is LGPL). A damaged file is refused, not patched up.
@@ -36,10 +44,23 @@ export type Sharp = (
  * import sharp from 'sharp'
  * const image = await decodeWithSharp(bytes, { sharp })
  */
-export async function decodeWithSharp(
-  bytes: Uint8Array,
-  options: DecodeLimits & { readonly sharp?: Sharp } = {},
-): Promise<ForeignImage> {
+export async function decodeWithSharp(bytes: Uint8Array, options: SharpOptions = {}): Promise<ForeignImage> {
+  const { info, raster } = await readWithSharp(bytes, options)
+  return toImage(info, raster)
+}
+
+/** As {@link scanImage} for JPEG, WebP and TIFF. @throws ImageError as {@link decodeWithSharp} */
+export async function scanWithSharp(bytes: Uint8Array, options: SharpOptions = {}, onRow?: OnRow): Promise<ImageStats> {
+  const { info, raster } = await readWithSharp(bytes, options)
+  return scanRaster(info, raster, onRow)
+}
+
+interface ForeignRaster {
+  readonly info: ImageInfo
+  readonly raster: Raster
+}
+
+async function readWithSharp(bytes: Uint8Array, options: SharpOptions): Promise<ForeignRaster> {
   const format = sniffFormat(bytes)
   if (format !== 'jpeg' && format !== 'webp' && format !== 'tiff') {
     throw new ImageError('not-an-image', `expected JPEG, WebP or TIFF, found ${format}`)
@@ -48,11 +69,12 @@ export async function decodeWithSharp(
   const open = options.sharp ?? (await importSharp(format))
   try {
     const pipeline = (): SharpPipeline => open(bytes, { limitInputPixels: limits.maxPixels, failOn: 'warning' })
-    const { width, height, depth = 'uchar' } = await pipeline().metadata()
-    checkExpected(width ?? 0, height ?? 0, limits)
+    const { width = 0, height = 0, depth = 'uchar' } = await pipeline().metadata()
+    checkExpected(width, height, limits)
     const stored = depth === 'ushort' || depth === 'float' ? depth : 'uchar'
+    checkLimit('the decoded size in bytes', width * height * 4 * (stored === 'float' ? 4 : 2), limits.maxBytes)
     const { data, info } = await pipeline().raw({ depth: stored }).toBuffer({ resolveWithObject: true })
-    return toImage(format, data, info, stored)
+    return toRaster(format, data, info, stored)
   } catch (error) {
     if (error instanceof ImageError) throw error
     const message = error instanceof Error ? error.message : String(error)
@@ -80,34 +102,62 @@ async function importSharp(format: string): Promise<Sharp> {
   }
 }
 
-function toImage(
+function toRaster(
   format: ForeignImage['format'],
   data: Uint8Array,
   { width, height, channels }: SharpInfo,
   depth: 'uchar' | 'ushort' | 'float',
-): ForeignImage {
+): ForeignRaster {
   const type = ({ uchar: 'uint8', ushort: 'uint16', float: 'float' } as const)[depth]
   const bytes = new Uint8Array(data)
   const samples = type === 'uint8' ? bytes : type === 'uint16' ? new Uint16Array(bytes.buffer) : new Float32Array(bytes.buffer)
-  const max = { uint8: 255, uint16: 65535, float: 1 }[type]
   const names = { 1: ['Y'], 2: ['Y', 'A'], 3: ['R', 'G', 'B'], 4: ['R', 'G', 'B', 'A'] }[channels]
   if (!names || samples.length !== width * height * channels) {
     throw new ImageError('unsupported', `a ${format} of ${channels} channels is not read`)
   }
-  const planes = names.map((name, channel): Plane => {
-    const plane = new Float32Array(width * height)
-    for (let i = 0; i < plane.length; i++) plane[i] = samples[i * channels + channel]! / max
-    return { name, type, data: plane }
-  })
   const window = { xMin: 0, yMin: 0, xMax: width - 1, yMax: height - 1 }
-  return {
+  const info: ImageInfo = {
     format,
     width,
     height,
     bitDepth: { uint8: 8, uint16: 16, float: 32 }[type],
     metadata: {},
-    parts: [{ width, height, dataWindow: window, displayWindow: window, planes }],
     colorSpace: {},
+    parts: [
+      {
+        kind: 'scanline',
+        width,
+        height,
+        dataWindow: window,
+        displayWindow: window,
+        channels: names.map((name) => ({ name, type, xSampling: 1, ySampling: 1 })),
+        compression: format,
+        chunkCount: 1,
+      },
+    ],
+    decodedBytes: bytes.length,
     warnings: [],
+  }
+  return { info, raster: { samples, offset: 0, rowStride: width * channels, channels } }
+}
+
+function toImage(info: ImageInfo, { samples, channels }: Raster): ForeignImage {
+  const { width, height, dataWindow, displayWindow, channels: facts } = info.parts[0]!
+  const max = { 8: 255, 16: 65535, 32: 1 }[info.bitDepth]!
+  const planes = facts.map(({ name, type }, channel): Plane => {
+    const plane = new Float32Array(width * height)
+    for (let i = 0; i < plane.length; i++) plane[i] = samples[i * channels + channel]! / max
+    return { name, type, data: plane }
+  })
+  const { format, bitDepth, metadata, colorSpace, warnings } = info
+  return {
+    format: format as ForeignImage['format'],
+    width,
+    height,
+    bitDepth,
+    metadata,
+    parts: [{ width, height, dataWindow, displayWindow, planes }],
+    colorSpace,
+    warnings,
   }
 }

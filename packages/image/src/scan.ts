@@ -11,30 +11,46 @@ import { walkPng } from './png/walk.ts'
 import { requireReadable } from './decode.ts'
 import { createPartAccumulator, type PartAccumulator } from './stats/part.ts'
 import type { RowPlane } from './stats/accumulate.ts'
-import type { ImageStats } from './stats/types.ts'
+import type { ImageStats, PictureRow } from './stats/types.ts'
 import type { DecodeLimits, ImageInfo } from './types.ts'
 
 /**
  * Reads a PNG or EXR once: full structural walk, decompression, statistics and the canonical pixel hash, in the memory of
  * the file and (EXR) one band of rows or (PNG) the inflated picture.
+ * `onRow` sees the rows of each part's picture as they pass, for statistics of the caller's own.
  * @throws ImageError for anything that keeps a pixel from being read.
  * @example
  * const stats = scanImage(await readFile('frame_0001.exr'))
  * if (stats.parts[0].planes.some((plane) => plane.nan > 0)) console.log('NaN in the picture')
  */
-export function scanImage(bytes: Uint8Array, limits: DecodeLimits = {}): ImageStats {
-  return requireReadable(bytes) === 'png' ? scanPng(bytes, limits) : scanExr(bytes, limits)
+export function scanImage(bytes: Uint8Array, limits: DecodeLimits = {}, onRow?: OnRow): ImageStats {
+  return requireReadable(bytes) === 'png' ? scanPng(bytes, limits, onRow) : scanExr(bytes, limits, onRow)
 }
 
-function scanPng(bytes: Uint8Array, limits: DecodeLimits): ImageStats {
+/** Takes the rows of a picture as they pass. */
+export type OnRow = (row: PictureRow) => void
+
+function scanPng(bytes: Uint8Array, limits: DecodeLimits, onRow?: OnRow): ImageStats {
   const layout = walkPng(bytes, withDefaults(limits))
   const raster = readPngRaster(layout)
   notePaletteFault(layout, raster.badIndex)
-  const info = pngInfo(layout)
+  return scanRaster(pngInfo(layout), raster, onRow)
+}
+
+/** A picture in memory, pixels interleaved: row y starts at `offset + y * rowStride`. */
+export interface Raster {
+  readonly samples: Uint8Array | Uint16Array | Float32Array
+  readonly offset: number
+  readonly rowStride: number
+  readonly channels: number
+}
+
+/** Statistics of a picture in memory. */
+export function scanRaster(info: ImageInfo, raster: Raster, onRow?: OnRow): ImageStats {
   const part = info.parts[0]!
   const hash = startPixelHash()
   hashPartHeader(hash, part.dataWindow, part.channels)
-  const accumulator = createPartAccumulator(part, part.channels)
+  const accumulator = createPartAccumulator(part, part.channels, onRow && ((row) => onRow({ part: 0, ...row })))
   const { samples, channels } = raster
   for (let y = 0; y < part.height; y++) {
     const start = raster.offset + y * raster.rowStride
@@ -44,14 +60,14 @@ function scanPng(bytes: Uint8Array, limits: DecodeLimits): ImageStats {
   return statsOf(info, [accumulator], hash.digest('hex'))
 }
 
-function scanExr(bytes: Uint8Array, limits: DecodeLimits): ImageStats {
+function scanExr(bytes: Uint8Array, limits: DecodeLimits, onRow?: OnRow): ImageStats {
   const layout = walkExr(bytes, withDefaults(limits))
   const info = exrInfo(layout)
   const hash = startPixelHash()
   const accumulators = layout.parts.map((part, index) => {
     const facts = info.parts[index]!
     hashPartHeader(hash, facts.dataWindow, facts.channels)
-    const accumulator = createPartAccumulator(facts, facts.channels)
+    const accumulator = createPartAccumulator(facts, facts.channels, onRow && ((row) => onRow({ part: index, ...row })))
     readBands(bytes, part, (band) => {
       hash.update(band.bytes)
       addBand(accumulator, band)

@@ -69,9 +69,9 @@ export interface PartInfo {
   readonly view?: string
 }
 
-/** What a structural walk finds, without decoding pixels. */
+/** What a structural walk finds, without decoding pixels. `readImageInfo` tells of PNG and EXR, `scanWithSharp` of the others. */
 export interface ImageInfo {
-  readonly format: 'png' | 'exr'
+  readonly format: Exclude<ImageFormat, 'unknown'>
   /** Display size in pixels. */
   readonly width: number
   readonly height: number

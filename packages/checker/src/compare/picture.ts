@@ -1,4 +1,4 @@
-import type { ImageFile, ImagePart } from '@pictor/image'
+import { pictureChannels, type ImageFile } from '@pictor/image'
 
 /** Pixels from the top left corner. */
 export interface Area {
@@ -49,42 +49,18 @@ function encodePlane(plane: Float32Array): Float32Array {
   return out
 }
 
-/**
- * The planes of a beauty: `R`, `G`, `B`, else those ending in `Combined.R` and so on, else the first layer that has all three, else `Y`.
- * Returns undefined where a part holds no colour.
- */
-export function beautyPlanes(part: ImagePart): { colour: readonly Float32Array[]; alpha?: Float32Array } | undefined {
-  const full = part.planes.filter((plane) => plane.data.length === part.width * part.height)
-  const byName = new Map(full.map((plane) => [plane.name, plane.data]))
-  const prefixes = ['', ...full.filter((plane) => plane.name.endsWith('.R')).map((plane) => plane.name.slice(0, -1))]
-  prefixes.sort((p, q) => rank(p) - rank(q))
-  for (const prefix of prefixes) {
-    const colour = ['R', 'G', 'B'].map((name) => byName.get(prefix + name)).filter((data) => data !== undefined)
-    const alpha = byName.get(`${prefix}A`)
-    if (colour.length === 3) return { colour, ...(alpha ? { alpha } : {}) }
-  }
-  const grey = byName.get('Y') ?? full.find((plane) => plane.name.endsWith('.Y'))?.data
-  const alpha = byName.get('A')
-  return grey ? { colour: [grey], ...(alpha ? { alpha } : {}) } : undefined
-}
-
-const rank = (prefix: string): number => (prefix === '' ? 0 : prefix.endsWith('Combined.') ? 1 : 2)
-
-/** The beauty of a decoded file in the domain of the statistics, or undefined where there is none. Only the first part that has colour is read. */
-export function toPicture(image: ImageFile): Picture | undefined {
+/** The beauty of a decoded file in the domain of the statistics, or undefined where there is none. Only the first part that has colour of full size is read. */
+export function toPicture(image: Pick<ImageFile, 'parts'>): Picture | undefined {
   for (const part of image.parts) {
-    const planes = beautyPlanes(part)
-    if (!planes) continue
-    const hdr = image.format === 'exr'
-    const colour = hdr ? planes.colour.map(encodePlane) : associated(planes.colour, planes.alpha)
-    return {
-      width: part.width,
-      height: part.height,
-      colour,
-      raw: hdr ? planes.colour : colour,
-      hdr,
-      ...(planes.alpha ? { alpha: planes.alpha } : {}),
-    }
+    const channels = part.planes.map(({ name, type, xSampling = 1, ySampling = 1 }) => ({ name, type, xSampling, ySampling }))
+    const found = pictureChannels(channels)
+    const planes = found?.colors.map((index) => part.planes[index]!)
+    if (!planes || planes.some(({ data }) => data.length !== part.width * part.height)) continue
+    const alpha = found?.alpha === undefined ? undefined : part.planes[found.alpha]!.data
+    const hdr = !planes[0]!.type.startsWith('uint') || planes[0]!.type === 'uint32'
+    const data = planes.map((plane) => plane.data)
+    const colour = hdr ? data.map(encodePlane) : associated(data, alpha)
+    return { width: part.width, height: part.height, colour, raw: hdr ? data : colour, hdr, ...(alpha ? { alpha } : {}) }
   }
   return undefined
 }

@@ -1,47 +1,79 @@
-import type { ImageFile } from '@pictor/image'
-import type { Picture } from '../compare/picture.ts'
-import { finding, type WeighedFinding } from '../verdict/finding.ts'
+import type { ImageFile, ImageStats, PlaneStats } from '@pictor/image'
+import type { Area, Picture } from '../compare/picture.ts'
+import { finding, type WeighedFinding, type Weight } from '../verdict/finding.ts'
+import type { FrameMeasures } from './measure.ts'
 
 /** What the creator says is meant. */
 export interface BlindOptions {
   readonly legitBlack: boolean
 }
 
-/** Looks at the pixels without any reference: NaN and infinity, black, constant, an empty pass, magenta. */
-export function checkPixels(image: ImageFile, picture: Picture, options: BlindOptions): readonly WeighedFinding[] {
-  return [...checkFinite(image), ...checkLevels(picture, options), ...checkMagenta(picture), ...checkPasses(image)]
+type Decode = () => Promise<{ readonly image: Pick<ImageFile, 'parts'>; readonly picture?: Picture }>
+
+/** Looks at the pixels without any reference: NaN and infinity, black, constant, an empty pass, magenta. Decodes the file only where its statistics are odd. */
+export async function checkPixels(
+  stats: ImageStats,
+  { part }: FrameMeasures,
+  options: BlindOptions,
+  decode: Decode,
+): Promise<readonly WeighedFinding[]> {
+  const main = stats.parts[part]!
+  const colours = main.planes.filter((plane) => main.colorPlanes.includes(plane.name))
+  const alpha = main.planes.find((plane) => plane.name === 'A')
+  const hidden = alpha !== undefined && alpha.mean < 0.01
+  const dark = main.blackFraction > 1 - 4e-4 || colours.every((plane) => plane.std < 1e-3) || hidden
+  const notFinite = checkFinite(stats)
+  const findings = [...notFinite.map(({ found }) => found), ...checkPasses(stats)]
+  const looks = dark || main.magentaFraction > MAGENTA_SHARE || notFinite.some(({ found }) => found.weight === 'refuse')
+  if (!looks) return findings
+  const { image, picture } = await decode()
+  for (const [i, { plane, part: index, found }] of notFinite.entries()) {
+    const region = placeOf(image, index, plane.name, found.code)
+    if (region) findings[i] = { ...found, region }
+  }
+  if (picture) findings.push(...checkLevels(picture, options), ...checkMagenta(picture))
+  return findings
 }
 
-function checkFinite(image: ImageFile): WeighedFinding[] {
-  const findings: WeighedFinding[] = []
-  for (const part of image.parts) {
-    for (const plane of part.planes) {
-      if (plane.type !== 'half' && plane.type !== 'float') continue
-      // Depth passes hold infinity where the camera sees the sky.
-      const depth = /(^|\.)(Z|Depth|Mist)(\.|$)/.test(plane.name)
-      let nan = 0
-      let inf = 0
-      let at = 0
-      for (let i = 0; i < plane.data.length; i++) {
-        // v - v is 0 for every finite number: one test on the usual path.
-        const v = plane.data[i]!
-        if (v - v === 0) continue
-        if (v !== v) nan++
-        else inf++
-        at = i
-      }
-      const region = { x: at % part.width, y: Math.floor(at / part.width), width: 1, height: 1 }
-      if (nan > 0)
-        findings.push(
-          finding('refuse', 'nan', `${nan} pixels of ${plane.name} are not numbers`, { value: nan, threshold: 0, region }),
-        )
-      if (inf > 0 && !depth)
-        findings.push(
-          finding('refuse', 'inf', `${inf} pixels of ${plane.name} are infinite`, { value: inf, threshold: 0, region }),
-        )
-    }
-  }
-  return findings
+/** Passes that hold data: depth is infinite where the camera sees the sky, positions and vectors may be undefined there. */
+const DATA_PASS = /(^|\.)(Z|Depth|Mist|Position|Vector|Normal|UV|IndexOB|IndexMA|Crypto\w*|Denoising\w*)(\.|$)/i
+
+/** NaN and infinity prove a broken render in the picture itself; in other passes a node of the artist's may make them, so they are doubts there, and infinite data is usual. */
+function weightOf(plane: PlaneStats, main: readonly string[], what: 'nan' | 'inf'): Weight {
+  if (main.includes(plane.name)) return 'refuse'
+  if (DATA_PASS.test(plane.name)) return what === 'inf' ? 'note' : 'doubt'
+  return 'doubt'
+}
+
+function checkFinite({
+  parts,
+}: ImageStats): { readonly plane: PlaneStats; readonly part: number; readonly found: WeighedFinding }[] {
+  return parts.flatMap(({ planes, colorPlanes }, part) =>
+    planes.flatMap((plane) => {
+      const say = (what: 'nan' | 'inf', count: number, words: string): WeighedFinding[] =>
+        count === 0
+          ? []
+          : [
+              finding(weightOf(plane, colorPlanes, what), what, `${count} pixels of ${plane.name} are ${words}`, {
+                value: count,
+                threshold: 0,
+              }),
+            ]
+      return [...say('nan', plane.nan, 'not numbers'), ...say('inf', plane.inf, 'infinite')].map((found) => ({
+        plane,
+        part,
+        found,
+      }))
+    }),
+  )
+}
+
+/** Where the last such pixel lies. */
+function placeOf(image: Pick<ImageFile, 'parts'>, part: number, name: string, what: string): Area | undefined {
+  const { width, planes } = image.parts[part]!
+  const data = planes.find((plane) => plane.name === name)?.data
+  const at = data ? data.findLastIndex((v) => (what === 'nan' ? v !== v : v === Infinity || v === -Infinity)) : -1
+  return at < 0 ? undefined : { x: at % width, y: Math.floor(at / width), width: 1, height: 1 }
 }
 
 /**
@@ -81,6 +113,9 @@ function checkLevels(picture: Picture, options: BlindOptions): WeighedFinding[] 
   return []
 }
 
+/** Share of magenta pixels that is tolerated. */
+const MAGENTA_SHARE = 0.004
+
 /** Cycles paints missing textures (1, 0, 1). Lit surfaces mix it with light, so the test is relative: red and blue high and alike, green near none. */
 function checkMagenta(picture: Picture): WeighedFinding[] {
   if (picture.colour.length < 3) return []
@@ -92,23 +127,21 @@ function checkMagenta(picture: Picture): WeighedFinding[] {
     if (r[i]! > high && b[i]! > high && g[i]! < low) count++
   }
   const share = count / r.length
-  if (share <= 0.004) return []
+  if (share <= MAGENTA_SHARE) return []
   const percent = (share * 100).toFixed(1)
   return [
     finding('suspect', 'magenta', `${percent} % of the pixels have the magenta of a missing texture`, {
       value: share,
-      threshold: 0.004,
+      threshold: MAGENTA_SHARE,
     }),
   ]
 }
 
 /** A pass that is zero everywhere was probably not rendered; some are honestly empty (no emission in the scene), so it is a note. */
-function checkPasses(image: ImageFile): WeighedFinding[] {
-  const empty: string[] = []
-  for (const part of image.parts) {
-    for (const plane of part.planes) {
-      if (plane.name.includes('.') && !/Combined/.test(plane.name) && plane.data.every((v) => v === 0)) empty.push(plane.name)
-    }
-  }
+function checkPasses({ parts }: ImageStats): WeighedFinding[] {
+  const empty = parts
+    .flatMap((part) => part.planes)
+    .filter(({ name, samples, zeros }) => name.includes('.') && !/Combined/.test(name) && zeros === samples)
+    .map(({ name }) => name)
   return empty.length === 0 ? [] : [finding('note', 'empty-pass', `these channels are zero everywhere: ${empty.join(', ')}`)]
 }

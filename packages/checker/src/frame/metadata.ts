@@ -1,4 +1,4 @@
-import type { ImageFile } from '@pictor/image'
+import type { ImageInfo } from '@pictor/image'
 import type { RenderSpec } from '@pictor/core/contract'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
@@ -7,9 +7,9 @@ import { finding, type WeighedFinding } from '../verdict/finding.ts'
  * The farm can write these itself, so agreement proves nothing; a contradiction is a fair and cheap reason to doubt, and fewer samples than
  * ordered is an admission. Missing tags are normal: farms strip them because they carry paths.
  */
-export function checkMetadata(image: ImageFile, spec: RenderSpec, frame: number): readonly WeighedFinding[] {
+export function checkMetadata(metadata: ImageInfo['metadata'], spec: RenderSpec, frame: number): readonly WeighedFinding[] {
   const findings: WeighedFinding[] = []
-  for (const [key, value] of Object.entries(image.metadata)) {
+  for (const [key, value] of Object.entries(metadata)) {
     const samples = /^cycles\.(.+)\.samples$/.exec(key) ? Number(value) : undefined
     if (samples !== undefined && Number.isFinite(samples) && samples !== spec.samples) {
       const message = `the file says ${samples} samples, ${spec.samples} were ordered`
@@ -18,7 +18,7 @@ export function checkMetadata(image: ImageFile, spec: RenderSpec, frame: number)
     }
   }
   const said = (name: string): string | undefined => {
-    const value = image.metadata[name]
+    const value = metadata[name]
     return value === undefined ? undefined : String(value)
   }
   const frameSaid = said('Frame') ?? said('frame')

@@ -1,10 +1,24 @@
-import { decodeImage, isImageError, sniffFormat, type ImageErrorCode, type ImageFile } from '@pictor/image'
+import {
+  decodeImage,
+  decodeWithSharp,
+  isImageError,
+  scanImage,
+  scanWithSharp,
+  sniffFormat,
+  type ImageErrorCode,
+  type ImageFile,
+  type ImageStats,
+} from '@pictor/image'
 import type { OutputSpec } from '@pictor/core/contract'
+import { toPicture, type Picture } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
+import { frameMeter, type FrameMeasures } from './measure.ts'
 
-/** A file as far as it could be opened. */
+/** A file as far as it could be read, in one pass that keeps no picture. */
 export interface OpenedFrame {
-  readonly image?: ImageFile
+  readonly stats?: ImageStats
+  /** Undefined where the file holds no colour picture. */
+  readonly measures?: FrameMeasures
   readonly findings: readonly WeighedFinding[]
 }
 
@@ -31,23 +45,23 @@ const DAMAGE: Partial<Record<ImageErrorCode, string>> = {
 }
 
 /**
- * Opens a delivered file: format by its first bytes, structure, checksums, exact lengths, then pixels. Damage is a finding, never a throw; a format that
- * this machine cannot decode is a doubt, never a fault of the farm.
+ * Reads a delivered file once: format by its first bytes, structure, checksums, exact lengths, statistics. Damage is a finding, never a throw; a format that
+ * this machine cannot decode is a doubt, never a fault of the farm. JPEG, WebP and TIFF need the optional package sharp.
  */
-export function openFrame(bytes: Uint8Array, output: Pick<OutputSpec, 'format'>): OpenedFrame {
+export async function openFrame(bytes: Uint8Array, output: Pick<OutputSpec, 'format'>): Promise<OpenedFrame> {
   const expected = FORMAT_OF[output.format]
   const found = sniffFormat(bytes)
   if (bytes.length > 0 && found !== expected) {
     const shown = found === 'unknown' ? 'no picture format (an error page or a placeholder?)' : found.toUpperCase()
     return { findings: [finding('refuse', 'wrong-format', `${output.format} was ordered, the file is ${shown}`)] }
   }
-  if (bytes.length > 0 && expected !== 'png' && expected !== 'exr') {
-    return { findings: [finding('doubt', 'not-decoded', `${output.format} files are not decoded here; a person must look`)] }
-  }
+  const meter = frameMeter()
   try {
-    const image = decodeImage(bytes)
-    const findings = image.warnings.map((warning) => finding(warningWeight(warning.code), warning.code, warning.message))
-    return { image, findings }
+    const own = bytes.length === 0 || found === 'png' || found === 'exr'
+    const stats = own ? scanImage(bytes, {}, meter.add) : await scanWithSharp(bytes, {}, meter.add)
+    const measures = meter.finish()
+    const findings = stats.info.warnings.map((warning) => finding(warningWeight(warning.code), warning.code, warning.message))
+    return { stats, ...(measures ? { measures } : {}), findings }
   } catch (error) {
     if (!isImageError(error)) throw error
     if (error.code === 'unsupported' || error.code === 'limit') {
@@ -55,6 +69,14 @@ export function openFrame(bytes: Uint8Array, output: Pick<OutputSpec, 'format'>)
     }
     return { findings: [finding('refuse', error.code, `${DAMAGE[error.code] ?? 'the file is damaged'} (${error.message})`)] }
   }
+}
+
+/** Decodes a file that {@link openFrame} could read. */
+export async function decodeFrame(bytes: Uint8Array): Promise<{ image: Pick<ImageFile, 'parts'>; picture?: Picture }> {
+  const format = sniffFormat(bytes)
+  const image = format === 'png' || format === 'exr' ? decodeImage(bytes) : await decodeWithSharp(bytes)
+  const picture = toPicture(image)
+  return { image, ...(picture ? { picture } : {}) }
 }
 
 /** Bytes after the end and surplus data are what sparse uploads and two writers in one file leave behind. */

@@ -1,24 +1,24 @@
-import type { ImageFile } from '@pictor/image'
+import type { ImageInfo } from '@pictor/image'
 import type { OutputSpec } from '@pictor/core/contract'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
 /** Compares what was delivered with what was ordered: size, windows, depth, channels, alpha, passes, colour tags. */
-export function checkOrder(image: ImageFile, output: OutputSpec): readonly WeighedFinding[] {
-  return [...checkSize(image, output), ...checkDepth(image, output), ...checkChannels(image, output), ...checkColour(image)]
+export function checkOrder(info: ImageInfo, output: OutputSpec): readonly WeighedFinding[] {
+  return [...checkSize(info, output), ...checkDepth(info, output), ...checkChannels(info, output), ...checkColour(info)]
 }
 
-function checkSize(image: ImageFile, output: OutputSpec): WeighedFinding[] {
+function checkSize(info: ImageInfo, output: OutputSpec): WeighedFinding[] {
   const findings: WeighedFinding[] = []
   const ordered = `${output.width} x ${output.height}`
-  if (image.width !== output.width || image.height !== output.height) {
+  if (info.width !== output.width || info.height !== output.height) {
     findings.push(
-      finding('refuse', 'wrong-size', `${ordered} pixels were ordered, the picture is ${image.width} x ${image.height}`, {
-        value: image.width * image.height,
+      finding('refuse', 'wrong-size', `${ordered} pixels were ordered, the picture is ${info.width} x ${info.height}`, {
+        value: info.width * info.height,
         threshold: output.width * output.height,
       }),
     )
   }
-  for (const part of image.parts) {
+  for (const part of info.parts) {
     const { xMin, yMin } = part.displayWindow
     const { dataWindow } = part
     if (
@@ -33,16 +33,16 @@ function checkSize(image: ImageFile, output: OutputSpec): WeighedFinding[] {
   return findings
 }
 
-function checkDepth(image: ImageFile, output: OutputSpec): WeighedFinding[] {
-  if (image.bitDepth === output.bitDepth) return []
-  const message = `${output.bitDepth} bits a channel were ordered, the file has ${image.bitDepth}`
+function checkDepth(info: ImageInfo, output: OutputSpec): WeighedFinding[] {
+  if (info.bitDepth === output.bitDepth) return []
+  const message = `${output.bitDepth} bits a channel were ordered, the file has ${info.bitDepth}`
   // More bits than ordered cost the creator nothing but space.
-  const weight = image.bitDepth < output.bitDepth ? 'refuse' : 'doubt'
-  return [finding(weight, 'wrong-bit-depth', message, { value: image.bitDepth, threshold: output.bitDepth })]
+  const weight = info.bitDepth < output.bitDepth ? 'refuse' : 'doubt'
+  return [finding(weight, 'wrong-bit-depth', message, { value: info.bitDepth, threshold: output.bitDepth })]
 }
 
-function checkChannels(image: ImageFile, output: OutputSpec): WeighedFinding[] {
-  const names = new Set(image.parts.flatMap((part) => part.planes.map((plane) => plane.name)))
+function checkChannels(info: ImageInfo, output: OutputSpec): WeighedFinding[] {
+  const names = new Set(info.parts.flatMap((part) => part.channels.map((channel) => channel.name)))
   const has = (channel: string): boolean => [...names].some((name) => name === channel || name.endsWith(`.${channel}`))
   const wanted = output.colorMode === 'BW' ? [] : output.colorMode === 'RGB' ? ['R', 'G', 'B'] : ['R', 'G', 'B', 'A']
   const missing = wanted.filter((channel) => !has(channel))
@@ -59,9 +59,9 @@ function checkChannels(image: ImageFile, output: OutputSpec): WeighedFinding[] {
 }
 
 /** A transfer curve other than sRGB's in a display-referred file means that viewers show other colours than the artist saw. */
-function checkColour(image: ImageFile): WeighedFinding[] {
-  const { gamma, iccName } = image.colorSpace
-  if (image.format === 'png' && gamma !== undefined && (gamma < 0.4 || gamma > 0.56)) {
+function checkColour(info: ImageInfo): WeighedFinding[] {
+  const { gamma, iccName } = info.colorSpace
+  if (info.format === 'png' && gamma !== undefined && (gamma < 0.4 || gamma > 0.56)) {
     const message = `the file declares the encoding exponent ${gamma.toFixed(3)}; renders for display carry 0.455`
     return [finding('doubt', 'colour-tag', message, { value: gamma, threshold: 0.4545 })]
   }

@@ -1,11 +1,10 @@
 import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
-import { checkFile, type CheckedFile } from './file-check.ts'
+import { checkFile, pictureOf, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
-import type { Picture } from '../compare/picture.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { finding, needsReference, published, scoreOf, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
@@ -109,41 +108,47 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
   const outputs = commits.flatMap((commit) => commit.outputs.map((output) => ({ output, outputRoot: commit.outputRoot })))
   outputs.sort((p, q) => p.output.frame - q.output.frame)
   const own = new Set(outputs.map(({ output }) => output.frame))
-  const items = outputs.map(({ output }) => itemOf(job, output.frame, output.outputHash))
-  const others = request.neighbours.filter(({ frame }) => !own.has(frame)).map(({ frame, hash }) => itemOf(job, frame, hash))
+  // A frame is measured when its line comes or a neighbour asks, and forgotten after its line: the sequence check keeps what it still needs.
+  const checks = new Map<number, Promise<CheckedFile>>()
+  const check = (index: number): Promise<CheckedFile> => {
+    const known = checks.get(index) ?? checkCommitted(job, outputs[index]!.output, lease.part)
+    checks.set(index, known)
+    return known
+  }
+  const items = outputs.map(({ output }, index) => itemOf(job, output.frame, output.outputHash, () => check(index)))
+  const others = request.neighbours
+    .filter(({ frame }) => !own.has(frame))
+    .map(({ frame, hash }) => itemOf(job, frame, hash, async () => checkFile(await job.files.read(hash), job.spec, frame)))
   const sequence = sequenceCheck([...items, ...others])
   const frames: Examined[] = []
-  const pictures: (Picture | undefined)[] = []
-  // A frame is judged beside its neighbours two frames later, when those are decoded and still at hand.
-  const judge = async (index: number): Promise<void> => {
-    const picture = pictures[index]
-    if (picture && lease.part === 0) frames[index]!.findings.push(...(await sequence.findings(items[index]!, picture)))
-    pictures[index] = undefined
-  }
-  for (const [i, { output, outputRoot }] of outputs.entries()) {
+  for (const [index, { output, outputRoot }] of outputs.entries()) {
     ctx.signal?.throwIfAborted()
     const startedAt = performance.now()
+    const findings = [...(await check(index)).findings]
+    if (lease.part === 0) findings.push(...(await sequence.findings(items[index]!)))
+    checks.delete(index)
     const bytes = (): Promise<Uint8Array> => job.files.read(output.outputHash)
-    const data = await bytes()
-    const checked: CheckedFile =
-      sha256(data) === output.outputHash
-        ? checkFile(data, job.spec, output.frame, lease.part)
-        : { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
-    if (checked.picture && checked.pixelHash) sequence.offer(items[i]!, checked.picture, checked.pixelHash)
-    pictures.push(checked.picture)
-    frames.push({ output, outputRoot, bytes, ms: performance.now() - startedAt, findings: [...checked.findings] })
-    if (i >= 2) await judge(i - 2)
+    frames.push({ output, outputRoot, bytes, ms: performance.now() - startedAt, findings })
   }
-  for (let i = Math.max(0, outputs.length - 2); i < outputs.length; i++) await judge(i)
   return frames
 }
 
-const itemOf = (job: CheckerJob, frame: number, hash: Bytes32): SequenceItem => ({
+async function checkCommitted(job: CheckerJob, { frame, outputHash }: FrameOutput, part: number): Promise<CheckedFile> {
+  const data = await job.files.read(outputHash)
+  if (sha256(data) === outputHash) return checkFile(data, job.spec, frame, part)
+  return { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
+}
+
+const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Promise<CheckedFile>): SequenceItem => ({
   id: `${frame} ${hash}`,
   frame,
   legitBlack: job.spec.legitBlackFrames?.includes(frame) ?? false,
   legitStatic: job.spec.legitStatic ?? false,
-  read: () => job.files.read(hash),
+  measure: async () => {
+    // A neighbour whose bytes cannot be had serves nobody.
+    const found = await check().catch(() => undefined)
+    return found?.features && found.pixelHash ? { features: found.features, pixelHash: found.pixelHash } : undefined
+  },
 })
 
 function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw {
@@ -173,7 +178,7 @@ async function compareBatch(
   const { job, lease, renderer } = request
   const wanted: { one: Examined; request: ReferenceRequest }[] = []
   for (const one of batch) {
-    const { picture } = checkFile(await one.bytes(), job.spec, one.output.frame)
+    const picture = await pictureOf(await one.bytes())
     if (!picture) continue
     const { region, renderSeed } = drawn.get(one)!
     const whole = lease.checkClass !== 'crop' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)

@@ -1,33 +1,45 @@
-import { pixelHash, type ImageFile } from '@pictor/image'
 import type { RenderSpec } from '@pictor/core/contract'
-import { toPicture, type Picture } from '../compare/picture.ts'
+import type { Picture } from '../compare/picture.ts'
 import { checkPixels } from '../frame/blind.ts'
 import { checkMetadata } from '../frame/metadata.ts'
-import { openFrame } from '../frame/open.ts'
+import { decodeFrame, openFrame } from '../frame/open.ts'
 import { checkOrder } from '../frame/order.ts'
 import { checkTraces } from '../frame/traces.ts'
+import type { FrameFeatures } from '../sequence/features.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
 /** A frame after the checks that need nothing but the file and the order. */
 export interface CheckedFile {
   readonly findings: readonly WeighedFinding[]
-  readonly image?: ImageFile
-  readonly picture?: Picture
+  /** For the comparison with its neighbours; undefined where the file could not be read or holds no colour. */
+  readonly features?: FrameFeatures
   readonly pixelHash?: string
 }
 
-/** File, order, metadata and blind pixel checks of one frame. `part` other than 0 is a piece of a split frame, whose size the order does not say. */
-export function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: number, part = 0): CheckedFile {
-  const opened = openFrame(bytes, spec.output)
-  const { image } = opened
-  if (!image) return { findings: opened.findings }
-  const output = part === 0 ? spec.output : { ...spec.output, width: image.width, height: image.height }
-  const findings = [...opened.findings, ...checkOrder(image, output), ...checkMetadata(image, spec, frame)]
-  const picture = toPicture(image)
-  if (!picture) {
-    return { findings: [...findings, finding('refuse', 'no-colour', 'the file holds no colour channels')], image }
-  }
+/**
+ * File, order, metadata and blind pixel checks of one frame, in one pass over the file. `part` other than 0 is a piece of a split frame, whose size the order does not say.
+ * Only a frame whose statistics are odd is decoded for a closer look.
+ */
+export async function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: number, part = 0): Promise<CheckedFile> {
+  const { stats, measures, findings: opened } = await openFrame(bytes, spec.output)
+  if (!stats) return { findings: opened }
+  const { info, pixelHash } = stats
+  const output = part === 0 ? spec.output : { ...spec.output, width: info.width, height: info.height }
+  const findings = [...opened, ...checkOrder(info, output), ...checkMetadata(info.metadata, spec, frame)]
+  if (!measures)
+    return { findings: [...findings, finding('refuse', 'no-colour', 'the file holds no colour channels')], pixelHash }
   const legitBlack = spec.legitBlackFrames?.includes(frame) ?? false
-  findings.push(...checkPixels(image, picture, { legitBlack }), ...checkTraces(image, picture, spec.output))
-  return { findings, image, picture, pixelHash: pixelHash(image) }
+  findings.push(...(await checkPixels(stats, measures, { legitBlack }, () => decodeFrame(bytes))))
+  findings.push(...checkTraces(stats, measures, spec.output))
+  return { findings, features: measures.features, pixelHash }
+}
+
+/** Decodes the picture of a frame; undefined where it cannot be read. */
+export async function pictureOf(bytes: Uint8Array): Promise<Picture | undefined> {
+  try {
+    return (await decodeFrame(bytes)).picture
+  } catch {
+    // What is wrong with the file is a finding of checkFile.
+    return undefined
+  }
 }

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { decodeImage } from '@pictor/image'
+import { availableParallelism } from 'node:os'
 import type { Finding, RenderSpec, Verdict } from '@pictor/core/contract'
-import { cut, toPicture, type Picture } from '../compare/picture.ts'
+import { cut } from '../compare/picture.ts'
 import { judgeByReferences, type References } from '../compare/with-references.ts'
-import { checkFile } from '../node/file-check.ts'
+import { pictureOf } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
+import { filePool, type FilePool } from './file-pool.ts'
+import type { FileResult } from './file-task.ts'
 import { readFolder } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
 import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequence/check.ts'
@@ -18,6 +19,10 @@ export interface CheckPathOptions {
   readonly spec?: Partial<RenderSpec>
   /** Frames expected in each sequence; missing and extra ones become lines too. */
   readonly frames?: readonly number[]
+  /** Threads that read files; the number of processors when left out. */
+  readonly threads?: number
+  /** Called after each line. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
   readonly signal?: AbortSignal
 }
 
@@ -27,25 +32,65 @@ export interface CheckLine {
   readonly frame: number
   readonly verdict: Verdict
   readonly findings: readonly Finding[]
+  /** Milliseconds that reading and judging the file took. */
   readonly ms: number
 }
 
 /**
- * Checks all frames that a manifest (corpus format) or a folder names, and yields a line a frame, in order of sequence and frame. Lines appear as they are ready.
+ * Checks all frames that a manifest (corpus format) or a folder names, and yields a line a frame, in order of sequence and frame. Lines appear as they are ready; files
+ * are read on worker threads, a few ahead of the line, so that memory does not grow with their number.
  * @throws not-found, invalid-input when the manifest or folder cannot be used
  * @example
  * for await (const line of checkPath('renders/')) if (line.verdict !== 'accept') console.log(line)
  */
 export async function* checkPath(path: string, options: CheckPathOptions = {}): AsyncGenerator<CheckLine> {
   const set = await readCheckSet(path, options.spec)
-  const sequences = sequencesOf(set.frames)
-  const references = options.references === false ? [] : set.references
-  const cache = new Map<string, Promise<References>>()
-  for (const entry of set.frames) {
-    options.signal?.throwIfAborted()
-    yield await checkEntry(entry, sequences.get(entry.sequence)!, referencesOf(references, entry), cache)
+  const { signal, threads = availableParallelism() } = options
+  // A thread takes longer to start than a few files to read.
+  const pool = filePool({ threads: set.frames.length < 4 ? 1 : threads, ...(signal ? { signal } : {}) })
+  try {
+    yield* checkFrames(set, pool, 2 * threads + 2, options)
+  } finally {
+    await pool.close()
   }
   yield* missingLines(set, options.frames)
+}
+
+async function* checkFrames(set: CheckSet, pool: FilePool, ahead: number, options: CheckPathOptions): AsyncGenerator<CheckLine> {
+  const { frames } = set
+  const results = readAhead(frames, pool)
+  const items = frames.map((entry, index) => itemOf(entry, () => results.get(index)))
+  const sequences = sequencesOf(frames, items)
+  const references = options.references === false ? [] : set.references
+  const cache = new Map<string, Promise<References>>()
+  for (const [index, entry] of frames.entries()) {
+    options.signal?.throwIfAborted()
+    for (let next = index; next < Math.min(frames.length, index + ahead); next++) results.start(next)
+    const result = await results.get(index)
+    const startedAt = performance.now()
+    const beside = await sequences.get(entry.sequence)!.findings(items[index]!)
+    const findings = await judgeEntry(entry, [...result.findings, ...beside], referencesOf(references, entry), cache)
+    results.forget(index)
+    const ms = Math.round((result.ms + performance.now() - startedAt) * 10) / 10
+    yield { file: entry.file, frame: entry.frame, verdict: verdictOf(findings), findings: published(findings), ms }
+    options.onProgress?.({ done: index + 1, total: frames.length })
+  }
+}
+
+/** Results of files by index, read at most once while somebody may need them. */
+function readAhead(frames: readonly FrameEntry[], pool: FilePool) {
+  const started = new Map<number, Promise<FileResult>>()
+  const start = (index: number): Promise<FileResult> => {
+    const known = started.get(index)
+    if (known) return known
+    const { path, frame, spec, sha256 } = frames[index]!
+    const result = pool.check({ path, frame, spec, ...(sha256 ? { sha256 } : {}) })
+    // Only an abort rejects; whoever waits for the line then hears of it.
+    result.catch(() => {})
+    started.set(index, result)
+    return result
+  }
+  return { start, get: start, forget: (index: number) => started.delete(index) }
 }
 
 /** Reads a manifest when `path` is a file, else a folder. */
@@ -57,64 +102,47 @@ export async function readCheckSet(path: string, spec?: Partial<RenderSpec>): Pr
   return isFolder ? readFolder(path, spec) : readManifest(path)
 }
 
-const itemOf = (entry: FrameEntry): SequenceItem => ({
+const itemOf = (entry: FrameEntry, result: () => Promise<FileResult>): SequenceItem => ({
   id: entry.path,
   frame: entry.frame,
   legitBlack: entry.spec.legitBlackFrames?.includes(entry.frame) ?? false,
   legitStatic: entry.spec.legitStatic ?? false,
-  read: () => readFile(entry.path),
+  measure: async () => {
+    const { features, pixelHash } = await result()
+    return features && pixelHash ? { features, pixelHash } : undefined
+  },
 })
 
-function sequencesOf(frames: readonly FrameEntry[]): ReadonlyMap<string, SequenceCheck> {
+function sequencesOf(frames: readonly FrameEntry[], items: readonly SequenceItem[]): ReadonlyMap<string, SequenceCheck> {
   const groups = new Map<string, SequenceItem[]>()
-  for (const entry of frames) groups.set(entry.sequence, [...(groups.get(entry.sequence) ?? []), itemOf(entry)])
-  return new Map([...groups].map(([name, items]) => [name, sequenceCheck(items)]))
+  for (const [index, { sequence }] of frames.entries()) {
+    const group = groups.get(sequence) ?? []
+    groups.set(sequence, group)
+    group.push(items[index]!)
+  }
+  return new Map([...groups].map(([name, group]) => [name, sequenceCheck(group)]))
 }
 
 const referencesOf = (all: readonly ReferenceFiles[], entry: FrameEntry): ReferenceFiles | undefined =>
   all.find((one) => one.sequence === entry.sequence && one.frame === entry.frame)
 
-async function checkEntry(
+async function judgeEntry(
   entry: FrameEntry,
-  sequence: SequenceCheck,
+  findings: readonly WeighedFinding[],
   files: ReferenceFiles | undefined,
   cache: Map<string, Promise<References>>,
-): Promise<CheckLine> {
-  const startedAt = performance.now()
-  const line = (findings: readonly WeighedFinding[]): CheckLine => ({
-    file: entry.file,
-    frame: entry.frame,
-    verdict: verdictOf(findings),
-    findings: published(findings),
-    ms: Math.round((performance.now() - startedAt) * 10) / 10,
-  })
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(entry.path)
-  } catch (error) {
-    return line([finding('refuse', 'missing-file', `the file cannot be read: ${(error as Error).message}`)])
-  }
-  const hash = createHash('sha256').update(bytes).digest('hex')
-  const { findings, picture } = checkFile(bytes, entry.spec, entry.frame)
-  const all = [...findings, ...(picture ? await sequence.findings(itemOf(entry), picture) : [])]
-  if (entry.sha256 && hash !== entry.sha256) {
-    all.push(
-      finding(
-        'refuse',
-        'hash-differs',
-        `the bytes hash to ${hash.slice(0, 12)}…, the manifest says ${entry.sha256.slice(0, 12)}…`,
-      ),
-    )
-  }
-  if (!picture || !files || all.some((found) => found.weight === 'refuse')) return line(all)
+): Promise<readonly WeighedFinding[]> {
+  if (!files || findings.some((found) => found.weight === 'refuse')) return findings
+  const picture = await pictureOf(await readFile(entry.path))
+  if (!picture) return findings
   const key = `${files.sequence} ${files.frame}`
   const references = cache.get(key) ?? loadReferences(files)
   cache.set(key, references)
-  return line(judgeByReferences(picture, entry.spec.output.bitDepth, await references, all))
+  return judgeByReferences(picture, entry.spec.output.bitDepth, await references, findings)
 }
 
 async function loadReferences(files: ReferenceFiles): Promise<References> {
-  const load = async (path: string): Promise<Picture | undefined> => toPicture(decodeImage(await readFile(path)))
+  const load = async (path: string) => pictureOf(await readFile(path))
   const renders = (await Promise.all(files.checkers.map(load))).filter((picture) => picture !== undefined)
   const crops = []
   for (const { path, area } of files.crops) {

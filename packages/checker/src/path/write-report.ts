@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeImage } from '@pictor/image'
-import { toPicture, type Picture } from '../compare/picture.ts'
+import type { Picture } from '../compare/picture.ts'
+import { pictureOf } from '../node/file-check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { reportPage, type ReportRow } from '../verdict/report-page.ts'
 import { thumbnail } from '../verdict/thumbnail.ts'
@@ -35,7 +35,7 @@ export async function writeReport(
   for (const [i, line] of lines.entries()) {
     options.signal?.throwIfAborted()
     const entry = entries.get(line.file)
-    const picture = entry ? await pictureOf(entry.path) : undefined
+    const picture = entry ? await pictureAt(entry.path) : undefined
     if (!entry || !picture) {
       rows.push(line)
       continue
@@ -43,7 +43,7 @@ export async function writeReport(
     const name = String(i).padStart(5, '0')
     await writeFile(join(folder, 'frames', `${name}.png`), thumbnail(picture))
     const reference = set.references.find((one) => one.sequence === entry.sequence && one.frame === entry.frame)?.checkers[0]
-    const own = line.verdict !== 'accept' && reference ? await pictureOf(reference) : undefined
+    const own = line.verdict !== 'accept' && reference ? await pictureAt(reference) : undefined
     const comparable = own && own.width === picture.width && own.height === picture.height
     if (comparable)
       await writeFile(
@@ -66,9 +66,9 @@ export async function writeReport(
   return { page, lines }
 }
 
-async function pictureOf(path: string): Promise<Picture | undefined> {
+async function pictureAt(path: string): Promise<Picture | undefined> {
   try {
-    return toPicture(decodeImage(await readFile(path)))
+    return await pictureOf(await readFile(path))
   } catch {
     // Its row says what is wrong with the file.
     return undefined

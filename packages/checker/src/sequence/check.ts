@@ -1,10 +1,14 @@
-import { decodeImage, pixelHash } from '@pictor/image'
-import { toPicture, type Picture } from '../compare/picture.ts'
 import type { WeighedFinding } from '../verdict/finding.ts'
 import { checkBlankArea, checkContinuity, type Neighbours } from './continuity.ts'
 import { findInterpolation, findNoisyCopy } from './copies.ts'
 import { findDuplicates } from './duplicates.ts'
-import { contentDistance, measureFrame, sameGrid, type FrameFeatures } from './features.ts'
+import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
+
+/** What the sequence checks need to know of a frame. */
+export interface MeasuredFrame {
+  readonly features: FrameFeatures
+  readonly pixelHash: string
+}
 
 /** One file of a picture sequence. */
 export interface SequenceItem {
@@ -15,98 +19,78 @@ export interface SequenceItem {
   readonly legitBlack: boolean
   /** Whether the order says that frames may repeat. */
   readonly legitStatic: boolean
-  read(): Promise<Uint8Array>
+  /** Reads the frame; undefined where it cannot be opened, which its own line says. Asked again when it was long ago. */
+  measure(): Promise<MeasuredFrame | undefined>
 }
 
 /** Looks at each frame of a sequence beside its neighbours. */
 export interface SequenceCheck {
-  /** Hands over a picture that was decoded anyway, so that it need not be decoded again. */
-  offer(entry: SequenceItem, picture: Picture, pixelHash: string): void
-  findings(entry: SequenceItem, picture: Picture): Promise<readonly WeighedFinding[]>
+  findings(entry: SequenceItem): Promise<readonly WeighedFinding[]>
 }
 
-interface Measured {
+interface Measured extends MeasuredFrame {
   readonly entry: SequenceItem
-  readonly features: FrameFeatures
-  readonly hash: string
 }
 
-/** Decoded neighbours kept. */
-const KEEP = 4
+/** Measured frames kept, below 1 MB each. */
+const KEEP = 32
 
 /**
  * The sequence check of a set of files. A frame number that several files claim (rival candidates, as in the corpus) serves nobody as a neighbour, nor does a frame
- * that may be black. Neighbours are decoded once for their features, and again when a frame needs a closer look.
+ * that may be black.
  */
 export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
   const frames = new Map<number, SequenceItem[]>()
   for (const item of items) frames.set(item.frame, [...(frames.get(item.frame) ?? []), item])
   const single = [...frames.values()].filter((entries) => entries.length === 1).map((entries) => entries[0]!)
   single.sort((p, q) => p.frame - q.frame)
-  const measured = new Map<string, Promise<Measured | undefined>>()
-  const pictures = new Map<string, Picture>()
-  const remember = (entry: SequenceItem, picture: Picture): void => {
-    pictures.delete(entry.id)
-    pictures.set(entry.id, picture)
-    for (const oldest of pictures.keys()) if (pictures.size > KEEP) pictures.delete(oldest)
-  }
+  const kept = new Map<string, Promise<Measured | undefined>>()
   const measure = (entry: SequenceItem): Promise<Measured | undefined> => {
-    const known = measured.get(entry.id) ?? measureFile(entry)
-    measured.set(entry.id, known)
-    return known
-  }
-  const pictureOf = async (entry: SequenceItem): Promise<Picture | undefined> => {
-    const known = pictures.get(entry.id) ?? (await decode(entry))?.picture
-    if (known) remember(entry, known)
+    const known = kept.get(entry.id) ?? entry.measure().then((found) => found && { ...found, entry })
+    kept.delete(entry.id)
+    kept.set(entry.id, known)
+    for (const oldest of kept.keys()) if (kept.size > KEEP) kept.delete(oldest)
     return known
   }
   return {
-    offer(entry, picture, hash) {
-      measured.set(entry.id, Promise.resolve({ entry, features: measureFrame(picture), hash }))
-      remember(entry, picture)
-    },
-    async findings(entry, picture) {
-      const { before, after } = around(single, entry)
-      const near = (await Promise.all([...before, ...after].map(measure))).filter((one) => one !== undefined)
-      const own = measureFrame(picture)
-      const findings = duplicateOf(entry, own, await hashOf(entry, measured), near)
-      if (findings.length > 0) return findings
-      const usable = near.filter((one) => !one.entry.legitBlack)
-      const neighbours = choose(entry, usable)
-      if (!neighbours) return []
-      const { a, b, surround } = neighbours
-      const features: Neighbours = { a: a.features, b: b.features, surround }
-      const found = [...checkContinuity(own, features), ...checkBlankArea(own, features, picture.width, picture.height)]
-      // Only frames whose content lies with the neighbours can be made from them.
-      if (!surround || contentDistance(own, a.features) > 2 * contentDistance(a.features, b.features) + 0.01) return found
-      const [left, right] = [await pictureOf(a.entry), await pictureOf(b.entry)]
-      if (!left || !right) return found
-      const made =
-        findInterpolation(picture, left, right) ??
-        (leavesDoubleStep(entry, own, near) ? findNoisyCopy(picture, left, right) : undefined)
-      return made ? [...found, made] : found
+    async findings(entry) {
+      const own = await measure(entry)
+      if (!own) return []
+      const near = (await Promise.all(around(single, entry).map(measure))).filter((one) => one !== undefined)
+      return judge(own, near)
     },
   }
 }
 
-const hashOf = async (entry: SequenceItem, measured: Map<string, Promise<Measured | undefined>>): Promise<string | undefined> =>
-  (await measured.get(entry.id))?.hash ?? (await decode(entry))?.hash
+function judge(own: Measured, near: readonly Measured[]): readonly WeighedFinding[] {
+  const { entry, features: x } = own
+  const findings = duplicateOf(own, near)
+  if (findings.length > 0) return findings
+  const neighbours = choose(
+    entry,
+    near.filter((one) => !one.entry.legitBlack),
+  )
+  if (!neighbours) return []
+  const { surround } = neighbours
+  const [a, b] = [neighbours.a.features, neighbours.b.features]
+  const found = [...checkContinuity(x, neighboursOf(neighbours)), ...checkBlankArea(x, neighboursOf(neighbours))]
+  // Only frames whose content lies with the neighbours can be made from them.
+  if (!surround || !sameGrid(x, a) || !sameGrid(a, b) || contentDistance(x, a) > 2 * contentDistance(a, b) + 0.01) return found
+  const made = findInterpolation(x, a, b) ?? (leavesDoubleStep(entry, x, near) ? findNoisyCopy(x, a, b) : undefined)
+  return made ? [...found, made] : found
+}
+
+const neighboursOf = ({ a, b, surround }: Chosen): Neighbours => ({ a: a.features, b: b.features, surround })
 
 /**
  * A frame equal to an earlier one. Holds and animation on twos repeat frames honestly, and then go on with an ordinary step; a frame that was replaced by a copy leaves
  * a double step behind it. Only that makes it a suspicion, the rest are doubts.
  */
-function duplicateOf(
-  entry: SequenceItem,
-  own: FrameFeatures,
-  hash: string | undefined,
-  near: readonly Measured[],
-): WeighedFinding[] {
-  if (hash === undefined) return []
-  const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.hash }))
-  const found = findDuplicates([...others, { frame: entry.frame, pixelHash: hash }], entry.legitStatic).get(entry.frame)
+function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[]): WeighedFinding[] {
+  const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.pixelHash }))
+  const found = findDuplicates([...others, { frame: entry.frame, pixelHash }], entry.legitStatic).get(entry.frame)
   if (!found) return []
-  return [leavesDoubleStep(entry, own, near) ? found : { ...found, weight: 'doubt' }]
+  return [leavesDoubleStep(entry, features, near) ? found : { ...found, weight: 'doubt' }]
 }
 
 /** Whether the step from this frame to the next is about two of the usual steps around it: what a copy of its predecessor leaves behind, and easing in does not. */
@@ -126,18 +110,26 @@ function leavesDoubleStep(entry: SequenceItem, own: FrameFeatures, near: readonl
 const DOUBLE_STEP = 1.5
 
 /** Two frames before and two after, of those that exactly one file claims. */
-function around(
-  single: readonly SequenceItem[],
-  entry: SequenceItem,
-): { before: readonly SequenceItem[]; after: readonly SequenceItem[] } {
-  return {
-    before: single.filter((one) => one.frame < entry.frame).slice(-2),
-    after: single.filter((one) => one.frame > entry.frame).slice(0, 2),
+function around(single: readonly SequenceItem[], { frame }: SequenceItem): readonly SequenceItem[] {
+  let [low, high] = [0, single.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (single[middle]!.frame < frame) low = middle + 1
+    else high = middle
   }
+  const after = single[low]?.frame === frame ? low + 1 : low
+  return [...single.slice(Math.max(0, low - 2), low), ...single.slice(after, after + 2)]
+}
+
+interface Chosen {
+  readonly a: Measured
+  readonly b: Measured
+  /** Whether one lies before the frame and one after it. */
+  readonly surround: boolean
 }
 
 /** One neighbour on each side, else two of one side. Farther than three frames is another moment of the shot. */
-function choose(entry: SequenceItem, near: readonly Measured[]): { a: Measured; b: Measured; surround: boolean } | undefined {
+function choose(entry: SequenceItem, near: readonly Measured[]): Chosen | undefined {
   const close = near.filter((one) => Math.abs(one.entry.frame - entry.frame) <= 3)
   const before = close.filter((one) => one.entry.frame < entry.frame)
   const after = close.filter((one) => one.entry.frame > entry.frame)
@@ -146,20 +138,4 @@ function choose(entry: SequenceItem, near: readonly Measured[]): { a: Measured; 
   if (a && b) return { a, b, surround: true }
   const [near1, near2] = before.length >= 2 ? [before.at(-1), before.at(-2)] : after
   return near1 && near2 ? { a: near1, b: near2, surround: false } : undefined
-}
-
-async function decode(entry: SequenceItem): Promise<{ picture: Picture; hash: string } | undefined> {
-  try {
-    const image = decodeImage(await entry.read())
-    const picture = toPicture(image)
-    return picture ? { picture, hash: pixelHash(image) } : undefined
-  } catch {
-    // A neighbour that cannot be opened is judged on its own line.
-    return undefined
-  }
-}
-
-async function measureFile(entry: SequenceItem): Promise<Measured | undefined> {
-  const decoded = await decode(entry)
-  return decoded ? { entry, features: measureFrame(decoded.picture), hash: decoded.hash } : undefined
 }

@@ -1,7 +1,6 @@
-import { blockArea, blockGrid } from '../compare/blocks.ts'
 import type { Area } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
-import { contentDistance, median, sameGrid, type FrameFeatures } from './features.ts'
+import { blockArea, contentDistance, median, sameGrid, type FrameFeatures } from './features.ts'
 
 /** Two frames that surround a frame, or the two nearest on one side of it; a fade or a cut lies in nobody's middle, so `surround` matters. */
 export interface Neighbours {
@@ -119,18 +118,18 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
 
 /** A block counts as empty here and filled in the neighbours when its level differs from both by this: three 8-bit steps. */
 const LEVEL_STEP = 3 / 255
-/** Fewest blocks of 16 pixels: a tile of 32. */
+/** Fewest blocks: a tile of 32 pixels, of 64 above Full HD. */
 const LEAST_BLANK = 4
 
 /**
  * Finds an area that is exactly of one colour here and has other content in both neighbours: tiles that never arrived, rows that were never written. A black one that fills
  * its rectangle is suspect; other flat areas may be flat-coloured objects passing by, and are doubts.
  */
-export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours, width: number, height: number): readonly WeighedFinding[] {
+export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours): readonly WeighedFinding[] {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return []
-  const grid = blockGrid(width, height, 16)
   let count = 0
   let black = 0
+  let pixels = 0
   let box: Area | undefined
   for (let i = 0; i < x.blank.length; i++) {
     if (!x.blank[i] || a.blank[i] || b.blank[i]) continue
@@ -138,10 +137,12 @@ export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours, width: nu
     if (Math.abs(level - levelOf(a, i)) < LEVEL_STEP || Math.abs(level - levelOf(b, i)) < LEVEL_STEP) continue
     count++
     if (level === 0) black++
-    box = around(box, blockArea(grid, i))
+    const area = blockArea(x, i)
+    pixels += area.width * area.height
+    box = around(box, area)
   }
   if (count < LEAST_BLANK || !box) return []
-  const filled = (count * 256) / (box.width * box.height)
+  const filled = pixels / (box.width * box.height)
   const message = `an area of ${box.width} x ${box.height} pixels has one flat colour here and content in the neighbouring frames: a tile or rows that never arrived`
   const weight = black === count && filled > 0.8 ? 'suspect' : 'doubt'
   return [finding(weight, 'blank-area', message, { value: count, threshold: LEAST_BLANK - 1, region: box })]

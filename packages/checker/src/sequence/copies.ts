@@ -1,34 +1,39 @@
-import type { Picture } from '../compare/picture.ts'
+import { encodeHdr } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
+import { blockArea, sameGrid, type FrameFeatures } from './features.ts'
 
 /** Pixels must differ by this between the neighbours before a frame in their middle means anything: four 8-bit steps. */
 const MOVED = 4 / 255
+/** Fewest moved pixels of the whole picture, and of those that were kept. */
+const LEAST_MOVED = 200
+const LEAST_SAMPLES = 60
 
 /**
  * Suspects a frame that is the mean of its neighbours: where they differ, an honest frame shows moving objects in between, not both half transparent. Interpolated when
- * 90 % of the moved pixels lie within 1.2 steps of 1/255 of the mean; at least 200 pixels must have moved.
+ * 90 % of the moved pixels lie within 1.2 steps of 1/255 of the mean. Looks at the pixels that {@link FrameFeatures} kept.
  */
-export function findInterpolation(x: Picture, a: Picture, b: Picture): WeighedFinding | undefined {
-  if (x.width !== a.width || x.width !== b.width || x.height !== a.height || x.height !== b.height) return undefined
+export function findInterpolation(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): WeighedFinding | undefined {
+  if (!sameGrid(x, a) || !sameGrid(x, b)) return undefined
+  const shown = x.hdr ? encodeHdr : (v: number): number => v
   let moved = 0
   let between = 0
-  // The mean is taken in the file's own values; the distance is judged as it would be seen.
-  for (let i = 0; i < x.width * x.height; i++) {
+  for (let i = 0; i < x.samples[0]!.length; i++) {
     let apart = 0
     let off = 0
-    for (let c = 0; c < x.colour.length; c++) {
-      apart = Math.max(apart, Math.abs(a.colour[c]![i]! - b.colour[c]![i]!))
-      const mean = (a.raw[c]![i]! + b.raw[c]![i]!) / 2
-      const value = x.raw[c]![i]!
-      // d encode / d v is at most its slope at the smaller value; the relative form bounds it for HDR.
-      off = Math.max(off, x.hdr ? Math.abs(value - mean) / (1e-3 + 2 * Math.abs(mean)) : Math.abs(value - mean))
+    for (let c = 0; c < x.samples.length; c++) {
+      const [p, q] = [a.samples[c]![i]!, b.samples[c]![i]!]
+      apart = Math.max(apart, Math.abs(shown(p) - shown(q)))
+      // The mean is taken in the file's own values; the distance is judged as it would be seen: the relative form bounds it for HDR.
+      const mean = (p + q) / 2
+      const distance = Math.abs(x.samples[c]![i]! - mean)
+      off = Math.max(off, x.hdr ? distance / (1e-3 + 2 * Math.abs(mean)) : distance)
     }
-    if (apart <= MOVED) continue
+    if (!(apart > MOVED)) continue
     moved++
     if (off <= 1.2 / 255) between++
   }
   const share = between / Math.max(1, moved)
-  if (moved < 200 || share < 0.9) return undefined
+  if (moved < Math.max(LEAST_SAMPLES, LEAST_MOVED / x.step ** 2) || share < 0.9) return undefined
   const message = `${Math.round(share * 100)} % of what moves is the mean of the neighbouring frames: the frame was interpolated, not rendered`
   return finding('suspect', 'interpolated', message, { value: share, threshold: 0.9 })
 }
@@ -38,7 +43,7 @@ export function findInterpolation(x: Picture, a: Picture, b: Picture): WeighedFi
  * size, while motion leaves structure. Needs motion between the neighbours, else a still shot with a new seed a frame looks alike. Animation on twos does too,
  * so it is a doubt.
  */
-export function findNoisyCopy(x: Picture, a: Picture, b: Picture): WeighedFinding | undefined {
+export function findNoisyCopy(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): WeighedFinding | undefined {
   const moving = whiteness(a, b)
   if (moving === undefined || moving < MOVES) return undefined
   for (const [near, other] of [
@@ -62,30 +67,23 @@ export function findNoisyCopy(x: Picture, a: Picture, b: Picture): WeighedFindin
 const MOVES = 3
 
 /**
- * Variance of 16-pixel block means of the difference over what white noise of its power would give: 1 for white noise (within .1 at 200 blocks), more for motion.
+ * Power of the difference's block sums over what white noise of its power would give: 1 for white noise (within .1 at 200 blocks), more for motion.
  * Undefined where nothing differs or sizes do.
  */
-function whiteness(x: Picture, y: Picture): number | undefined {
-  if (x.width !== y.width || x.height !== y.height) return undefined
-  const side = 16
+function whiteness(x: FrameFeatures, y: FrameFeatures): number | undefined {
+  if (!sameGrid(x, y)) return undefined
+  const shown = x.hdr ? encodeHdr : (v: number): number => v
   let power = 0
   let blocks = 0
-  for (let c = 0; c < x.colour.length; c++) {
-    const p = x.colour[c]!
-    const q = y.colour[c]!
-    for (let by = 0; by + side <= x.height; by += side) {
-      for (let bx = 0; bx + side <= x.width; bx += side) {
-        let sum = 0
-        for (let y0 = by; y0 < by + side; y0++) {
-          for (let i = y0 * x.width + bx; i < y0 * x.width + bx + side; i++) {
-            const d = p[i]! - q[i]!
-            sum += d
-            power += d * d
-          }
-        }
-        // The variance of a sum of n white values is n times theirs, as is the block's power.
-        blocks += sum * sum
-      }
+  for (let c = 0; c < x.means.length; c++) {
+    const [p, q] = [x.samples[c]!, y.samples[c]!]
+    let squares = 0
+    for (let i = 0; i < p.length; i++) squares += (shown(p[i]!) - shown(q[i]!)) ** 2
+    power += (squares / p.length) * x.width * x.height
+    for (let block = 0; block < x.near.length; block++) {
+      const { width, height } = blockArea(x, block)
+      // The variance of a sum of n white values is n times theirs, as is the block's power.
+      blocks += ((x.means[c]![block]! - y.means[c]![block]!) * width * height) ** 2
     }
   }
   return power > 0 ? blocks / power : undefined

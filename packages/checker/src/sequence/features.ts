@@ -1,14 +1,16 @@
-import { blockGrid, forBlockRuns } from '../compare/blocks.ts'
-import type { Picture } from '../compare/picture.ts'
+import type { Area, Picture } from '../compare/picture.ts'
 
-/** Side of the blocks in which frames of a sequence are compared, in pixels. */
-const SIDE = 16
-
-/** What is kept of a frame to compare it with its neighbours: a few numbers a block, some 2 % of the pixels' memory. */
+/** What is kept of a frame to compare it with its neighbours: a few numbers a block and some pixels, below 1 MB whatever the picture's size. */
 export interface FrameFeatures {
+  readonly width: number
+  readonly height: number
+  /** Whether `samples` are linear scene values. */
+  readonly hdr: boolean
+  /** Side of a block, pixels; the last column and row of blocks take what is left. */
+  readonly side: number
   readonly columns: number
   readonly rows: number
-  /** Per block, mean of each colour plane. */
+  /** Per block, mean of each colour plane in the domain of {@link Picture.colour}. */
   readonly means: readonly Float64Array[]
   /** Per block, mean squared difference of pixels one apart (horizontal and vertical, all planes): noise and texture. */
   readonly near: Float64Array
@@ -16,59 +18,170 @@ export interface FrameFeatures {
   readonly far: Float64Array
   /** Per block, 1 where all its pixels are exactly alike in every plane: nothing was rendered there, or the scene is flat. */
   readonly blank: Uint8Array
+  /** Every `step`-th pixel of every `step`-th row of each plane, in the domain of {@link Picture.raw}. */
+  readonly step: number
+  readonly samples: readonly Float32Array[]
 }
 
-/** Measures a frame for the sequence checks in one pass over its pixels. */
-export function measureFrame(picture: Picture): FrameFeatures {
-  const { width, height } = picture
-  const grid = blockGrid(width, height, SIDE)
-  const blocks = grid.columns * grid.rows
-  const near = new Float64Array(blocks)
-  const far = new Float64Array(blocks)
-  const count = new Float64Array(blocks)
-  const blank = new Uint8Array(blocks).fill(1)
-  const means = picture.colour.map((plane) => {
-    const mean = new Float64Array(blocks)
-    const first = new Float64Array(blocks).fill(NaN)
-    forBlockRuns(grid, width, (from, to, block) => {
+/** Blocks have 16 pixels to a side up to Full HD, and as many more as keep their number. */
+const SIDE = 16
+const FULL_HD = 1920 * 1080
+/** About so many pixels are kept as they are. */
+const SAMPLES = 1 << 14
+
+/** Takes a picture's rows from the top down. */
+export interface FeatureMeter {
+  /** Where to write plane `plane` of the coming row, in the domain of {@link Picture.colour}. */
+  target(plane: number): Float32Array
+  /** Takes the row that was written; `raw` gives a pixel as {@link Picture.raw} holds it. */
+  next(raw: (plane: number, x: number) => number): void
+  finish(): FrameFeatures
+}
+
+/** Side of the blocks of a picture of this many pixels. */
+const blockSide = (pixels: number): number => SIDE * Math.max(1, Math.round(Math.sqrt(pixels / FULL_HD)))
+
+/** Starts measuring a picture for the sequence checks. */
+export function featureMeter(width: number, height: number, planes: number, hdr: boolean): FeatureMeter {
+  const side = blockSide(width * height)
+  const columns = Math.max(1, Math.floor(width / side))
+  const rows = Math.max(1, Math.floor(height / side))
+  const step = Math.max(1, Math.floor(Math.sqrt((width * height) / SAMPLES)))
+  const across = Math.ceil(width / step)
+  const each = <T>(make: () => T): T[] => Array.from({ length: planes }, make)
+  const sums: Sums = {
+    side,
+    columns,
+    width,
+    means: each(() => new Float64Array(columns * rows)),
+    first: each(() => new Float32Array(columns * rows)),
+    near: new Float64Array(columns * rows),
+    far: new Float64Array(columns * rows),
+    blank: new Uint8Array(columns * rows).fill(1),
+  }
+  const samples = each(() => new Float32Array(across * Math.ceil(height / step)))
+  // Three rows take turns: a pixel is compared with those one and two below it.
+  const ring = Array.from({ length: 3 }, () => each(() => new Float32Array(width)))
+  let y = 0
+  const rowAt = (at: number): readonly Float32Array[] => ring[at % 3]!
+  const blockRow = (at: number): number => Math.min(rows - 1, Math.floor(at / side))
+  return {
+    target: (plane) => rowAt(y)[plane]!,
+    next: (raw) => {
+      if (y % step === 0) {
+        const from = (y / step) * across
+        samples.forEach((kept, plane) => {
+          for (let i = 0; i < across; i++) kept[from + i] = raw(plane, i * step)
+        })
+      }
+      addLevels(sums, rowAt(y), blockRow(y), y % side === 0 && y / side < rows)
+      if (y >= 2) addPairs(sums, rowAt(y - 2), rowAt(y - 1), rowAt(y), blockRow(y - 2))
+      y++
+    },
+    finish: () => {
+      const { means, near, far, blank } = sums
+      for (let block = 0; block < columns * rows; block++) {
+        const area = blockArea({ width, height, side, columns, rows }, block)
+        const pixels = area.width * area.height
+        for (const mean of means) mean[block] = mean[block]! / pixels
+        near[block] = near[block]! / (2 * pixels * planes)
+        far[block] = far[block]! / (2 * pixels * planes)
+      }
+      return { width, height, hdr, side, columns, rows, means, near, far, blank, step, samples }
+    },
+  }
+}
+
+/** Measures a picture that is in memory. */
+export function measurePicture({ width, height, colour, raw, hdr }: Picture): FrameFeatures {
+  const meter = featureMeter(width, height, colour.length, hdr)
+  for (let from = 0; from < width * height; from += width) {
+    colour.forEach((plane, c) => meter.target(c).set(plane.subarray(from, from + width)))
+    meter.next((c, x) => raw[c]![from + x]!)
+  }
+  return meter.finish()
+}
+
+/** The pixels of a block. */
+export function blockArea(
+  { width, height, side, columns, rows }: Pick<FrameFeatures, 'width' | 'height' | 'side' | 'columns' | 'rows'>,
+  block: number,
+): Area {
+  const [column, row] = [block % columns, Math.floor(block / columns)]
+  const [x, y] = [column * side, row * side]
+  return { x, y, width: column === columns - 1 ? width - x : side, height: row === rows - 1 ? height - y : side }
+}
+
+interface Sums extends Pick<FrameFeatures, 'side' | 'columns' | 'width' | 'means' | 'near' | 'far' | 'blank'> {
+  /** The first pixel of each block. */
+  readonly first: readonly Float32Array[]
+}
+
+function addLevels(
+  { side, columns, width, means, first, blank }: Sums,
+  row: readonly Float32Array[],
+  at: number,
+  starts: boolean,
+): void {
+  for (let c = 0; c < row.length; c++) {
+    const plane = row[c]!
+    const mean = means[c]!
+    const levels = first[c]!
+    for (let column = 0; column < columns; column++) {
+      const block = at * columns + column
+      const from = column * side
+      const to = column === columns - 1 ? width : from + side
+      if (starts) levels[block] = plane[from]!
+      const level = levels[block]!
       let sum = 0
-      let n1 = 0
-      let n2 = 0
-      if (Number.isNaN(first[block])) first[block] = plane[from]!
-      const level = first[block]!
-      // Pairs stay inside the block's run and the picture, so that every pair belongs to one block.
+      let other = 0
       for (let i = from; i < to; i++) {
         const v = plane[i]!
         sum += v
-        if (v !== level) blank[block] = 0
-        if (i + 2 >= to || i + 2 * width >= plane.length) continue
-        const right = v - plane[i + 1]!
-        const right2 = v - plane[i + 2]!
-        const down = v - plane[i + width]!
-        const down2 = v - plane[i + 2 * width]!
+        if (v !== level) other = 1
+      }
+      mean[block] = mean[block]! + sum
+      if (other) blank[block] = 0
+    }
+  }
+}
+
+/** Pairs to the right stay inside a block, those below may leave it; each counts for the block of its first pixel. */
+function addPairs(
+  { side, columns, width, near, far }: Sums,
+  row: readonly Float32Array[],
+  below: readonly Float32Array[],
+  below2: readonly Float32Array[],
+  at: number,
+): void {
+  for (let c = 0; c < row.length; c++) {
+    const p = row[c]!
+    const q = below[c]!
+    const r = below2[c]!
+    for (let column = 0; column < columns; column++) {
+      const from = column * side
+      const to = (column === columns - 1 ? width : from + side) - 2
+      let n1 = 0
+      let n2 = 0
+      for (let i = from; i < to; i++) {
+        const v = p[i]!
+        const right = v - p[i + 1]!
+        const right2 = v - p[i + 2]!
+        const down = v - q[i]!
+        const down2 = v - r[i]!
         n1 += right * right + down * down
         n2 += right2 * right2 + down2 * down2
       }
-      mean[block] = mean[block]! + sum
+      const block = at * columns + column
       near[block] = near[block]! + n1
       far[block] = far[block]! + n2
-      count[block] = count[block]! + (to - from)
-    })
-    return mean
-  })
-  const planes = picture.colour.length
-  for (let i = 0; i < blocks; i++) {
-    const pixels = count[i]! / planes
-    for (const mean of means) mean[i] = mean[i]! / pixels
-    near[i] = near[i]! / (2 * count[i]!)
-    far[i] = far[i]! / (2 * count[i]!)
+    }
   }
-  return { columns: grid.columns, rows: grid.rows, means, near, far, blank }
 }
 
 /** Whether two frames can be compared block by block. */
 export function sameGrid(a: FrameFeatures, b: FrameFeatures): boolean {
-  return a.columns === b.columns && a.rows === b.rows && a.means.length === b.means.length
+  return a.width === b.width && a.height === b.height && a.means.length === b.means.length
 }
 
 /** Root mean square difference of block means: how much the content changed. */
@@ -92,7 +205,7 @@ export function median(values: readonly number[]): { readonly middle: number; re
 }
 
 function half(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
+  const sorted = Float64Array.from(values).sort()
   const at = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[at]! : (sorted[at - 1]! + sorted[at]!) / 2
 }

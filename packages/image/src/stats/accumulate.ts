@@ -50,7 +50,8 @@ function createHistogram(name: string, type: PixelType): PlaneAccumulator {
     },
     finish: () => {
       for (let bin = 0; bin < bins; bin++) even[bin] = even[bin]! + odd[bin]!
-      return summarize(name, type, even)
+      const figures = summarize(name, type, even)
+      return type === 'uint8' ? { ...figures, histogram: even } : figures
     },
   }
 }

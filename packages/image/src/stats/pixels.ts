@@ -38,7 +38,7 @@ function classifyNumbers(r: RowPlane, g: RowPlane, b: RowPlane, counts: Counts):
     const green = g.samples[g.at + i * g.stride]!
     const blue = b.samples[b.at + i * b.stride]!
     if (Math.abs(red) < 1e-3 && Math.abs(green) < 1e-3 && Math.abs(blue) < 1e-3) counts.black++
-    else if (green < 0.05 && red > 0.7 && blue > 0.7) counts.magenta++
+    else if (green < 0.05 && red > 0.4 && blue > 0.4) counts.magenta++
   }
 }
 
@@ -50,7 +50,7 @@ function createIntegerClassifier(type: PixelType): Classifier {
   const magnitude = half ? 0x7fff : 0xffff
   const blackEnd = half ? numberToHalf(1e-3) : Math.floor(scale / 255) + 1
   const lowEnd = half ? numberToHalf(0.05) : Math.ceil(0.12 * scale)
-  const high = half ? numberToHalf(0.7) : Math.floor(0.7 * scale)
+  const high = half ? numberToHalf(0.4) : Math.floor(0.7 * scale)
   const top = half ? HALF_INFINITY : 0xffff
   return (r, g, b, counts) => {
     if (half && countVectors(r, g, b, counts, { blackEnd, lowEnd, high, top })) return

@@ -1,4 +1,5 @@
-import type { ColorType, ImageInfo, PixelType } from '../types.ts'
+import type { ColorType, ImageFormat, ImageInfo, PixelType } from '../types.ts'
+import type { RowPlane } from './accumulate.ts'
 
 /** Statistics of one channel's samples; PNG values are 0 to 1, EXR values as stored. */
 export interface PlaneStats {
@@ -17,6 +18,8 @@ export interface PlaneStats {
   readonly inf: number
   /** Samples that are exactly zero. */
   readonly zeros: number
+  /** How often each of the 256 levels occurs, for channels of 8 bits and fewer. */
+  readonly histogram?: Uint32Array
 }
 
 /** Statistics of one part. Rows and tiles look at the colour planes of the main layer, never at alpha. */
@@ -29,7 +32,7 @@ export interface PartStats {
   readonly colorPlanes: readonly string[]
   /** Fraction of pixels whose colours are all black: at most 1/255 in PNG (renderers dither), below 1e-3 in EXR. */
   readonly blackFraction: number
-  /** Fraction of pixels with R and B above 0.7 and G below 0.12 (PNG) or 0.05 (EXR): the colour of a missing texture. */
+  /** Fraction of pixels with R and B above 0.7 (EXR: 0.4) and G below 0.12 (EXR: 0.05): the colour of a missing texture. */
   readonly magentaFraction: number
   /** Rows whose pixels are all the same. */
   readonly constantRows: number
@@ -44,7 +47,7 @@ export interface PartStats {
 
 /** Result of one pass over a file that keeps no picture. */
 export interface ImageStats {
-  readonly format: 'png' | 'exr'
+  readonly format: Exclude<ImageFormat, 'unknown'>
   /** Display size in pixels. */
   readonly width: number
   readonly height: number
@@ -54,4 +57,21 @@ export interface ImageStats {
   readonly parts: readonly PartStats[]
   /** As {@link pixelHash} of the decoded picture. */
   readonly pixelHash: string
+}
+
+/** One row of a part's picture while it is scanned. Its arrays are reused for the next row: copy what must stay. */
+export interface PictureRow {
+  /** Index of the part. */
+  readonly part: number
+  /** 0 at the top. Rows come from the top down. */
+  readonly y: number
+  /** Size of the part, pixels. A subsampled picture has fewer samples and rows. */
+  readonly width: number
+  readonly height: number
+  /** How the colours are stored; halves come as their bits. */
+  readonly type: PixelType
+  /** The planes named in {@link PartStats.colorPlanes}. */
+  readonly colors: readonly RowPlane[]
+  /** Alpha of the same layer. */
+  readonly alpha?: RowPlane
 }

@@ -1,0 +1,157 @@
+// pnpm campaign image-public FOLDER...: reads every EXR and PNG of public test sets (openexr-images with its Damaged folder, PngSuite), which are not kept here.
+// A valid file must equal what oiiotool (OpenEXR, libpng) reads, bit for bit; a damaged one must end in a typed error or in pixels, soon and in bounded memory.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { decodeImage, isImageError, pixelHash, scanImage, type ImageFile, type ImagePart, type Plane } from '@pictor/image'
+import type { Campaign } from '../scripts/campaign.ts'
+
+/** A file may take this long for each MiB that it decodes to, and this long in any case. */
+const [MS_PER_MIB, MS_ALWAYS] = [100, 1000]
+
+function* filesUnder(path: string): Generator<string> {
+  if (!statSync(path).isDirectory()) yield path
+  else for (const name of readdirSync(path).toSorted()) if (name !== '.git') yield* filesUnder(join(path, name))
+}
+
+/** Files that are damaged on purpose: the folder Damaged (names end in `_exr`), and PngSuite's names that start with x. */
+const damaged = (file: string): boolean => /Damaged\//.test(file) || /^x[a-z0-9]{7}\.png$/.test(basename(file))
+
+/** Names the first difference between a decoded picture and oiiotool's reading of it; undefined where they are equal. */
+function difference(file: string, image: ImageFile, scratch: string): string | undefined {
+  for (const [index, part] of image.parts.entries()) {
+    for (const planes of byType(part)) {
+      const read = readByOiiotool(file, image, index, planes, scratch)
+      if (typeof read === 'string') return read
+      for (const [channel, plane] of planes.entries()) {
+        const at = firstDifference(plane, read, channel, planes.length)
+        if (at >= 0) return `part ${index}, ${plane.name} differs at sample ${at}`
+      }
+    }
+  }
+  return undefined
+}
+
+/** Planes that oiiotool can write to one TIFF: of one type. */
+function byType({ planes }: ImagePart): readonly (readonly Plane[])[] {
+  const groups = new Map<string, Plane[]>()
+  for (const plane of planes) groups.set(plane.type, [...(groups.get(plane.type) ?? []), plane])
+  return [...groups.values()]
+}
+
+function readByOiiotool(
+  file: string,
+  image: ImageFile,
+  part: number,
+  planes: readonly Plane[],
+  scratch: string,
+): Samples | string {
+  const out = join(scratch, 'out.tif')
+  const png = image.format === 'png'
+  const depth = { uint8: 'uint8', uint16: 'uint16', half: 'float', float: 'float', uint32: 'uint32' }[planes[0]!.type]
+  // Under neutral names no channel is taken for alpha and divided by.
+  const pick = png ? [] : ['--ch', planes.map(({ name }) => name).join(',')]
+  const names = ['--chnames', planes.map((_, i) => `c${i}`).join(',')]
+  const { status, stderr, stdout } = spawnSync(
+    'oiiotool',
+    [
+      ...['--native', '--iconfig', 'oiio:UnassociatedAlpha', '1', file, '--subimage', String(part), '--selectmip', '0'],
+      ...[...pick, ...names, '--origin', '+0+0', '--fullpixels', '--scanline', '-d', depth, '--compression', 'none', '-o', out],
+    ],
+    { encoding: 'utf8' },
+  )
+  if (status !== 0) return `oiiotool cannot read it: ${(stderr || stdout).trim().split('\n')[0]}`
+  return readTiff(readFileSync(out), depth)
+}
+
+type Samples = Uint8Array | Uint16Array | Uint32Array | Float32Array
+
+/** Samples of an uncompressed little-endian TIFF as oiiotool writes it (TIFF 6.0): strips in order, channels interleaved. */
+function readTiff(bytes: Buffer, depth: string): Samples {
+  const at = bytes.readUInt32LE(4)
+  const tag = (id: number): number[] => {
+    for (let entry = at + 2; entry < at + 2 + 12 * bytes.readUInt16LE(at); entry += 12) {
+      if (bytes.readUInt16LE(entry) !== id) continue
+      const [short, count] = [bytes.readUInt16LE(entry + 2) === 3, bytes.readUInt32LE(entry + 4)]
+      const from = count * (short ? 2 : 4) <= 4 ? entry + 8 : bytes.readUInt32LE(entry + 8)
+      return Array.from({ length: count }, (_, i) =>
+        short ? bytes.readUInt16LE(from + 2 * i) : bytes.readUInt32LE(from + 4 * i),
+      )
+    }
+    return []
+  }
+  if (bytes.readUInt16LE(0) !== 0x4949 || tag(259)[0] !== 1 || (tag(284)[0] ?? 1) !== 1)
+    throw new Error('not a plain little-endian TIFF')
+  const sizes = tag(279)
+  const data = Buffer.concat(tag(273).map((offset, i) => bytes.subarray(offset, offset + sizes[i]!)))
+  const { buffer } = Uint8Array.from(data)
+  if (depth === 'uint8') return new Uint8Array(buffer)
+  return depth === 'uint16' ? new Uint16Array(buffer) : depth === 'uint32' ? new Uint32Array(buffer) : new Float32Array(buffer)
+}
+
+/** Index of the first sample that differs, -1 where none does. NaNs equal each other. */
+function firstDifference(plane: Plane, read: Samples, channel: number, stride: number): number {
+  const scale = { uint8: 255, uint16: 65535, half: 1, float: 1, uint32: 1 }[plane.type]
+  const own = plane.uint ?? plane.data
+  if (read.length !== own.length * stride) return 0
+  for (let i = 0; i < own.length; i++) {
+    const value = scale === 1 ? own[i]! : Math.round(own[i]! * scale)
+    if (!Object.is(value + 0, read[i * stride + channel]! + 0)) return i
+  }
+  return -1
+}
+
+export const campaign: Campaign = async (folders) => {
+  if (folders.length === 0) {
+    console.error('usage: pnpm campaign image-public FOLDER...   (checkouts of openexr-images and PngSuite)')
+    return false
+  }
+  const oracle = spawnSync('oiiotool', ['--version']).status === 0
+  if (!oracle) console.log('oiiotool is not installed: pixels are not compared (apt install openimageio-tools)')
+  const scratch = mkdtempSync(join(tmpdir(), 'image-public-'))
+  const counts = new Map<string, number>()
+  let failures = 0
+  const count = (what: string, file?: string, why = ''): void => {
+    counts.set(what, (counts.get(what) ?? 0) + 1)
+    if (file) console.log(`${what.padEnd(28)} ${file}${why ? `: ${why}` : ''}`)
+  }
+  for (const file of folders.flatMap((folder) => [...filesUnder(folder)])) {
+    if (!/[._]exr$|\.png$/.test(file)) continue
+    const kind = damaged(file) ? 'damaged' : 'valid'
+    const bytes = readFileSync(file)
+    const startedAt = performance.now()
+    try {
+      const stats = scanImage(bytes)
+      const ms = performance.now() - startedAt
+      const image = decodeImage(bytes)
+      if (stats.pixelHash !== pixelHash(image)) throw new Error('scanImage and decodeImage read different pixels')
+      const most = MS_ALWAYS + (MS_PER_MIB * stats.info.decodedBytes) / 2 ** 20
+      if (ms > most) throw new Error(`took ${Math.round(ms)} ms, allowed ${Math.round(most)}`)
+      if (kind === 'damaged' || !oracle) {
+        count(`${kind}: read`)
+        continue
+      }
+      const why = difference(file, image, scratch)
+      if (why?.startsWith('oiiotool')) count('valid: read here only', file, why)
+      else if (why) {
+        failures++
+        count('valid: DIFFERS', file, why)
+      } else count('valid: equal to oiiotool')
+    } catch (error) {
+      if (isImageError(error)) {
+        const refused = kind === 'damaged' || error.code === 'unsupported'
+        if (!refused) failures++
+        count(`${kind}: ${error.code}`, kind === 'valid' ? file : undefined, error.message)
+      } else {
+        failures++
+        count('FAILURE', file, (error as Error).message)
+      }
+    }
+  }
+  rmSync(scratch, { recursive: true })
+  for (const [what, n] of [...counts].toSorted()) console.log(`${String(n).padStart(5)} ${what}`)
+  console.log(`peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB`)
+  console.log(`failures    ${failures}`)
+  return failures === 0
+}
