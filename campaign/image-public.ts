@@ -53,14 +53,9 @@ function readByOiiotool(
   // Under neutral names no channel is taken for alpha and divided by.
   const pick = png ? [] : ['--ch', planes.map(({ name }) => name).join(',')]
   const names = ['--chnames', planes.map((_, i) => `c${i}`).join(',')]
-  const { status, stderr, stdout } = spawnSync(
-    'oiiotool',
-    [
-      ...['--native', '--iconfig', 'oiio:UnassociatedAlpha', '1', file, '--subimage', String(part), '--selectmip', '0'],
-      ...[...pick, ...names, '--origin', '+0+0', '--fullpixels', '--scanline', '-d', depth, '--compression', 'none', '-o', out],
-    ],
-    { encoding: 'utf8' },
-  )
+  const whole = ['--origin', '+0+0', '--fullpixels', '--scanline', '-d', depth, '--compression', 'none', '-o', out]
+  const input = ['--native', '--iconfig', 'oiio:UnassociatedAlpha', '1', file, '--subimage', String(part), '--selectmip', '0']
+  const { status, stderr, stdout } = spawnSync('oiiotool', [...input, ...pick, ...names, ...whole], { encoding: 'utf8' })
   if (status !== 0) return `oiiotool cannot read it: ${(stderr || stdout).trim().split('\n')[0]}`
   return readTiff(readFileSync(out), depth)
 }

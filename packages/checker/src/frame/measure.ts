@@ -31,7 +31,6 @@ interface Started {
   readonly grid?: JpegGridMeter
   readonly luma: Float32Array
   readonly seen?: readonly Set<number>[]
-  rows: number
 }
 
 /** Measures a frame while it is scanned. */
@@ -68,18 +67,16 @@ function start(row: PictureRow): Started {
     ...(!hdr && width >= 64 && height >= 64 ? { grid: jpegGridMeter(width, height) } : {}),
     luma: new Float32Array(hdr ? 0 : width),
     ...(type === 'uint8' ? {} : { seen: colors.map(() => new Set<number>()) }),
-    rows: 0,
   }
 }
 
 function addRow({ encoder, features, grid, luma, seen }: Started, row: PictureRow): void {
   const { colors, alpha } = row
-  const encoded = colors.map((plane, c) => {
-    const into = features.target(c)
-    encoder.encode(plane, alpha, into)
-    return into
-  })
-  if (seen) for (const [c, values] of seen.entries()) countValues(values, encoded[c]!)
+  const encoded = colors.map((_, c) => features.target(c))
+  if (features.wants || grid?.wants) {
+    colors.forEach((plane, c) => encoder.encode(plane, alpha, encoded[c]!))
+    if (seen) for (const [c, values] of seen.entries()) countValues(values, encoded[c]!)
+  }
   if (grid) grid.next(grid.wants ? lumaOf(encoded, luma) : undefined)
   features.next((c, x) => encoder.raw(colors[c]!, alpha, x))
 }

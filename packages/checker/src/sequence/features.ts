@@ -31,12 +31,17 @@ const SAMPLES = 1 << 14
 
 /** Takes a picture's rows from the top down. */
 export interface FeatureMeter {
+  /** Whether the coming row's `target`s are looked at. */
+  readonly wants: boolean
   /** Where to write plane `plane` of the coming row, in the domain of {@link Picture.colour}. */
   target(plane: number): Float32Array
   /** Takes the row that was written; `raw` gives a pixel as {@link Picture.raw} holds it. */
   next(raw: (plane: number, x: number) => number): void
   finish(): FrameFeatures
 }
+
+/** Above Full HD, blocks are large enough to be told by the first 3 rows of every 8, which cost a third of the time. */
+const [BAND, LOOKED_AT] = [8, 3]
 
 /** Side of the blocks of a picture of this many pixels. */
 const blockSide = (pixels: number): number => SIDE * Math.max(1, Math.round(Math.sqrt(pixels / FULL_HD)))
@@ -64,8 +69,14 @@ export function featureMeter(width: number, height: number, planes: number, hdr:
   const ring = Array.from({ length: 3 }, () => each(() => new Float32Array(width)))
   let y = 0
   const rowAt = (at: number): readonly Float32Array[] => ring[at % 3]!
+  const all = side === SIDE
+  const looked = (at: number): boolean => all || at % BAND < LOOKED_AT
+  const counted = new Float64Array(rows)
   const blockRow = (at: number): number => Math.min(rows - 1, Math.floor(at / side))
   return {
+    get wants() {
+      return looked(y)
+    },
     target: (plane) => rowAt(y)[plane]!,
     next: (raw) => {
       if (y % step === 0) {
@@ -74,18 +85,23 @@ export function featureMeter(width: number, height: number, planes: number, hdr:
           for (let i = 0; i < across; i++) kept[from + i] = raw(plane, i * step)
         })
       }
-      addLevels(sums, rowAt(y), blockRow(y), y % side === 0 && y / side < rows)
-      if (y >= 2) addPairs(sums, rowAt(y - 2), rowAt(y - 1), rowAt(y), blockRow(y - 2))
+      if (looked(y)) {
+        const row = blockRow(y)
+        addLevels(sums, rowAt(y), row, counted[row] === 0)
+        counted[row]!++
+      }
+      if (y >= 2 && (all || y % BAND === LOOKED_AT - 1)) addPairs(sums, rowAt(y - 2), rowAt(y - 1), rowAt(y), blockRow(y - 2))
       y++
     },
     finish: () => {
       const { means, near, far, blank } = sums
       for (let block = 0; block < columns * rows; block++) {
         const area = blockArea({ width, height, side, columns, rows }, block)
-        const pixels = area.width * area.height
+        const pixels = area.width * counted[Math.floor(block / columns)]!
         for (const mean of means) mean[block] = mean[block]! / pixels
-        near[block] = near[block]! / (2 * pixels * planes)
-        far[block] = far[block]! / (2 * pixels * planes)
+        const pairs = 2 * planes * (all ? pixels : pixels / LOOKED_AT)
+        near[block] = near[block]! / pairs
+        far[block] = far[block]! / pairs
       }
       return { width, height, hdr, side, columns, rows, means, near, far, blank, step, samples }
     },
