@@ -7,6 +7,7 @@ import {
   finalItem,
   foldHead,
   fromHex,
+  hashTerms,
   refundItem,
   releaseItem,
   resolveItem,
@@ -73,7 +74,9 @@ const readers: Readonly<Record<string, Reader>> = {
     const { creator, farmBudget, checkBudget } = terms
     const deposited = farmBudget + checkBudget
     return {
-      payloads: [{ type: 'opened', creator, farmBudget, checkBudget, setRoot: args['setRoot'] as Bytes32 }],
+      payloads: [
+        { type: 'opened', creator, farmBudget, checkBudget, setRoot: args['setRoot'] as Bytes32, termsHash: hashTerms(terms) },
+      ],
       money: { deposited, locked: deposited, status: 'open' },
     }
   },

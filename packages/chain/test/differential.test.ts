@@ -109,7 +109,7 @@ async function state(s: LedgerScenario): Promise<unknown> {
 /** What an event says, without place, time and hashes that differ by domain. */
 function fact(event: LedgerEvent): unknown {
   const { id: _id, job: _job, atMs: _at, tx: _tx, gas: _gas, head: _head, status: _status, ...rest } = event
-  if (rest.type === 'opened') return { ...rest, creator: undefined }
+  if (rest.type === 'opened') return { ...rest, creator: undefined, termsHash: undefined }
   if (rest.type === 'ready') return { type: 'ready', seq: rest.seq, checker: rest.checker }
   if (rest.type !== 'attested') return rest
   const records = rest.records?.map(({ completedAtMs: _ms, ...record }) => record)

@@ -18,6 +18,7 @@ export { cut, encodeHdr, toPicture, type Area, type Picture } from './compare/pi
 export { checkFile, type CheckedFile } from './node/file-check.ts'
 export { createChecker, type CheckerOptions } from './node/create-checker.ts'
 export type { CropSize } from './node/examine.ts'
+export { checkerMetrics, type CheckerMetrics } from './node/metrics.ts'
 export {
   DEFAULT_SAMPLING,
   deterrenceFloor,

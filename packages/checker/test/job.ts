@@ -157,7 +157,7 @@ export async function act(
   await checker.send(action, { key })
   for (let i = 0; i < 60_000; i++) {
     const { events } = await checker.poll({ ...query, cursor: before.cursor }, { key: 'poll' })
-    if (events.length > 0) return events
+    if (events.some((event) => event.type !== 'lease-progress')) return events
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   throw new Error(`${action.kind} had no effect`)

@@ -30,6 +30,8 @@ export interface StateOptions {
   readonly token?: string
   readonly keystore?: string
   readonly config?: string
+  /** Hours that a batch waits for disputes. */
+  readonly disputeHours?: string
   /** Price of this machine's own hosts, USD an hour. */
   readonly hourPrice?: string
   readonly env: Readonly<Record<string, string | undefined>>
@@ -91,6 +93,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     dataDir: stateDir,
     artifacts: folderArtifacts(join(stateDir, 'artifacts')),
     cache: probeCache(join(stateDir, 'probes')),
+    ...(options.disputeHours === undefined ? {} : { disputeWindowS: disputeWindowOf(options.disputeHours) }),
     ...(ledger ?? { signer: keys.signer('creator') }),
     ...(onPlanProgress ? { onPlanProgress } : {}),
   })
@@ -106,6 +109,14 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
       await ledger?.ledger.close?.()
     },
   }
+}
+
+function disputeWindowOf(hours: string): number {
+  const windowS = Math.round(Number(hours) * 3600)
+  if (hours.trim() !== '' && windowS >= 0 && windowS <= 30 * 86_400) return windowS
+  throw new PictorError('invalid-input', `--dispute-hours: expected 0 to 720, found ${hours}`, {
+    details: { path: 'dispute-hours' },
+  })
 }
 
 interface ChainChoice {
@@ -132,7 +143,8 @@ async function chainLedger(options: StateOptions): Promise<ChainChoice | undefin
   return { ledger, token: token!.toLowerCase() as Address, signer: privateKeySigner(wallet.privateKey as `0x${string}`) }
 }
 
-async function openKeystore(path: string, password: string | undefined): Promise<Wallet> {
+/** Opens an encrypted key (Web3 secret storage, version 3). @throws invalid-input */
+export async function openKeystore(path: string, password: string | undefined): Promise<Wallet> {
   if (password === undefined)
     throw new PictorError('invalid-input', 'the password of the keystore is missing', {
       details: { path: 'keystore', hint: 'set PICTOR_KEYSTORE_PASSWORD' },
@@ -148,7 +160,8 @@ async function openKeystore(path: string, password: string | undefined): Promise
   }
 }
 
-async function chainIdOf(rpc: string): Promise<number> {
+/** The chain id that a node serves. @throws ledger-unreachable */
+export async function chainIdOf(rpc: string): Promise<number> {
   try {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] })
     const response = await fetch(rpc, {

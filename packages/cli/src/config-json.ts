@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { PictorError, usd, type DigestSigner } from '@pictor/core'
+import { reachCheckers, type CheckerEntry, type FilesEntry } from './config-checkers.ts'
 
 /** One farm of `pictor.config.json`: a package (or a file beside the config), the factory it exports, and the factory's options. */
 interface FarmEntry {
@@ -18,7 +19,7 @@ export interface JsonSources {
 }
 
 /**
- * Reads `pictor.config.json` and makes its farms; config.schema.json says what it may hold. In options `{ "$env": "NAME" }` stands for an environment variable,
+ * Reads `pictor.config.json`, makes its farms and reaches its checkers; config.schema.json says what it may hold. In options `{ "$env": "NAME" }` stands for an environment variable,
  * `{ "$key": "NAME" }` for a signing key of this folder, and `{ "$usd": "0.25" }` for an amount, so that no secret and no count of micro-dollars is written there.
  * @throws invalid-input naming the field
  */
@@ -31,19 +32,42 @@ export async function readConfigJson(file: string, sources: JsonSources): Promis
   }
   const { $schema: _schema, ...config } = objectAt(file, 'config', parsed)
   for (const key of Object.keys(config))
-    if (key !== 'farms')
-      throw refuse(
-        file,
-        key,
-        'no such field',
-        'a JSON config has the fields $schema and farms; checkers need a .ts or .js config',
-      )
-  if (!Array.isArray(config.farms)) throw refuse(file, 'farms', 'expected a list')
+    if (key !== 'farms' && key !== 'checkers' && key !== 'files')
+      throw refuse(file, key, 'no such field', 'a JSON config has the fields $schema, farms, checkers and files')
+  const { farms, checkers } = config
+  if (farms === undefined && checkers === undefined) throw refuse(file, 'farms', 'expected a list, or checkers')
   return {
-    farms: await Promise.all(
-      config.farms.map((entry: unknown, i) => makeFarm(file, entryAt(file, `farms[${i}]`, entry), `farms[${i}]`, sources)),
-    ),
+    ...(farms === undefined
+      ? {}
+      : {
+          farms: await Promise.all(
+            listAt(file, 'farms', farms).map((entry, i) =>
+              makeFarm(file, entryAt(file, `farms[${i}]`, entry), `farms[${i}]`, sources),
+            ),
+          ),
+        }),
+    ...(checkers === undefined ? {} : { checkers: await makeCheckers(file, config, sources) }),
   }
+}
+
+async function makeCheckers(file: string, config: Record<string, unknown>, sources: JsonSources): Promise<unknown> {
+  const entries = listAt(file, 'checkers', config.checkers).map((value, i) => {
+    const at = `checkers[${i}]`
+    const entry = objectAt(file, at, filledIn(file, at, value, sources))
+    for (const key of ['url', 'token', 'address'] as const)
+      if (typeof entry[key] !== 'string') throw refuse(file, `${at}.${key}`, 'expected a text')
+    return entry as unknown as CheckerEntry
+  })
+  try {
+    return await reachCheckers(entries, objectAt(file, 'files', config.files ?? {}) as FilesEntry)
+  } catch (cause) {
+    throw refuse(file, 'checkers', (cause as Error).message, undefined, cause)
+  }
+}
+
+function listAt(file: string, at: string, value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw refuse(file, at, 'expected a list')
+  return value
 }
 
 function entryAt(file: string, at: string, value: unknown): FarmEntry {

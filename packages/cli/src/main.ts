@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { commandContext, type CommandContext } from './commands/context.ts'
 import { EXIT, failureOf } from './terminal/failure.ts'
 
@@ -47,6 +47,7 @@ const withState = (command: Command): Command =>
     .option('--escrow <address>', 'escrow contract')
     .option('--token <address>', 'ERC-20 of the job on the chain')
     .option('--keystore <file>', 'encrypted key of the creator; password in PICTOR_KEYSTORE_PASSWORD')
+    .option('--dispute-hours <n>', 'how long a batch waits for disputes on a chain, 0 for development (default: 24)')
     .option('--hour-price <usd>', "price of this machine's own hosts, USD an hour")
     .option('--json', 'one JSON object a line on stdout', false)
 
@@ -180,6 +181,53 @@ withState(program.command('farm').description('this machine as a farm for others
   .action((options: StateArguments) =>
     perform(options.json, async (context) =>
       (await import('./commands/farm-serve.ts')).farmServe(state(options) as never, context),
+    ),
+  )
+
+const checkerCommand = program.command('checker').description('this machine as a checker for others')
+checkerCommand
+  .command('serve')
+  .description('serve a checker over the checker protocol; scenes render in a sandbox, keys stay in a signer process')
+  .option('--id <name>', 'name of the checker (default: its address)')
+  .option('--state-dir <dir>', 'where its memory and files live', '.pictor')
+  .option('--signer <socket>', 'socket of a running `pictor checker signer`')
+  .option('--keystore <file>', 'or: its encrypted key; a signer process is started for it (password in PICTOR_KEYSTORE_PASSWORD)')
+  .option('--rpc <url>', 'node of the chain to follow (with --escrow): no Ready before money is locked')
+  .option('--escrow <address>', 'escrow contract')
+  .option('--from-block <n>', 'first block that is looked at', '0')
+  .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
+  .option('--port <n>', 'port, 0 for any free one', '0')
+  .option('--slots <n>', 'renders at once', '1')
+  .option('--allow-insecure', 'fetch files over http:// from other machines (a trusted network)', false)
+  .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox', false)
+  .option('--json', 'one JSON object a line on stdout: every event', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/checker-serve.ts')).checkerServe(state(options) as never, context),
+    ),
+  )
+checkerCommand
+  .command('signer')
+  .description('hold a checker’s key and sign over a Unix socket, never two votes that contradict each other')
+  .requiredOption('--keystore <file>', 'encrypted key; password in PICTOR_KEYSTORE_PASSWORD')
+  .option('--state-dir <dir>', 'where the log of what was signed lives', '.pictor')
+  .option('--socket <path>', 'where to listen (default: signer/signer.sock in the state folder)')
+  .option('--domain <chain:escrow...>', 'sign for these ledgers only, such as 1:0x1234…')
+  .addOption(new Option('--with-parent', 'end when standard input does').hideHelp())
+  .option('--json', 'one JSON object a line on stdout', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/checker-signer.ts')).checkerSigner(state(options) as never, context),
+    ),
+  )
+checkerCommand
+  .command('key')
+  .description('make a key and keep it encrypted')
+  .requiredOption('--keystore <file>', 'file to write; password in PICTOR_KEYSTORE_PASSWORD')
+  .option('--json', 'one JSON object on stdout', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/checker-key.ts')).checkerKey(state(options) as never, context),
     ),
   )
 

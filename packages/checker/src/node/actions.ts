@@ -16,6 +16,7 @@ import { examineLease, type CropSize } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
 import { noteCanceled } from './canceled.ts'
+import type { Openings } from './opening.ts'
 import { pause } from './pause.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
@@ -33,6 +34,7 @@ export interface ActionTools {
   readonly renderTimeoutMs: number
   readonly now: () => number
   readonly store: CheckerStore
+  readonly openings?: Openings
 }
 
 type Perform = (
@@ -73,6 +75,7 @@ export function createActions(tools: ActionTools): Perform {
   ): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
     inspectSet(state, { job, set, leases }, signer.address, now())
+    await tools.openings?.require(job, set.seq === 0 ? set.setRoot : undefined, signal)
     noteCanceled(state, job, canceled ?? [])
     // Seen, even if what follows refuses it: later sets can only be judged by who has seen all.
     state.sets[set.seq] ??= { set, leases: ids, refused: true }

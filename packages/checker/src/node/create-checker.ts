@@ -9,16 +9,19 @@ import {
   type CheckerEvent,
   type DigestSigner,
   type Farm,
+  type Ledger,
 } from '@pictor/core/contract'
 import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
 import { messageSigner, type MessageSigner } from '../signer/messages.ts'
 import { createActions } from './actions.ts'
 import type { CropSize } from './examine.ts'
 import { createLane, type Lane } from './lanes.ts'
+import { followOpenings } from './opening.ts'
 import { pause } from './pause.ts'
 import { refuse, reasonOf } from './refusal.ts'
 import { emptyState, type JobState } from './state.ts'
 import { openStore } from './store.ts'
+import { isLive, newsOf } from './watch.ts'
 
 /** What a checker is made of. */
 export interface CheckerOptions {
@@ -44,8 +47,12 @@ export interface CheckerOptions {
   readonly sameDevice?: boolean
   /** The longest a batch of own renders may take; 15 minutes when left out. */
   readonly renderTimeoutMs?: number
+  /** The ledger of its jobs: no Ready before the money is locked by these very terms. Left out (the local ledger of somebody else's app cannot be read), the runner's word is taken. */
+  readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
   /** How long an action whose cause of failure may pass by itself (a broken connection) is tried again before it becomes an alarm; 60 seconds when left out. */
   readonly patienceMs?: number
+  /** How often leases are looked at for stalls and late commitments, in milliseconds; 1,000 when left out. */
+  readonly watchMs?: number
   /** Hears every event after it was saved, for metrics and logs. */
   readonly onEvent?: (job: Bytes32, event: CheckerEvent) => void
   /** Milliseconds since 1970; the machine's clock when left out. */
@@ -87,6 +94,7 @@ export function createChecker(options: CheckerOptions): Checker {
     renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
     now,
     store,
+    ...(options.ledger ? { openings: followOpenings(options.ledger) } : {}),
   })
 
   /** Whether to try once more: the cause may pass by itself (bytes on their way, a network that broke, a signer or renderer that restarts). */
@@ -97,8 +105,9 @@ export function createChecker(options: CheckerOptions): Checker {
     if (store.done(ctx.key)) return undefined
     const state = stateOf(action.job.job)
     const save = (events: readonly CheckerEvent[], done = true): void => {
-      store.commit(state, done ? ctx.key : undefined, events)
-      for (const event of events) options.onEvent?.(action.job.job, event)
+      const all = [...events, ...newsOf(state, now())]
+      store.commit(state, done ? ctx.key : undefined, all)
+      for (const event of all) options.onEvent?.(action.job.job, event)
     }
     try {
       save(await actions(state, action, { ...ctx, signal: closing.signal }))
@@ -127,6 +136,19 @@ export function createChecker(options: CheckerOptions): Checker {
     }
   }
 
+  // Stalls and late commitments are nobody's action: they are looked for. Of jobs that ended nothing is kept in memory.
+  for (const job of store.jobs()) if (!isLive(stateOf(job))) states.delete(job)
+  const watching = setInterval(() => {
+    for (const [job, state] of states) {
+      if (!isLive(state)) continue
+      const news = newsOf(state, now())
+      if (news.length === 0) continue
+      store.commit(state, undefined, news)
+      for (const event of news) options.onEvent?.(job, event)
+    }
+  }, options.watchMs ?? 1_000)
+  watching.unref()
+
   return {
     contract: 1,
     id: options.id ?? options.signer.address,
@@ -154,6 +176,7 @@ export function createChecker(options: CheckerOptions): Checker {
     async close() {
       if (closing.signal.aborted) return
       closing.abort(refuse('closed', 'this checker was closed'))
+      clearInterval(watching)
       await Promise.all(Object.values(lanes).map((lane) => lane.idle()))
       store.close()
     },

@@ -49,6 +49,8 @@ export interface JobState {
   readonly cast: Record<number, CastVotes>
   /** By lease: examined, not yet signed. */
   found?: Record<number, FoundVotes>
+  /** By lease: the state and number of frames that were last told (`lease-progress`). */
+  told?: Record<number, string>
   final?: bigint
 }
 
@@ -69,6 +71,8 @@ export interface Standing {
 export interface CheckerStore {
   secret(): Uint8Array
   job(job: Bytes32): JobState | undefined
+  /** All jobs that anything is known of. */
+  jobs(): readonly Bytes32[]
   /** Saves the state, appends the events and marks the action as done, all or nothing. */
   commit(state: JobState, key: string | undefined, events: readonly CheckerEvent[]): void
   done(key: string): boolean

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
-import { decodeJournal, encodeJournal, PictorError, type CheckerEvent } from '@pictor/core/contract'
+import { decodeJournal, encodeJournal, PictorError, type Bytes32, type CheckerEvent } from '@pictor/core/contract'
 import type { CheckerStore, JobState } from './state.ts'
 
 /** Schema of the file; another number in it means another program wrote it. */
@@ -23,6 +23,7 @@ export function openStore(path: string, secret?: Uint8Array): CheckerStore {
   const db = open(path)
   const statements = {
     job: db.prepare('select state from job where id = ?'),
+    jobs: db.prepare('select id from job'),
     saveJob: db.prepare('insert into job values (?, ?) on conflict (id) do update set state = excluded.state'),
     last: db.prepare('select coalesce(max(n), -1) as n from event where job = ?'),
     append: db.prepare('insert into event values (?, ?, ?)'),
@@ -41,6 +42,7 @@ export function openStore(path: string, secret?: Uint8Array): CheckerStore {
       const row = statements.job.get(id) as { state: string } | undefined
       return row ? decodeJournal<JobState>(row.state) : undefined
     },
+    jobs: () => (statements.jobs.all() as { id: Bytes32 }[]).map(({ id }) => id),
     commit(state, key, events) {
       db.exec('begin immediate')
       try {

@@ -7,6 +7,8 @@ import { digestOf, type MessageSigner } from './messages.ts'
 
 /** A signer behind a socket. */
 export interface SocketSigner extends MessageSigner {
+  /** Resolves when the signer answers. @throws timeout */
+  ping(): Promise<void>
   close(): void
 }
 
@@ -33,12 +35,16 @@ export async function socketSigner(path: string, timeoutMs = 60_000): Promise<So
       for (const [i, digest] of digests.entries()) requireSigner(digest, signatures[i] ?? '0x', address, `signatures[${i}]`)
       return signatures
     },
+    ping: async () => void (await line.ask({ op: 'address' }, 2_000)),
     close: () => line.close(),
   }
 }
 
 /** Questions over one connection that is made anew when it breaks. Asking twice is harmless: a signer that signed may sign the same again. */
-function signerLine(path: string, timeoutMs: number): { ask(question: object): Promise<Reply>; close(): void } {
+function signerLine(
+  path: string,
+  timeoutMs: number,
+): { ask(question: object, withinMs?: number): Promise<Reply>; close(): void } {
   const waiting = new Map<number, (reply: Reply | undefined) => void>()
   let socket: Socket | undefined
   let say: ((value: unknown) => void) | undefined
@@ -77,8 +83,8 @@ function signerLine(path: string, timeoutMs: number): { ask(question: object): P
   }
 
   return {
-    async ask(question) {
-      const giveUpAtMs = Date.now() + timeoutMs
+    async ask(question, withinMs = timeoutMs) {
+      const giveUpAtMs = Date.now() + withinMs
       let why = 'no answer'
       while (Date.now() < giveUpAtMs) {
         const reply = await askOnce(question, giveUpAtMs - Date.now()).catch((error: Error) => {

@@ -3,6 +3,7 @@ import { PictorError } from '@pictor/core'
 import { Wallet } from 'ethers'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
+import { interrupted } from './interrupted.ts'
 
 /** `pictor chain up`: a local chain with the escrow and a development dollar on it; ends at Ctrl-C. */
 export async function chainUp(
@@ -27,9 +28,7 @@ export async function chainUp(
     context.screen.log(
       `  render on it: pictor render SCENE --rpc ${chain.rpcUrl} --escrow ${deployment.escrow} --token ${deployment.token} --keystore FILE`,
     )
-    await new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-    })
+    await interrupted()
     return EXIT.ok
   } finally {
     await chain.stop()

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
-import { folderArtifacts, PictorError, usd } from '@pictor/core'
+import { folderArtifacts, usd } from '@pictor/core'
 import { serveFarm } from '@pictor/farm-protocol'
 import { stateDirOf, type StateOptions } from '../compose.ts'
 import { keyFile } from '../keys.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
+import { interrupted } from './interrupted.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export interface FarmServeOptions extends StateOptions {
   readonly id: string
@@ -55,19 +57,4 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   } finally {
     await farm.close?.()
   }
-}
-
-function wholeNumber(name: string, text: string, least = 1): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least)
-    throw new PictorError('invalid-input', `--${name}: expected a whole number from ${least}, found ${text}`, {
-      details: { path: name },
-    })
-  return value
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-  })
 }

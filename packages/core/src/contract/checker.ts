@@ -102,6 +102,18 @@ export type CheckerEvent =
     }
   | { readonly type: 'batch-signature'; readonly batchHash: Bytes32; readonly signature: CheckerSignature; readonly atMs: number }
   | { readonly type: 'final-signature'; readonly keep: bigint; readonly signature: CheckerSignature; readonly atMs: number }
+  /** How far a lease has come by the times that its farm committed to, told when it changes: stalls and late commitments are seen without anybody asking. */
+  | {
+      readonly type: 'lease-progress'
+      readonly lease: number
+      readonly state: 'waiting' | 'rendering' | 'stalled' | 'committed' | 'late' | 'canceled'
+      /** Frames whose bytes the checker holds, of all frames of the lease. */
+      readonly held: number
+      readonly frames: number
+      readonly lastCompletedAtMs?: number
+      readonly message: string
+      readonly atMs: number
+    }
   /** The checker will not do what was asked, and why; or it saw something that everybody should know. */
   | {
       readonly type: 'alarm'

@@ -117,6 +117,8 @@ export type LedgerEvent = LedgerEventBase &
         readonly farmBudget: bigint
         readonly checkBudget: bigint
         readonly setRoot: Bytes32
+        /** hash(terms), where the ledger shows what the job was opened with. */
+        readonly termsHash?: Bytes32
       }
     | { readonly type: 'ready'; readonly seq: number; readonly seedRoot: Bytes32; readonly checker?: Address }
     | {

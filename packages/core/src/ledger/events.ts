@@ -1,4 +1,5 @@
 import type { LedgerEvent } from '../contract/ledger.ts'
+import { hashTerms } from '../proof/terms.ts'
 import type { BookFact } from './book.ts'
 
 /** The public events of one fact; `id` is its place in the ledger's order. An approval has none: what it allows is a release. */
@@ -7,7 +8,9 @@ export function eventsOfFact(fact: BookFact, id: string): LedgerEvent[] {
   switch (fact.type) {
     case 'opened': {
       const { creator, farmBudget, checkBudget } = fact.terms
-      return [{ ...base, type: 'opened', creator, farmBudget, checkBudget, setRoot: fact.setRoot }]
+      return [
+        { ...base, type: 'opened', creator, farmBudget, checkBudget, setRoot: fact.setRoot, termsHash: hashTerms(fact.terms) },
+      ]
     }
     case 'attested': {
       const { batch, batchHash, leases, farmReserve, checkReserve, releaseAtS, records } = fact

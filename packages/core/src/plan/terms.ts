@@ -26,6 +26,8 @@ const ATTEST_S = 3600
 const CLAIM_S = 3600
 const REFUND_S = 3600
 const RESOLVE_S = 72 * 3600
+/** How long frames that no machine could judge wait for objections; an escrow refuses a refund before that (PROTOCOL.md, 8). */
+const SLOW_WINDOW_S = 72 * 3600
 
 /** Up to this many frames every frame's record is in the chain's events (facts: 1,523 gas a frame); above, only roots. */
 const FULL_RECORDS = 10_000
@@ -74,10 +76,15 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
     deadlineAtS,
     attestByS: deadlineAtS + ATTEST_S,
     claimTimeS: CLAIM_S,
-    refundAfterS: deadlineAtS + ATTEST_S + CLAIM_S + REFUND_S,
+    refundAfterS: deadlineAtS + ATTEST_S + Math.max(CLAIM_S + REFUND_S, longestWindow(parties.disputeWindowS)),
     disputeWindowS: parties.disputeWindowS,
     resolveByS: RESOLVE_S,
   }
+}
+
+/** The longest that a batch may wait for disputes. A job without a window (development) has none for slow batches either. */
+function longestWindow(disputeWindowS: number): number {
+  return disputeWindowS === 0 ? 0 : Math.max(disputeWindowS, SLOW_WINDOW_S)
 }
 
 /** What the terms' quoteHash stands for: prices with their expiry, and the estimated work of each frame. Kept with the job and shown in its receipt. */

@@ -207,6 +207,16 @@ const event: Tagged<CheckerEvent> = tagged<CheckerEvent>('type', {
     signature: checkerSignature,
     atMs,
   }),
+  'lease-progress': object<EventOf<'lease-progress'>>({
+    type: word('lease-progress'),
+    lease: count(),
+    state: word('waiting', 'rendering', 'stalled', 'committed', 'late', 'canceled'),
+    held: count(),
+    frames: count(),
+    lastCompletedAtMs: optional(atMs),
+    message: words,
+    atMs,
+  }),
   alarm: object<EventOf<'alarm'>>({
     type: word('alarm'),
     action: name,

@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { selfHosted } from '@pictor/adapter-selfhosted'
+import { evmLedger } from '@pictor/chain'
+import { checkerMetrics, createChecker, socketSigner } from '@pictor/checker'
+import { folderArtifacts, PictorError, type Address } from '@pictor/core'
+import { serveChecker } from '@pictor/farm-protocol/checker'
+import { chainIdOf, stateDirOf, type StateOptions } from '../compose.ts'
+import { EXIT } from '../terminal/failure.ts'
+import type { CommandContext } from './context.ts'
+import { followNamings } from './checker-namings.ts'
+import { interrupted } from './interrupted.ts'
+import { wholeNumber } from './whole-number.ts'
+
+export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'> {
+  readonly id?: string
+  readonly host: string
+  readonly port: string
+  readonly slots: string
+  /** Socket of a signer process; or `keystore`, for which one is started. */
+  readonly signer?: string
+  readonly keystore?: string
+  readonly fromBlock?: string
+  readonly allowInsecure?: boolean
+  readonly unsafeNoSandbox?: boolean
+}
+
+/**
+ * `pictor checker serve`: this machine as a checker for others. Keys stay in the signer process; scenes are foreign and render in a sandbox. Ends at Ctrl-C; what was
+ * taken is gone on with at the next start, also after kill -9.
+ */
+export async function checkerServe(options: CheckerServeOptions, context: CommandContext): Promise<number> {
+  const { screen, style, env } = context
+  const slots = wholeNumber('slots', options.slots)
+  const port = wholeNumber('port', options.port, 0)
+  const dir = join(stateDirOf(options), 'checker')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const token = env.PICTOR_CHECKER_TOKEN ?? randomBytes(24).toString('base64url')
+  const signer = await socketSigner(options.signer ?? startSigner(options, dir))
+  const chain = await chainOf(options)
+  const renderer = selfHosted({
+    id: 'checker-renderer',
+    workDir: join(dir, 'renderer'),
+    slots,
+    trust: 'foreign',
+    price: { perHostHour: 0n, currency: 'USD' },
+    ...(env.PICTOR_BLENDER ? { blender: env.PICTOR_BLENDER } : {}),
+    ...(options.unsafeNoSandbox ? { unsafeNoSandbox: true } : {}),
+  })
+  const metrics = checkerMetrics()
+  const files = folderArtifacts(join(dir, 'files'))
+  const asked = new Set<string>()
+  const checker = createChecker({
+    signer,
+    renderer,
+    artifacts: files,
+    store: join(dir, 'checker.db'),
+    ...(options.id === undefined ? {} : { id: options.id }),
+    ...(chain ? { ledger: chain.ledger } : {}),
+    onEvent(job, event) {
+      asked.add(job)
+      metrics.note(event)
+      context.emit({ job, ...event })
+    },
+  })
+  const namings = chain ? followNamings(chain, signer.address, asked, context) : undefined
+  try {
+    await renderer.describe({ key: 'describe' })
+    const server = await serveChecker(checker, {
+      tokens: [{ token, scopes: ['read', 'submit', 'metrics'] }],
+      files,
+      partial: join(dir, 'partial'),
+      inbox: join(dir, 'inbox.db'),
+      host: options.host,
+      port,
+      allowInsecure: options.allowInsecure ?? false,
+      health: () => healthOf(signer, chain?.rpcUrl),
+      metrics: () => metrics.text() + (namings?.text() ?? ''),
+    })
+    context.emit({ type: 'serving', url: server.url, address: checker.address, ledger: chain?.ledger.label ?? 'none' })
+    screen.log(`checker ${style.bold(checker.address)} serves at ${server.url}`)
+    screen.log(
+      `  ${chain ? `follows ${chain.ledger.label}` : 'follows no ledger: it takes its runners’ word that money is locked'}`,
+    )
+    if (!env.PICTOR_CHECKER_TOKEN) screen.log(`  token ${token} (set PICTOR_CHECKER_TOKEN to keep one)`)
+    await interrupted()
+    await server.close()
+    return EXIT.ok
+  } finally {
+    namings?.close()
+    await checker.close?.()
+    await renderer.close?.()
+    await chain?.ledger.close?.()
+    signer.close()
+  }
+}
+
+/** A signer process of this checker's own, which ends with it. Only its environment holds the password. */
+function startSigner({ keystore }: CheckerServeOptions, dir: string): string {
+  if (keystore === undefined)
+    throw new PictorError('invalid-input', 'a checker needs --signer SOCKET or --keystore FILE', {
+      details: { path: 'signer', hint: 'pictor checker key --keystore checker.json makes one' },
+    })
+  const socket = join(dir, `signer-${process.pid}.sock`)
+  const args = ['checker', 'signer', '--keystore', keystore, '--state-dir', dir, '--socket', socket, '--with-parent']
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  child.once('exit', (code) => {
+    // Without its signer a checker can promise nothing: whoever keeps services running starts both again.
+    process.stderr.write(`the signer ended with ${code}\n`)
+    process.kill(process.pid, 'SIGTERM')
+  })
+  process.once('exit', () => child.kill())
+  child.unref()
+  const pipe = child.stdin as Socket
+  pipe.unref()
+  return socket
+}
+
+interface Chain {
+  readonly ledger: ReturnType<typeof evmLedger>
+  readonly rpcUrl: string
+  readonly escrow: Address
+  readonly chainId: number
+  readonly fromBlock: number
+}
+
+async function chainOf({ rpc, escrow, fromBlock = '0' }: CheckerServeOptions): Promise<Chain | undefined> {
+  if (rpc === undefined && escrow === undefined) return undefined
+  if (rpc === undefined || escrow === undefined || !/^0x[0-9a-fA-F]{40}$/.test(escrow))
+    throw new PictorError('invalid-input', 'a ledger is followed by --rpc URL and --escrow ADDRESS together', {
+      details: { path: rpc === undefined ? 'rpc' : 'escrow' },
+    })
+  const chainId = await chainIdOf(rpc)
+  const first = wholeNumber('from-block', fromBlock, 0)
+  const address = escrow.toLowerCase() as Address
+  const ledger = evmLedger({ rpcUrl: rpc, escrow: address, chainId, fromBlock: first })
+  return { ledger, rpcUrl: rpc, escrow: address, chainId, fromBlock: first }
+}
+
+async function healthOf(signer: { ping(): Promise<void> }, rpc: string | undefined): Promise<Record<string, string>> {
+  const state = (check: Promise<unknown>): Promise<string> =>
+    check.then(
+      () => 'ok',
+      (error: Error) => error.message,
+    )
+  return {
+    signer: await state(signer.ping()),
+    ...(rpc === undefined ? {} : { ledger: await state(chainIdOf(rpc)) }),
+  }
+}
