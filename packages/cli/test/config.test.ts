@@ -56,6 +56,14 @@ describe('pictor.config.json', () => {
     [{ farms: [] }, 'farms', /at least one/],
     [{ farms: 'x' }, 'farms', /expected a list/],
     [{ farms: [], farm: 1 }, 'farm', /no such field/],
+    [{ checkers: {} }, 'checkers', /expected a list/],
+    [{ checkers: [{ url: 'https://c.example', address: `0x${'11'.repeat(20)}` }] }, 'checkers[0].token', /expected a text/],
+    [{ checkers: [{ url: 'x', token: 'a-token-long-enough', address: `0x${'11'.repeat(20)}` }] }, 'checkers', /url: expected/],
+    [
+      { checkers: [{ url: 'https://c.example', token: 'a-token-long-enough', address: '0x12' }] },
+      'checkers',
+      /address: expected/,
+    ],
     [{ farms: [5] }, 'farms[0]', /expected an object/],
     [{ farms: [{ use: './farms.mjs' }] }, 'farms[0].factory', /expected a name/],
     [{ farms: [{ factory: 'plain' }] }, 'farms[0].use', /expected a name/],
@@ -120,11 +128,8 @@ describe('config.schema.json', () => {
   it('knows the same fields as the reader', () => {
     const schema = JSON.parse(readFileSync(new URL('../config.schema.json', import.meta.url), 'utf8')) as Node
     const entry = schema.properties.farms!.items
-    expect([Object.keys(schema.properties), schema.required, schema.additionalProperties]).toEqual([
-      ['$schema', 'farms'],
-      ['farms'],
-      false,
-    ])
+    expect(Object.keys(schema.properties)).toEqual(['$schema', 'checkers', 'files', 'farms'])
+    expect(schema.additionalProperties).toBe(false)
     expect([Object.keys(entry.properties), entry.required, entry.additionalProperties]).toEqual([
       ['use', 'factory', 'options'],
       ['use', 'factory'],
