@@ -137,7 +137,7 @@ function objectAt(file: string, at: string, value: unknown): Record<string, unkn
 
 function refuse(file: string, path: string, message: string, hint?: string, cause?: unknown): PictorError {
   return new PictorError('invalid-input', `${file}: ${path}: ${message}`, {
-    details: { path, ...(hint === undefined ? {} : { hint }) },
+    details: { path, hint: hint ?? 'config.schema.json of @pictor/cli says what the file may hold' },
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -258,7 +258,8 @@ describe('quoteFrom', () => {
     tier: 'low',
     device: 'cpu',
     unit: 'GHz-hour',
-    usdPerUnit: '0.024',
+    rate: '0.024',
+    currency: 'USD',
     hosts: 100,
     source: 'page',
     asOf: '2026-11-22',
@@ -281,7 +282,7 @@ describe('quoteFrom', () => {
     expect(answer.basis.join()).toContain('trust A')
   })
   it('makes no offer of a tier that nobody published a rate for, and declines when none is left', async () => {
-    const { usdPerUnit: _rate, ...empty } = figure
+    const { rate: _rate, ...empty } = figure
     expect(await quote({ figures: [empty] })).toMatchObject({ kind: 'decline', reason: 'policy' })
     const answer = await quote({ figures: [figure, { ...empty, tier: 'high' }] })
     expect(answer.kind === 'quote' && answer.offers.map(({ tier }) => tier)).toEqual(['low'])

@@ -1,3 +1,4 @@
+import manifest from '../package.json' with { type: 'json' }
 import type { DigestSigner, Farm, FarmCapabilities, FarmInfo } from '@pictor/core/contract'
 import { remoteFarm, type RemoteFarmOptions } from '@pictor/farm-protocol'
 import { operatorFarm, quoteFrom, withOwnPrices, type OperatorFarm, type OperatorWords } from '@pictor/farm-protocol/operator'
@@ -73,8 +74,10 @@ const priceBook: NonNullable<FarmInfo['priceBook']> = {
   source: 'https://garagefarm.net/pricing',
   asOf: '2026-11-22',
   kind: 'list',
+  prices: GARAGEFARM_PRICES,
 }
-const ext = { garagefarm: { ...GARAGEFARM_FACTS, prices: GARAGEFARM_PRICES } }
+const adapter: NonNullable<FarmInfo['adapter']> = { name: manifest.name, version: manifest.version }
+const ext = { garagefarm: GARAGEFARM_FACTS }
 
 function partner({ lane, ...options }: GarageFarmPartner): Farm {
   const farm = remoteFarm({ id: 'garagefarm', ...options })
@@ -82,7 +85,15 @@ function partner({ lane, ...options }: GarageFarmPartner): Farm {
     ...farm,
     async describe(ctx) {
       const info = await farm.describe(ctx)
-      return { priceBook, ...info, name: 'GarageFarm', lane, verification: 'contract-simulated', ext: { ...info.ext, ...ext } }
+      return {
+        priceBook,
+        ...info,
+        adapter,
+        name: 'GarageFarm',
+        lane,
+        verification: 'contract-simulated',
+        ext: { ...info.ext, ...ext },
+      }
     },
   }
 }
@@ -108,7 +119,8 @@ function byHand(options: GarageFarmByHand): OperatorFarm {
           devices: [device.toUpperCase()],
         },
       ],
-      priceBook,
+      priceBook: { ...priceBook, prices: figures },
+      adapter,
       ext,
       ...(operator && { payTo: operator.address }),
     },

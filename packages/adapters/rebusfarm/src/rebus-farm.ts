@@ -1,3 +1,4 @@
+import manifest from '../package.json' with { type: 'json' }
 import type { DigestSigner, Farm, FarmCapabilities, FarmInfo } from '@pictor/core/contract'
 import { remoteFarm, type RemoteFarmOptions } from '@pictor/farm-protocol'
 import { operatorFarm, quoteFrom, withOwnPrices, type OperatorFarm, type OperatorWords } from '@pictor/farm-protocol/operator'
@@ -73,8 +74,10 @@ const priceBook: NonNullable<FarmInfo['priceBook']> = {
   source: 'rentaflop comparison table',
   asOf: '2022-10-05',
   kind: 'third-party',
+  prices: REBUSFARM_PRICES,
 }
-const ext = { rebusfarm: { ...REBUSFARM_FACTS, prices: REBUSFARM_PRICES, prepay: REBUSFARM_PREPAY } }
+const adapter: NonNullable<FarmInfo['adapter']> = { name: manifest.name, version: manifest.version }
+const ext = { rebusfarm: { ...REBUSFARM_FACTS, prepay: REBUSFARM_PREPAY } }
 
 function partner({ lane, ...options }: RebusFarmPartner): Farm {
   const farm = remoteFarm({ id: 'rebusfarm', ...options })
@@ -82,7 +85,15 @@ function partner({ lane, ...options }: RebusFarmPartner): Farm {
     ...farm,
     async describe(ctx) {
       const info = await farm.describe(ctx)
-      return { priceBook, ...info, name: 'RebusFarm', lane, verification: 'contract-simulated', ext: { ...info.ext, ...ext } }
+      return {
+        priceBook,
+        ...info,
+        adapter,
+        name: 'RebusFarm',
+        lane,
+        verification: 'contract-simulated',
+        ext: { ...info.ext, ...ext },
+      }
     },
   }
 }
@@ -108,7 +119,8 @@ function byHand(options: RebusFarmByHand): OperatorFarm {
           devices: [device.toUpperCase()],
         },
       ],
-      priceBook,
+      priceBook: { ...priceBook, prices: figures },
+      adapter,
       ext,
       ...(operator && { payTo: operator.address }),
     },

@@ -154,7 +154,7 @@ describe('prices', () => {
     return answer
   }
   it('are left empty where nobody published them: CPU and unrated hosts are declined, and the message says what to give', async () => {
-    expect(REBUSFARM_PRICES.find(({ device }) => device === 'cpu')).not.toHaveProperty('usdPerUnit')
+    expect(REBUSFARM_PRICES.find(({ device }) => device === 'cpu')).not.toHaveProperty('rate')
     expect(await quote({ device: 'cpu' })).toMatchObject({
       kind: 'decline',
       reason: 'policy',

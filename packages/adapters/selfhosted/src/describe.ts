@@ -1,4 +1,5 @@
-import type { FarmInfo } from '@pictor/core/contract'
+import { formatMoney, type FarmInfo } from '@pictor/core/contract'
+import manifest from '../package.json' with { type: 'json' }
 import { computeDevices } from './blender/devices.ts'
 import type { ComputeDevice } from './blender/devices.ts'
 import { gpuMetrics } from './blender/gpu-metrics.ts'
@@ -66,7 +67,8 @@ export async function describeFarm(
     ...(signer ? { key: signer.address } : {}),
     ...(payTo ? { payTo } : {}),
     slots: devices.length,
-    ...(price ? { priceBook: { source: price.source ?? 'set by the owner', asOf: price.asOf ?? '', kind: 'own' } } : {}),
+    adapter: { name: manifest.name, version: manifest.version },
+    ...(price ? { priceBook: priceBookOf(price) } : {}),
     ext: {
       trust: settings.trust,
       devices: devices.map((device) => ({ kind: 'CPU', name: 'CPU', ...device })),
@@ -75,4 +77,10 @@ export async function describeFarm(
       formats: ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'JPEG', 'TIFF', 'WEBP'].map((f) => `${f}:${endingOf(f)}`),
     },
   }
+}
+
+function priceBookOf(price: NonNullable<Settings['price']>): NonNullable<FarmInfo['priceBook']> {
+  const { source = 'set by the owner', asOf = '', currency = 'USD' } = price
+  const rate = formatMoney({ amount: price.perHostHour, currency }).split(' ')[0]!
+  return { source, asOf, kind: 'own', prices: [{ tier: 'own', unit: 'host-hour', rate, currency, source, asOf, trust: 'own' }] }
 }

@@ -29,6 +29,25 @@ export interface SoftwareBuild {
   readonly devices: readonly string[]
 }
 
+/** One published rate, with where and when it was read. Quotes are what counts; this is for people. */
+export interface ListedPrice {
+  readonly tier: string
+  readonly device?: 'cpu' | 'gpu'
+  /** What is counted, such as `GHz-hour`, `OctaneBench-hour` or `host-hour`. */
+  readonly unit: string
+  /** Decimal in `currency` for one unit; left out where nobody published it. */
+  readonly rate?: string
+  readonly currency: string
+  /** Most hosts a job may use; left out where nobody says. */
+  readonly hosts?: number
+  readonly source: string
+  /** Day of the source, or on which it was read (YYYY-MM-DD). */
+  readonly asOf: string
+  /** `A` the farm's own page, `B` somebody else's, `C` pages of the farm that disagree, `own` the user's figure. */
+  readonly trust: 'A' | 'B' | 'C' | 'own'
+  readonly note?: string
+}
+
 export interface FarmInfo {
   readonly contract: 1
   readonly id: string
@@ -44,7 +63,14 @@ export interface FarmInfo {
   readonly payTo?: Address
   readonly slots?: number
   /** Source and date of prices, for people. */
-  readonly priceBook?: { readonly source: string; readonly asOf: string; readonly kind: 'list' | 'third-party' | 'own' }
+  readonly priceBook?: {
+    readonly source: string
+    readonly asOf: string
+    readonly kind: 'list' | 'third-party' | 'own'
+    readonly prices?: readonly ListedPrice[]
+  }
+  /** The package that speaks for the farm. */
+  readonly adapter?: { readonly name: string; readonly version: string }
   readonly ext?: Readonly<Record<string, unknown>>
 }
 

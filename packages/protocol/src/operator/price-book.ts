@@ -1,22 +1,10 @@
-import { money, type Decline, type Offer, type Quote, type QuoteRequest } from '@pictor/core/contract'
+import { money, type Decline, type ListedPrice, type Offer, type Quote, type QuoteRequest } from '@pictor/core/contract'
 
-/** How far a figure can be trusted: A the farm's own page, B somebody else's, C pages of the farm that disagree. */
-export type PriceTrust = 'A' | 'B' | 'C' | 'own'
-
-/** One published figure with where and when it was read. */
-export interface PriceFigure {
-  readonly tier: string
+/** One published rate of a farm that has no API; in US dollars. */
+export interface PriceFigure extends ListedPrice {
   readonly device: 'cpu' | 'gpu'
   readonly unit: 'GHz-hour' | 'OctaneBench-hour'
-  /** US dollars a unit as a decimal; left out where nobody published it. */
-  readonly usdPerUnit?: string
-  /** Most hosts a job may use; left out where nobody published it. */
-  readonly hosts?: number
-  readonly source: string
-  /** Day on which the source was read, or its own date (YYYY-MM-DD). */
-  readonly asOf: string
-  readonly trust: PriceTrust
-  readonly note?: string
+  readonly currency: 'USD'
 }
 
 /** Figures older than this many days warn. */
@@ -55,7 +43,7 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
     reason,
     message,
   })
-  const priced = figures.filter((figure) => figure.device === device && figure.usdPerUnit !== undefined)
+  const priced = figures.filter((figure) => figure.device === device && figure.rate !== undefined)
   if (priced.length === 0) return decline('policy', `nobody has published a ${device} price of this farm: give one in \`prices\``)
   if (hostRating === undefined)
     return decline('policy', `the rating of a host is not published: give \`host.rating\` in ${priced[0]!.unit.slice(0, -5)}`)
@@ -65,7 +53,7 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
     const hosts = figure.hosts ?? options.hosts
     if (hosts === undefined) return []
     basis.push(
-      `${figure.tier} ${device}: ${figure.usdPerUnit} USD per ${figure.unit}, ${figure.source}, ${figure.asOf}, trust ${figure.trust}`,
+      `${figure.tier} ${device}: ${figure.rate} USD per ${figure.unit}, ${figure.source}, ${figure.asOf}, trust ${figure.trust}`,
     )
     const warning = staleness(figure, nowMs)
     if (warning) basis.push(warning)
@@ -90,7 +78,7 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
 function offerFrom(figure: PriceFigure, hosts: number, options: PriceOptions, { estimate }: QuoteRequest): Offer {
   const rating = options.hostRating!
   // Ratings have decimals; thousandths keep the product exact in integers.
-  const perHostHour = (money(figure.usdPerUnit!, 'USD').amount * BigInt(Math.round(rating * 1_000))) / 1_000n
+  const perHostHour = (money(figure.rate!, 'USD').amount * BigInt(Math.round(rating * 1_000))) / 1_000n
   const msPerWork = (1_000 * (options.referenceRating ?? rating)) / rating
   return {
     id: `${figure.tier}-${figure.device}`,
@@ -116,8 +104,6 @@ export function withOwnPrices(
 ): PriceFigure[] {
   return figures.map((figure) => {
     const rate = figure.device === device ? own?.[figure.tier] : undefined
-    return rate === undefined
-      ? figure
-      : { ...figure, usdPerUnit: rate, source: 'prices in the adapter’s options', asOf, trust: 'own' }
+    return rate === undefined ? figure : { ...figure, rate, source: 'prices in the adapter’s options', asOf, trust: 'own' }
   })
 }

@@ -4,12 +4,13 @@ import type {
   FarmCapabilities,
   FarmInfo,
   FrameOutput,
+  ListedPrice,
   Output,
   SoftwareBuild,
   Ticket,
 } from '@pictor/core/contract'
 import { count, ext, flag, list, named, object, optional, text, word, type Schema } from '../schema.ts'
-import { address, atMs, contract, frame, hash, name, signature, words, zeroOrMore } from './basics.ts'
+import { address, atMs, contract, currency, frame, hash, name, signature, words, zeroOrMore } from './basics.ts'
 import { taskRefSchema } from './job.ts'
 
 const support = word('native', 'emulated', 'manual', 'none')
@@ -24,6 +25,18 @@ const capabilities = object<FarmCapabilities>({
   partialOutputs: support,
   resumeDownload: support,
   bindingQuote: support,
+})
+const listedPrice = object<ListedPrice>({
+  tier: name,
+  device: optional(word('cpu', 'gpu')),
+  unit: name,
+  rate: optional(text({ pattern: /^\d{1,20}(\.\d{1,20})?$/ })),
+  currency,
+  hosts: optional(count()),
+  source: words,
+  asOf: name,
+  trust: word('A', 'B', 'C', 'own'),
+  note: optional(words),
 })
 /** What a farm says about itself. */
 export const farmInfoSchema: Schema<FarmInfo> = named(
@@ -41,8 +54,14 @@ export const farmInfoSchema: Schema<FarmInfo> = named(
     payTo: optional(address),
     slots: optional(count()),
     priceBook: optional(
-      object<NonNullable<FarmInfo['priceBook']>>({ source: words, asOf: name, kind: word('list', 'third-party', 'own') }),
+      object<NonNullable<FarmInfo['priceBook']>>({
+        source: words,
+        asOf: name,
+        kind: word('list', 'third-party', 'own'),
+        prices: optional(list(listedPrice, 1_000)),
+      }),
     ),
+    adapter: optional(object<NonNullable<FarmInfo['adapter']>>({ name, version: name })),
     ext,
   }),
 )
