@@ -18,7 +18,7 @@ import {
 import type { Checker } from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
-import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
+import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
 
 const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
 const open: Checker[] = []
@@ -108,14 +108,15 @@ test('on another device class pixels alone refuse nothing, statistics still do',
   expect((await checkLease(same.checker, same.test, same.test.lease(1, [5]), new Map([[5, odd(8)]]))).votes[0]!.verdict).toBe(
     'refuse',
   )
-  const other = await start({ sameDevice: false })
-  expect((await checkLease(other.checker, other.test, other.test.lease(1, [5]), new Map([[5, odd(8)]]))).votes[0]!.verdict).toBe(
-    'accept',
-  )
-  const short = await start({ sameDevice: false })
-  expect((await checkLease(short.checker, short.test, short.test.lease(1, [5]), new Map([[5, odd(4)]]))).votes[0]!.verdict).toBe(
-    'refuse',
-  )
+  const optix = [{ ...NOISE_BUILD, devices: ['OPTIX'] }]
+  const other = await start()
+  expect(
+    (await checkLease(other.checker, other.test, other.test.lease(1, [5]), new Map([[5, odd(8)]]), optix)).votes[0]!.verdict,
+  ).toBe('accept')
+  const short = await start()
+  expect(
+    (await checkLease(short.checker, short.test, short.test.lease(1, [5]), new Map([[5, odd(4)]]), optix)).votes[0]!.verdict,
+  ).toBe('refuse')
 })
 
 test('half the samples at another seed are refused by their noise', async () => {

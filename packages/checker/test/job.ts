@@ -1,4 +1,5 @@
 import { memoryArtifacts } from './artifacts.ts'
+import { NOISE_BUILD } from './noise-renderer.ts'
 import {
   bundleRoot,
   hashTerms,
@@ -28,6 +29,7 @@ import type {
   LedgerDomain,
   RenderSpec,
   SeedReveal,
+  SoftwareBuild,
   Terms,
   Vote,
   FrameReport,
@@ -182,12 +184,13 @@ export async function checkLease(
   test: TestJob,
   lease: Lease,
   frames: ReadonlyMap<number, Uint8Array>,
+  software: readonly SoftwareBuild[] = [NOISE_BUILD],
 ): Promise<{ commit: Commit; votes: readonly Vote[]; reports: readonly FrameReport[]; seed: SeedReveal; cpuMs: number }> {
   const { job } = test
   only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
   const commit = await test.commit(lease, frames)
   only(await act(checker, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'held')
-  const { cpuMs } = only(await act(checker, { kind: 'check', job, lease, commits: [commit] }), 'checked')
+  const { cpuMs } = only(await act(checker, { kind: 'check', job, lease, commits: [commit], software }), 'checked')
   const { votes, seed, reports } = only(await act(checker, { kind: 'reveal', job, lease: lease.id }), 'votes')
   return { commit, votes, seed, reports, cpuMs }
 }

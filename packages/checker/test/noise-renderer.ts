@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { encodePng } from '@pictor/image'
-import type { Farm, FarmEvent, Output, Region, Task, TaskRef } from '@pictor/core/contract'
+import type { Farm, FarmEvent, FarmInfo, Output, Region, SoftwareBuild, Task, TaskRef } from '@pictor/core/contract'
 
 /** What is rendered, beside the frame number. Values other than the defaults are cheats. */
 export interface NoiseScene {
@@ -12,6 +12,8 @@ export interface NoiseScene {
   readonly gain?: number
   /** Adds this many 8-bit steps up and down by turns, as another device's arithmetic might. */
   readonly flicker?: number
+  /** Noise on the disc only, as where an object stands before a plain background. */
+  readonly flat?: boolean
   /** A bright square painted over the picture. */
   readonly mark?: Region
 }
@@ -27,10 +29,12 @@ function random(...keys: readonly number[]): number {
   return (h >>> 0) / 2 ** 32
 }
 
+const onDisc = (frame: number, x: number, y: number, { width, height }: NoiseScene): boolean =>
+  Math.hypot(x - width * (0.3 + 0.05 * frame), y - height / 2) < height / 4
+
 /** Level of the noiseless picture: a moving disc on a gradient. */
 function level(frame: number, x: number, y: number, channel: number, scene: NoiseScene): number {
-  const cx = scene.width * (0.3 + 0.05 * frame)
-  const disc = Math.hypot(x - cx, y - scene.height / 2) < scene.height / 4 ? 0.25 : 0
+  const disc = onDisc(frame, x, y, scene) ? 0.25 : 0
   return 0.2 + 0.3 * (x / scene.width) + disc * (1 - 0.2 * channel)
 }
 
@@ -43,7 +47,8 @@ export function renderNoise(frame: number, scene: NoiseScene, region?: Region): 
       for (let c = 0; c < 3; c++) {
         let sum = 0
         for (let s = 0; s < scene.samples; s++) sum += random(scene.seed, x0 + x, y0 + y, c, s, frame)
-        const noise = (sum / scene.samples - 0.5) * 0.5
+        const plain = scene.flat && !onDisc(frame, x0 + x, y0 + y, scene)
+        const noise = plain ? 0 : (sum / scene.samples - 0.5) * 0.5
         const { mark } = scene
         const marked =
           mark && x0 + x >= mark.x && x0 + x < mark.x + mark.width && y0 + y >= mark.y && y0 + y < mark.y + mark.height
@@ -57,6 +62,9 @@ export function renderNoise(frame: number, scene: NoiseScene, region?: Region): 
   }
   return encodePng(width, height, 3, out)
 }
+
+/** What the renderer says that it is; a farm that says the same makes the same noise. */
+export const NOISE_BUILD: SoftwareBuild = { name: 'blender', version: '3.4.1', engines: ['CYCLES'], devices: ['CPU'] }
 
 /** A renderer in memory behind the Farm port. With `ownSeed` it ignores the ordered seed, as a broken one might. */
 export function noiseFarm(
@@ -73,7 +81,7 @@ export function noiseFarm(
     contract: 1,
     id: 'noise',
     rendered,
-    describe: refuse,
+    describe: async () => ({ software: [NOISE_BUILD] }) as unknown as FarmInfo,
     quote: refuse,
     stage: async () => ({ farm: 'noise', ref: 'stage' }),
     async submit(task, ctx) {

@@ -8,10 +8,12 @@ import type {
   Farm,
   Lease,
   SeedReveal,
+  SoftwareBuild,
 } from '@pictor/core/contract'
 import { seedOf, seedProof, seedRootOf, seedsOf } from '@pictor/core/proof'
 import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
 import type { SamplingOptions } from '../sampling/rate.ts'
+import { sameDeviceClass } from './device-class.ts'
 import { examineLease, type CropSize } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
@@ -30,7 +32,6 @@ export interface ActionTools {
   readonly keep: Artifacts | undefined
   readonly sampling: SamplingOptions
   readonly crop: CropSize
-  readonly sameDevice: boolean
   readonly renderTimeoutMs: number
   readonly now: () => number
   readonly store: CheckerStore
@@ -52,6 +53,16 @@ export function createActions(tools: ActionTools): Perform {
   const { signer, now, store } = tools
   const inspected = new Set<string>()
   const renderers = new Map<string, OwnRenderer>()
+  let described: Promise<readonly SoftwareBuild[]> | undefined
+
+  /** A renderer that cannot say what it is may render all the same; then nothing counts as the same device. */
+  const ownSoftware = async (ctx: CallContext): Promise<readonly SoftwareBuild[]> => {
+    described ??= tools.renderer.describe({ ...ctx, key: 'describe' }).then((info) => info.software)
+    return described.catch(() => {
+      described = undefined
+      return []
+    })
+  }
 
   const rendererOf = (job: CheckerJob): OwnRenderer => {
     const known = renderers.get(job.job)
@@ -115,7 +126,7 @@ export function createActions(tools: ActionTools): Perform {
   /** Looks at a lease once: what was found is saved before anything of it is signed, so that a crash in between cannot lead to a second, different vote. */
   async function examine(
     state: JobState,
-    { job, lease, neighbours = [] }: Of<'check'>,
+    { job, lease, neighbours = [], software }: Of<'check'>,
     commits: readonly Commit[],
     seed: SeedReveal,
     ctx: CallContext,
@@ -131,7 +142,7 @@ export function createActions(tools: ActionTools): Perform {
         standing: store.standing(lease.farm),
         sampling: tools.sampling,
         crop: tools.crop,
-        sameDevice: tools.sameDevice,
+        sameDevice: sameDeviceClass(await ownSoftware(ctx), software, job.spec),
         renderer: rendererOf(job),
       },
       ctx,

@@ -40,11 +40,6 @@ export interface CheckerOptions {
   readonly sampling?: Partial<SamplingOptions>
   /** Size of the re-rendered crop, at least 64 x 48 pixels; 128 x 128 when left out. */
   readonly crop?: CropSize
-  /**
-   * Whether the renderer is of the farms' device class and build (true when left out). If not, frames that differ at the ordered seed are judged by statistics against two
-   * renders at secret seeds, never by their pixels.
-   */
-  readonly sameDevice?: boolean
   /** The longest a batch of own renders may take; 15 minutes when left out. */
   readonly renderTimeoutMs?: number
   /** The ledger of its jobs: no Ready before the money is locked by these very terms. Left out (the local ledger of somebody else's app cannot be read), the runner's word is taken. */
@@ -90,7 +85,6 @@ export function createChecker(options: CheckerOptions): Checker {
     keep: options.artifacts,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },
     crop: options.crop ?? { width: 128, height: 128 },
-    sameDevice: options.sameDevice ?? true,
     renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
     now,
     store,

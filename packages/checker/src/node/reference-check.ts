@@ -179,10 +179,19 @@ async function compareStatistically(
   const judged = judgeReferences(statistics, picture.colour.length)
   const noise = { noiseRatio: statistics.noiseRatio, noiseRatioError: statistics.noiseRatioError }
   if (judged.length > 0) return { ...result, findings: [...judged, ...before.findings], noise }
+  const limit = noiseRatioLimit(statistics)
+  if (limit > HALF_RATIO) {
+    const unclear = 'the frame was rendered with another seed or device, and the picture has too little noise to tell its samples'
+    const doubt = finding('doubt', 'too-little-noise', unclear, { value: limit, threshold: HALF_RATIO })
+    return { ...result, findings: [doubt, ...demoted(before.findings)], noise }
+  }
   const message = 'the frame was rendered with another seed or device, but as well as ordered by its statistics'
-  const note = finding('note', 'other-seed', message, { value: statistics.noiseRatio, threshold: noiseRatioLimit(statistics) })
+  const note = finding('note', 'other-seed', message, { value: statistics.noiseRatio, threshold: limit })
   return { ...result, findings: [note, ...cleared(before.findings, 'explained by another seed or device')], noise }
 }
+
+/** Noise ratio of half the ordered samples, ln((1/.5 + 1) / 2). Statistics that could not have refused that clear nobody (a small or flat picture). */
+const HALF_RATIO = Math.log(1.5)
 
 function pictureOf(render: OwnRenderResult): Picture | undefined {
   if (!render.bytes) return undefined

@@ -1,5 +1,6 @@
 import type { Artifacts, BundleManifest } from './artifacts.ts'
 import type { CallContext } from './context.ts'
+import type { SoftwareBuild } from './farm.ts'
 import type { RenderSpec } from './job.ts'
 import type {
   Address,
@@ -49,6 +50,8 @@ export type CheckerAction = { readonly job: CheckerJob } &
         readonly lease: Lease
         readonly commits: readonly Commit[]
         readonly neighbours?: readonly { readonly frame: number; readonly hash: Bytes32 }[]
+        /** What the lease's farm renders with (`FarmInfo.software`): whether one seed must give the same noise there and here. Left out: it need not. */
+        readonly software?: readonly SoftwareBuild[]
       }
     /** Reveal the seed and the votes of a checked lease. */
     | { readonly kind: 'reveal'; readonly lease: number }

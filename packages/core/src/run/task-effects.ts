@@ -1,3 +1,4 @@
+import type { SoftwareBuild } from '../contract/farm.ts'
 import type { Address } from '../contract/messages.ts'
 import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
@@ -7,6 +8,15 @@ import { effort, pauseUntil, tryUntilDone } from './effort.ts'
 import { commitOf, type JobHost } from './job-host.ts'
 import { leaseResult } from './settle-effects.ts'
 import { farmOf, submit } from './submit-effects.ts'
+
+/** What a farm says that it renders with; a farm that is gone says nothing. */
+async function softwareOf(host: JobHost, farm: string, signal: AbortSignal): Promise<readonly SoftwareBuild[] | undefined> {
+  const info = await host.shared
+    .farm(farm)
+    ?.info(signal)
+    .catch(() => undefined)
+  return info?.software
+}
 
 /** Performs one command of a task. Never rejects. */
 export async function performTask(
@@ -70,7 +80,8 @@ export async function performTask(
     }
     case 'check': {
       const commits = state.commits.map((kept) => commitOf(state, host.jobId(), kept))
-      return askOne(command, { kind: 'check', lease: host.lease(host.row(task)), commits })
+      const software = await softwareOf(host, state.order!.farm, signal)
+      return askOne(command, { kind: 'check', lease: host.lease(host.row(task)), commits, ...(software ? { software } : {}) })
     }
     case 'reveal':
       return askOne(command, { kind: 'reveal', lease: task })

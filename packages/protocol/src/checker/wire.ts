@@ -30,7 +30,7 @@ import {
   type Tagged,
 } from '../schema.ts'
 import { address, atMs, contract, frame, hash, name, signature, words, zeroOrMore } from '../wire/basics.ts'
-import { commit } from '../wire/farm.ts'
+import { commit, softwareBuild } from '../wire/farm.ts'
 import { manifestSchema, renderSpecSchema } from '../wire/job.ts'
 import { domain, lease, leaseSet, ready, terms } from '../wire/messages.ts'
 import { region } from '../wire/task.ts'
@@ -159,6 +159,7 @@ export const actionSchema: Tagged<WireAction> = tagged<WireAction>('kind', {
     lease,
     commits: list(commit, 1_000),
     neighbours: optional(list(object<Neighbour>({ frame, hash }), 1_000)),
+    software: optional(list(softwareBuild, 1_000)),
   }),
   reveal: object<ActionOf<'reveal'>>({ kind: word('reveal'), job, lease: count() }),
   'sign-batch': object<ActionOf<'sign-batch'>>({

@@ -38,6 +38,13 @@ const listedPrice = object<ListedPrice>({
   trust: word('A', 'B', 'C', 'own'),
   note: optional(words),
 })
+/** A program that a farm renders with. */
+export const softwareBuild: Schema<SoftwareBuild> = object<SoftwareBuild>({
+  name,
+  version: name,
+  engines: list(name, 1_000),
+  devices: list(name, 1_000),
+})
 /** What a farm says about itself. */
 export const farmInfoSchema: Schema<FarmInfo> = named(
   'FarmInfo',
@@ -49,7 +56,7 @@ export const farmInfoSchema: Schema<FarmInfo> = named(
     verification: word('live', 'contract-simulated', 'none'),
     capabilities,
     idempotency: word('native', 'search', 'at-most-once'),
-    software: list(object<SoftwareBuild>({ name, version: name, engines: list(name, 1_000), devices: list(name, 1_000) }), 1_000),
+    software: list(softwareBuild, 1_000),
     key: optional(address),
     payTo: optional(address),
     slots: optional(count()),

@@ -1,0 +1,50 @@
+import { afterEach, expect, test } from 'vitest'
+import type { Checker } from '@pictor/core/contract'
+import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { createChecker } from '../src/index.ts'
+import { sameDeviceClass } from '../src/node/device-class.ts'
+import { checkLease, makeJob } from './job.ts'
+import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
+
+const SPEC = { software: 'blender', softwareVersion: '3.4' }
+const build = (version: string, ...devices: string[]) => ({ ...NOISE_BUILD, version, devices })
+
+test.each([
+  ['one build on one kind of device', [build('3.4.1', 'CPU')], [build('3.4.1', 'CPU')], true],
+  ['another patch of it', [build('3.4.1', 'CPU')], [build('3.4.2', 'CPU')], false],
+  ['another device', [build('3.4.1', 'CPU')], [build('3.4.1', 'OPTIX')], false],
+  ['a farm with two kinds of device', [build('3.4.1', 'CPU')], [build('3.4.1', 'CPU', 'OPTIX')], false],
+  ['a farm that has another family too', [build('3.4.1', 'CPU')], [build('3.4.1', 'CPU'), build('4.2.0', 'CPU')], true],
+  ['a farm with two patches of the family', [build('3.4.1', 'CPU')], [build('3.4.1', 'CPU'), build('3.4.2', 'CPU')], false],
+  ['only another family, the same on both sides', [build('4.2.0', 'CPU')], [build('4.2.0', 'CPU')], true],
+  ['a farm that says nothing', [build('3.4.1', 'CPU')], undefined, false],
+  ['other software', [build('3.4.1', 'CPU')], [{ ...build('3.4.1', 'CPU'), name: 'houdini' }], false],
+] as const)('%s', (_name, own, farm, expected) => {
+  expect(sameDeviceClass(own, farm, SPEC)).toBe(expected)
+})
+
+const open: Checker[] = []
+afterEach(async () => {
+  for (const checker of open.splice(0)) await checker.close?.()
+})
+
+test('a small flat picture of another device is never accepted at a quarter of the samples, and at all samples never refused', async () => {
+  const scene: NoiseScene = { width: 96, height: 64, samples: 8, seed: 1, flat: true }
+  const spec = {
+    ...(await makeJob([])).job.spec,
+    output: { format: 'PNG', width: 96, height: 64, colorMode: 'RGB', bitDepth: 8 },
+  } as const
+  const verdictOf = async (samples: number, seed: number): Promise<string> => {
+    const signer = privateKeySigner(randomPrivateKey())
+    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    open.push(checker)
+    const job = await makeJob([signer], { spec })
+    const frames = new Map([[1, renderNoise(1, { ...scene, samples, seed })]])
+    const { votes } = await checkLease(checker, job, job.lease(1, [1]), frames, [build('3.4.1', 'OPTIX')])
+    return votes[0]!.verdict
+  }
+  for (let seed = 40; seed < 48; seed++) {
+    expect(await verdictOf(2, seed)).not.toBe('accept')
+    expect(await verdictOf(8, seed)).not.toBe('refuse')
+  }
+})
