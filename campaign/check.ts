@@ -1,7 +1,9 @@
 // pnpm campaign check FOLDER [FILE.blend...]: false alarms and detection on independent renders of scenes that no threshold was fitted to one by one.
 // Renders what FOLDER lacks (Blender, about 40 minutes of CPU for 8 scenes), then judges every picture in many roles. Fails when an honest full frame is refused.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { decodeImage } from '@pictor/image'
 import type { Campaign } from '../scripts/campaign.ts'
@@ -32,36 +34,32 @@ const ROTATIONS = [
   [2, 0, 1],
 ] as const
 
-function render(folder: string, files: readonly string[]): void {
+/** Renders what `folder` lacks of the calibration scenes and of `files`, on a device as Cycles names it; all cores are used. */
+export async function renderCalibration(folder: string, files: readonly string[], device = 'CPU'): Promise<void> {
   const scenes = [
     ...BUILT.map((name) => ({ name, file: undefined })),
     ...files.map((file) => ({ name: basename(file, '.blend'), file })),
   ]
-  for (const { name, file } of scenes) {
-    const done =
-      existsSync(join(folder, name)) && readdirSync(join(folder, name)).filter((one) => /^honest.*\.exr$/.test(one)).length >= 30
-    if (done) continue
-    console.log(`rendering ${name}`)
-    mkdirSync(join(folder, name), { recursive: true })
-    const args = [
-      '-b',
-      '--factory-startup',
-      '-Y',
-      '-t',
-      '1',
-      ...(file ? [file] : []),
-      '-P',
-      SCRIPT,
-      '--',
-      name,
-      join(folder, name),
-    ]
-    spawnSync('blender', args, { stdio: 'ignore' })
+  const missing = scenes.filter(({ name }) => {
+    const path = join(folder, name)
+    return !existsSync(path) || readdirSync(path).filter((one) => /^honest.*\.exr$/.test(one)).length < 30
+  })
+  const threads = String(Math.max(1, Math.floor(availableParallelism() / Math.max(1, missing.length))))
+  const render = async (): Promise<void> => {
+    for (let next = missing.shift(); next; next = missing.shift()) {
+      const { name, file } = next
+      console.log(`rendering ${name} on ${device}`)
+      mkdirSync(join(folder, name), { recursive: true })
+      const script = ['-P', SCRIPT, '--', name, join(folder, name), device]
+      const argv = ['-b', '--factory-startup', '-Y', '-t', threads, ...(file ? [file] : []), ...script]
+      await once(spawn('blender', argv, { stdio: 'ignore' }), 'close')
+    }
   }
+  await Promise.all(Array.from({ length: availableParallelism() }, render))
 }
 
 /** Pictures of one scene in one format, decoded once. */
-function library(folder: string, ending: string): { names: string[]; get(name: string): Picture } {
+export function library(folder: string, ending: string): { names: string[]; get(name: string): Picture } {
   const pictures = new Map<string, Picture>()
   const names = readdirSync(folder)
     .filter((file) => file.endsWith(ending))
@@ -86,7 +84,7 @@ function nearest(found: ReferenceStatistics): number {
 }
 
 /** A generator of crop corners; any will do, so that a run can be repeated. */
-function corners(): (below: number) => number {
+export function corners(): (below: number) => number {
   let state = 1
   return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -254,7 +252,7 @@ export const campaign: Campaign = async (args) => {
     console.error('usage: pnpm campaign check FOLDER [FILE.blend...]')
     return false
   }
-  render(folder, files)
+  await renderCalibration(folder, files)
   const scenes = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'honest_f1_s1.exr')))
   const refused = honestAndDefects(folder, scenes)
   seedLocked(folder, scenes)

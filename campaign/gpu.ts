@@ -9,7 +9,8 @@ import type { Farm, RenderSpec, Task } from '@pictor/core/contract'
 import { decodeImage } from '@pictor/image'
 import type { Campaign } from '../scripts/campaign.ts'
 import { folderArtifacts } from '../packages/core/src/artifacts/index.ts'
-import type { GpuMetrics } from '@pictor/adapter-selfhosted'
+import type { GpuMetrics, SelfHostedOptions } from '@pictor/adapter-selfhosted'
+import { workingSandbox } from '../packages/adapters/selfhosted/src/sandbox/bubblewrap.ts'
 
 interface Frame {
   readonly frame: number
@@ -34,8 +35,7 @@ export const campaign: Campaign = async (args) => {
   const say = (what: string, value: unknown): void =>
     console.log(`${what}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const farms: Farm[] = []
-  const farm = (devices: 'cpu' | 'gpu', name: string, threadsPerSlot?: number): Farm => {
-    const threads = threadsPerSlot === undefined ? {} : { threadsPerSlot }
+  const farm = (devices: 'cpu' | 'gpu', name: string, more: Partial<SelfHostedOptions> = {}): Farm => {
     const made = selfHosted({
       id: name,
       workDir: join(folder, name),
@@ -43,7 +43,7 @@ export const campaign: Campaign = async (args) => {
       blender,
       environment,
       frameTimeoutMs: 300_000,
-      ...threads,
+      ...more,
     })
     farms.push(made)
     return made
@@ -87,7 +87,7 @@ export const campaign: Campaign = async (args) => {
     say('first frame on a cold GPU slot, s', seconds(performance.now() - cold))
     const whole = await render(gpu, await task(gpu, {}, range), 'whole', live)
     const few = range.slice(0, 4)
-    const cpu = farm('cpu', 'cpu', availableParallelism())
+    const cpu = farm('cpu', 'cpu', { threadsPerSlot: availableParallelism() })
     const onCpu = await render(cpu, await task(cpu, {}, few), 'cpu')
     say('ms a frame as the file orders, GPU', mean(whole.slice(1)))
     say(`ms a frame as the file orders, CPU with ${availableParallelism()} threads`, mean(onCpu.slice(1)))
@@ -103,6 +103,11 @@ export const campaign: Campaign = async (args) => {
     say('same process again', differences(whole, again))
     say('another process', differences(whole, elsewhere))
     say('GPU against CPU, same seed', differences(onCpu, whole))
+    const foreign = farm('gpu', 'foreign', { trust: 'foreign' })
+    const boxed = (await workingSandbox())
+      ? await render(foreign, await task(foreign, {}, few), 'boxed').then((frames) => differences(whole, frames), failureOf)
+      : 'no sandbox works here'
+    say('in the sandbox', boxed)
     const seed = await render(gpu, await task(gpu, { window: { seed: spec.seed + 1 } }, few), 'seed')
     say('GPU against GPU with another seed', differences(seed, whole))
     const { width, height } = output
@@ -128,9 +133,7 @@ export const campaign: Campaign = async (args) => {
     say('1920x1080, 16 samples, ms a frame on the CPU', mean(heavyCpu.slice(1)))
 
     const eevee = { ...spec, engine: 'BLENDER_EEVEE', checkClass: 'replica' } as const
-    const drawn = await render(gpu, await task(gpu, { spec: eevee }, few), 'eevee').catch(
-      (error: unknown) => (error as Error).message,
-    )
+    const drawn = await render(gpu, await task(gpu, { spec: eevee }, few), 'eevee').catch(failureOf)
     if (typeof drawn === 'string') say('Eevee without a display', drawn)
     else {
       say('Eevee without a display, first frame and then, ms', [drawn[0]!.renderMs, mean(drawn.slice(1))])
@@ -203,6 +206,7 @@ function differences(
   return { frames, rms: Math.sqrt(squares / count), most, beyondShare: beyond / count }
 }
 
+const failureOf = (error: unknown): string => (error as Error).message
 const mean = (frames: readonly Frame[]): number =>
   Math.round((frames.reduce((sum, one) => sum + one.renderMs, 0) / Math.max(1, frames.length)) * 10) / 10
 const seconds = (ms: number): number => Math.round(ms / 10) / 100

@@ -1,8 +1,8 @@
 # Renders calibration pictures of one scene for campaign/check.ts:
-#   blender -b --factory-startup -Y -t 1 [FILE.blend] -P calibration-scenes.py -- SCENE FOLDER
+#   blender -b --factory-startup -Y -t 1 [FILE.blend] -P scenes.py -- SCENE FOLDER [CPU|CUDA|OPTIX|HIP|ONEAPI]
 # Without a file the scene is built here. Per scene: 30 honest renders (3 frames x 10 seeds), 3 crops at seed 1, and defects at seed 9. PNG 8-bit and EXR half of each.
 import bpy, sys, math, random, os, json, time
-name, out = sys.argv[sys.argv.index('--')+1:][:2]
+name, out, device = (sys.argv[sys.argv.index('--')+1:]+['CPU'])[:3]
 D=bpy.data; C=bpy.context
 def mat(n, color=(.8,.8,.8), rough=.5, metal=0, trans=0, emit=0, sss=0, noise=False):
     m=D.materials.new(n); m.use_nodes=True; b=m.node_tree.nodes['Principled BSDF']
@@ -75,10 +75,13 @@ if not bpy.data.filepath:
     light0=[o for o in D.objects if o.type=='LIGHT'][0]
 else:
     s=C.scene; tgt=max((o for o in D.objects if o.type=='MESH' and not o.hide_render),key=lambda o:len(o.data.polygons)); ls=[o for o in D.objects if o.type=='LIGHT']; light0=ls[0] if ls else None
-s=C.scene; r=s.render; r.engine='CYCLES'; s.cycles.device='CPU'; r.resolution_x=256; r.resolution_y=144; r.resolution_percentage=100
+s=C.scene; r=s.render; r.engine='CYCLES'; s.cycles.device='CPU' if device=='CPU' else 'GPU'; r.resolution_x=256; r.resolution_y=144; r.resolution_percentage=100
 SPP={'interior':48,'glassy':40}.get(name,24)
 s.cycles.samples=SPP; s.cycles.use_denoising=False; s.cycles.use_adaptive_sampling=name in('field','glassy','interior','robot'); s.cycles.adaptive_threshold=.03; s.cycles.adaptive_min_samples=8
 s.cycles.max_bounces=8; s.cycles.use_animated_seed=False; r.use_persistent_data=True; r.use_compositing=False; r.use_sequencer=False; r.use_border=False; r.use_crop_to_border=False
+if device!='CPU':
+    p=C.preferences.addons['cycles'].preferences; p.compute_device_type=device; p.get_devices()
+    for d in p.devices: d.use=d.type==device
 os.makedirs(out,exist_ok=True); manifest=open(out+'/list.jsonl','a')
 def shoot(label,frame,seed,**k):
     f='%s/%s_f%d_s%d'%(out,label,frame,seed)

@@ -1,6 +1,6 @@
 """A warm Blender that renders what its host asks for.
 
-Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker.py -- REPLY_FD PARENT_PID MEMORY_MIB`. Requests are JSON lines on stdin, replies are JSON lines
+Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker.py -- REPLY_FD PARENT_PID MEMORY_MIB address-space|data`. Requests are JSON lines on stdin, replies are JSON lines
 on an own descriptor: nothing that a scene prints can pass for a reply. Every request has an `id` that its reply repeats. `-Y` and use_scripts=False keep code in
 scenes from running.
 """
@@ -39,10 +39,11 @@ def die_with(parent):
         os._exit(1)
 
 
-def limit(memory_mib):
+def limit(memory_mib, counted):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the scene
     if memory_mib:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mib * 2**20, memory_mib * 2**20))
+        kind = resource.RLIMIT_DATA if counted == 'data' else resource.RLIMIT_AS
+        resource.setrlimit(kind, (memory_mib * 2**20, memory_mib * 2**20))
 
 
 def put(owner, name, value):
@@ -321,9 +322,10 @@ def usage():
 
 
 def main():
-    reply_fd, parent, memory_mib = (int(word) for word in sys.argv[sys.argv.index('--') + 1:][:3])
+    *numbers, counted = sys.argv[sys.argv.index('--') + 1:][:4]
+    reply_fd, parent, memory_mib = (int(word) for word in numbers)
     die_with(parent)
-    limit(memory_mib)
+    limit(memory_mib, counted)
     replies = os.fdopen(reply_fd, 'w', buffering=1, encoding='utf-8')
 
     def say(**message):

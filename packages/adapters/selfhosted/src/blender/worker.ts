@@ -73,8 +73,9 @@ export interface WorkerOptions {
   readonly environment: Readonly<Record<string, string>>
   /** Runs in a sandbox that may read these folders and write only to `cwd`. */
   readonly confined?: { readonly read: readonly string[]; readonly devices?: readonly string[] }
-  /** Address space, MiB; 0 is no limit. */
+  /** Memory, MiB; 0 is no limit. Address space is counted, for a GPU private data: its driver reserves far more addresses than there is memory. */
   readonly memoryMiB?: number
+  readonly gpu?: boolean
   readonly startTimeoutMs?: number
   /** Called with the identity before anything is asked of it, so that a crash of this process leaves a trace. */
   readonly onStart?: (process: ProcessIdentity) => void
@@ -92,7 +93,7 @@ export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>
   const { blender, cwd, environment, confined } = options
   const flags = `-b --factory-startup -Y -t ${options.threads} --python-exit-code 42`.split(' ')
   // A sandbox ends with this process by itself, and sees other process numbers.
-  const own = ['3', String(confined ? 0 : process.pid), String(options.memoryMiB ?? 0)]
+  const own = ['3', String(confined ? 0 : process.pid), String(options.memoryMiB ?? 0), options.gpu ? 'data' : 'address-space']
   const plain = [blender, ...flags, '-P', workerProgram(), '--', ...own]
   const box = confined && confine(plain, { program: blender, write: cwd, environment, ...confined })
   const [command, ...rest] = box?.argv ?? plain

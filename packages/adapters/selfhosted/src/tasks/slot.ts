@@ -142,6 +142,7 @@ export class Slot {
       cwd: this.folder,
       environment,
       memoryMiB,
+      gpu: this.device !== undefined,
       ...(confined ? { confined: { read: [opening.folder], devices: this.device ? GPU_DEVICE_FILES : [] } } : {}),
       onStart: (process) => {
         identity = process
