@@ -39,6 +39,10 @@ export interface Choice {
 
 /** Weight of the best worths so far where patterns are priced. */
 const PULL = 0.7
+/** Prices of an item that is left out, as multiples of the largest charge, and the share of an item that counts as left out. */
+const LEAST_MISSING = 10
+const MOST_MISSING = 1e6
+const UNCOVERED = 1e-6
 /** Rounds of pattern generation at one node; each solves the program once. */
 const MOST_ROUNDS = 100
 
@@ -93,7 +97,7 @@ class Search {
   private readonly lp: PatternLp
   private readonly farmOf: Int32Array
   private readonly farms: number
-  private readonly missing: number
+  private missing: number
   private readonly plans: FluidPlan[] = []
   /** Cost of the best fluid plan, or of a real plan that is already known. */
   private upper: number
@@ -113,7 +117,7 @@ class Search {
     }
     this.farms = used.size
     this.maxFarms = maxFarms !== null && maxFarms < this.farms ? maxFarms : null
-    this.missing = 10 * fluid.bigCost
+    this.missing = LEAST_MISSING * fluid.bigCost
     this.lp = new PatternLp(fluid.items, this.farmOf, this.farms, this.maxFarms, this.missing)
   }
 
@@ -257,11 +261,11 @@ class Search {
         center = worth
         bestValues = values
       }
-      if (bound >= this.cutoff() || objective - bound <= 1e-6 * Math.abs(objective)) break
-      if (priced.added === 0) {
-        if (pull === 0) break
-        pull = pull > 0.3 ? pull / 2 : 0
-      } else pull = PULL
+      if (bound >= this.cutoff()) break
+      if (objective - bound <= 1e-6 * Math.abs(objective) || (priced.added === 0 && pull === 0)) {
+        if (!this.raiseMissing()) break
+      } else if (priced.added === 0) pull = pull > 0.3 ? pull / 2 : 0
+      else pull = PULL
     }
     return {
       mixes: this.mixes(),
@@ -270,6 +274,14 @@ class Search {
       bound,
       uncovered: lp.uncovered(),
     }
+  }
+
+  /** Items left out, but so few that they are cheap, get a higher price: it proves that a node has no plan. False when nothing is left out. */
+  private raiseMissing(): boolean {
+    if (this.missing >= MOST_MISSING * this.fluid.bigCost || this.lp.uncovered() < UNCOVERED) return false
+    this.missing *= 100
+    this.lp.priceMissing(this.missing)
+    return true
   }
 
   private mixes(): Mix[] {
@@ -324,7 +336,7 @@ class Search {
     const byFarm = new Map<number, Mix[]>()
     for (const mix of relaxed.mixes) byFarm.set(mix.farm, [...(byFarm.get(mix.farm) ?? []), mix])
     const pure = [...byFarm.values()].every((list) => list.length === 1)
-    const covered = relaxed.uncovered < 1e-6
+    const covered = relaxed.uncovered < UNCOVERED
     const used = relaxed.mixes.length
     if (pure && covered && (this.maxFarms === null || used <= this.maxFarms)) this.record(relaxed.mixes, relaxed.worth)
     let worst: Mix | undefined

@@ -27,7 +27,7 @@ export class PatternLp {
   private readonly farmOf: Int32Array
   private readonly farms: number
   private readonly hasCount: boolean
-  private readonly missing: number
+  private missing: number
   private readonly scale: number
   private readonly colRows: Int32Array[] = []
   private readonly colVals: Float64Array[] = []
@@ -89,6 +89,12 @@ export class PatternLp {
     rows[n] = this.items + (this.farmOf[pattern.offer] as number)
     if (this.hasCount) rows[n + 1] = this.rows - 1
     this.column(rows, vals, pattern.cost, pattern)
+  }
+
+  /** Prices uncovered items anew, at a multiple of the first price. */
+  priceMissing(missing: number): void {
+    for (let j = 0; j < this.cost.length; j++) if (this.cost[j] === this.missing) this.cost[j] = missing
+    this.missing = missing
   }
 
   /** Switches patterns on or off, and farms to "must be used" (their slack is priced out). */

@@ -8,10 +8,13 @@ import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { restart } from './restart.ts'
+import { squeeze } from './squeeze.ts'
 import { packNodes } from './pack-nodes.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
 const PACK_LIMIT = 150_000
+/** Up to this many frames, nodes are overfilled and evened out when some frames find no room. */
+const SQUEEZE_LIMIT = 4096
 /** Up to this many frames, placed frames are moved and traded while that saves money. */
 const IMPROVE_LIMIT = 20_000
 /** The same in a sweep over many deadlines. */
@@ -99,7 +102,7 @@ function packRoutes(
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
   // Nothing is improved afterwards, so what crosses a billing step must cost the whole step at once.
   if (!small) state.countAll()
-  const housed = rehouse(state, homeless)
+  const housed = rehouse(state, homeless) || (prepared.frames <= SQUEEZE_LIMIT && squeeze(state, state.homeless()))
   if (!housed && prepared.frames > FEW_FRAMES) return undefined
   if (housed && small) improve(state)
   state.countAll()
