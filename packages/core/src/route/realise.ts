@@ -1,4 +1,4 @@
-import { routeCost } from './billing.ts'
+import { billedHours, routeCost } from './billing.ts'
 import type { Market, Quota } from './market.ts'
 import { realiseMany } from './realise-many.ts'
 import type { FluidPlan } from './choose.ts'
@@ -8,7 +8,7 @@ import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
 import { restart } from './restart.ts'
-import { squeeze } from './squeeze.ts'
+import { everything, squeeze } from './squeeze.ts'
 import { packNodes } from './pack-nodes.ts'
 
 /** Up to this many frames each one gets its node; above, routes are bounded as a whole. */
@@ -19,6 +19,9 @@ const SQUEEZE_LIMIT = 4096
 const IMPROVE_LIMIT = 20_000
 /** The same in a sweep over many deadlines. */
 const QUICK_LIMIT = 2000
+/** Up to this many frames, a plan dearer than the fluid plan by more than the factor is packed into its billing steps once more. */
+const PAID_LIMIT = 400
+const PAID_GOOD = 1.001
 /** Share of an offer's hours that is then kept free: longest-first leaves about half a short frame a node unused. */
 const RESERVE = 0.001
 
@@ -34,7 +37,31 @@ export function realise(
 ): Draft | undefined {
   if (prepared.frames > (quick ? QUICK_LIMIT : PACK_LIMIT)) return realiseMany(prepared, plan, quotas, market, deadlineH)
   const assign = roundFrames(prepared, market)
-  return packRoutes(prepared, fluid, plan, assign, deadlineH)
+  const packed = packRoutes(prepared, fluid, plan, assign, deadlineH)
+  if (prepared.frames > PAID_LIMIT || (packed !== undefined && packed.cost <= plan.cost * PAID_GOOD)) return packed
+  const paid = packPaid(prepared, plan, assign, deadlineH)
+  return packed === undefined || (paid !== undefined && paid.cost < packed.cost) ? paid : packed
+}
+
+/** Packs every route into the billing steps and nodes that the fluid plan pays for; undefined when they are too tight. */
+function packPaid(prepared: Prepared, plan: FluidPlan, assign: Uint16Array, deadlineH: number): Draft | undefined {
+  const { tables } = prepared
+  const state = new PackState(prepared, plan.offers, deadlineH)
+  const allowance = everything(state)
+  plan.offers.forEach((o, r) => {
+    const hours = plan.hours[r] as number
+    const start = tables.billedStartH[o] as number
+    const nodes = Math.ceil(hours / (state.limitH[r] as number) - 1e-6)
+    const step = tables.stepH[o] as number
+    if (start > 0) allowance.nodes[r] = Math.min(nodes, allowance.nodes[r] as number)
+    if (step > 0) allowance.hours[r] = billedHours(hours + nodes * start - 1e-6 * step, step) - nodes * start
+  })
+  const homeless: number[] = []
+  framesByRoute(assign, plan.offers.length).forEach((list, r) => placeRoute(state, r, list, plan.hours[r] as number, homeless))
+  if (!squeeze(state, homeless, allowance)) return undefined
+  state.countAll()
+  improve(state)
+  return draftOfState(state, deadlineH)
 }
 
 /** What each route may take, and what its hours cost at least while filling it. */
@@ -102,7 +129,8 @@ function packRoutes(
   offers.forEach((_, r) => placeRoute(state, r, lists[r] as Uint32Array, plan.hours[r] as number, homeless))
   // Nothing is improved afterwards, so what crosses a billing step must cost the whole step at once.
   if (!small) state.countAll()
-  const housed = rehouse(state, homeless) || (prepared.frames <= SQUEEZE_LIMIT && squeeze(state, state.homeless()))
+  const housed =
+    rehouse(state, homeless) || (prepared.frames <= SQUEEZE_LIMIT && squeeze(state, state.homeless(), everything(state)))
   if (!housed && prepared.frames > FEW_FRAMES) return undefined
   if (housed && small) improve(state)
   state.countAll()

@@ -9,13 +9,28 @@ const MOST_WEIGHED = 3_000_000
 const KICKS = 60
 const LEAST = 1e-12
 
+/** What a route may use: hours in all (such as a whole number of billing steps) and nodes. */
+export interface Allowance {
+  readonly hours: Float64Array
+  readonly nodes: Int32Array
+}
+
+/** All nodes of the state's routes, and no limit on hours but the deadline. */
+export function everything(state: PackState): Allowance {
+  return {
+    hours: new Float64Array(state.offers.length).fill(Infinity),
+    nodes: Int32Array.from(state.load, (load) => load.length),
+  }
+}
+
 /**
- * Finds room for frames without a place by letting nodes run beyond the deadline and then moving and trading frames as long as the
- * hours beyond it shrink. Charges are ignored.
+ * Finds room for frames without a place by letting nodes run beyond the deadline, and routes beyond their allowance, and then moving
+ * and trading frames as long as the hours beyond shrink. Charges are ignored.
  *
  * @returns whether all frames have a place in time; if not, those on nodes that would be late have none again.
  */
-export function squeeze(state: PackState, homeless: readonly number[]): boolean {
+export function squeeze(frames: PackState, homeless: readonly number[], allowance: Allowance): boolean {
+  const state = { frames, allowance }
   for (const f of homeless) crowd(state, f)
   const random = mulberry32(SEED + homeless.length)
   let weighed = 0
@@ -25,12 +40,17 @@ export function squeeze(state: PackState, homeless: readonly number[]): boolean 
     if (weighed > MOST_WEIGHED) break
     const step = bestStep(state, worst.r, worst.n)
     weighed += step.weighed
-    if (step.gain > LEAST) apply(state, step)
-    else if (kicks++ < KICKS) kick(state, random)
+    if (step.gain > LEAST) apply(frames, step)
+    else if (kicks++ < KICKS) kick(frames, random)
     else break
   }
-  evictLate(state)
+  evictLate(frames)
   return false
+}
+
+interface Crowd {
+  readonly frames: PackState
+  readonly allowance: Allowance
 }
 
 interface Step {
@@ -43,73 +63,83 @@ interface Step {
   n: number
 }
 
-const over = (state: PackState, r: number, n: number, more: number) =>
+/** Hours of a node beyond the deadline with `more` hours on it. */
+const late = (state: PackState, r: number, n: number, more: number) =>
   Math.max(0, ((state.load[r] as Float64Array)[n] as number) + more - (state.limitH[r] as number))
 
+/** Hours of a route beyond its allowance with `more` hours on it. */
+const beyond = ({ frames, allowance }: Crowd, r: number, more: number) =>
+  Math.max(0, (frames.hours[r] as number) + more - (allowance.hours[r] as number))
+
 /** Puts a frame where it exceeds the deadline by least. */
-function crowd(state: PackState, f: number): void {
+function crowd(state: Crowd, f: number): void {
+  const { frames, allowance } = state
   let least = Infinity
   let to = 0
   let toNode = 0
-  for (let r = 0; r < state.offers.length; r++) {
-    const h = state.time(r, f)
-    if (h > (state.limitH[r] as number)) continue
-    const load = state.load[r] as Float64Array
-    for (let n = 0; n < load.length; n++) {
-      const value = over(state, r, n, h)
+  for (let r = 0; r < frames.offers.length; r++) {
+    const h = frames.time(r, f)
+    if (h > (frames.limitH[r] as number)) continue
+    const route = beyond(state, r, h) - beyond(state, r, 0)
+    for (let n = 0; n < (allowance.nodes[r] as number); n++) {
+      const value = late(frames, r, n, h) - late(frames, r, n, 0) + route
       if (value >= least) continue
       least = value
       to = r
       toNode = n
     }
   }
-  state.put(f, to, toNode)
+  frames.put(f, to, toNode)
 }
 
-function fullest(state: PackState): { r: number; n: number } | undefined {
+/** The node that is latest, or else any node (n = -1) of the route that exceeds its allowance most. */
+function fullest(state: Crowd): { r: number; n: number } | undefined {
   let most = LEAST
   let worst: { r: number; n: number } | undefined
-  state.load.forEach((load, r) => {
+  state.frames.load.forEach((load, r) => {
     for (let n = 0; n < load.length; n++) {
-      const value = over(state, r, n, 0)
+      const value = late(state.frames, r, n, 0)
       if (value <= most) continue
       most = value
       worst = { r, n }
+    }
+    const value = beyond(state, r, 0)
+    if (value > most) {
+      most = value
+      worst = { r, n: -1 }
     }
   })
   return worst
 }
 
-/** The move or exchange that takes most hours beyond the deadline off a node and what it trades with. */
-function bestStep(state: PackState, r: number, n: number): Step {
-  const here: number[] = []
-  for (let f = 0; f < state.route.length; f++) if (state.route[f] === r && state.node[f] === n) here.push(f)
+/** The move or exchange that takes most hours beyond limits off a node (any node of the route when n = -1) and what it trades with. */
+function bestStep(state: Crowd, r: number, n: number): Step {
+  const { frames, allowance } = state
   const best: Step = { gain: LEAST, weighed: 0, a: -1, b: -1, r: -1, n: -1 }
-  const now = over(state, r, n, 0)
-  for (const a of here) {
-    const gone = state.time(r, a)
-    for (let s = 0; s < state.offers.length; s++) {
-      const h = state.time(s, a)
-      if (h > (state.limitH[s] as number)) continue
-      const nodes = (state.load[s] as Float64Array).length
-      for (let m = 0; m < nodes; m++) {
-        if (s === r && m === n) continue
-        const gain = now + over(state, s, m, 0) - over(state, r, n, -gone) - over(state, s, m, h)
-        if (gain > best.gain) Object.assign(best, { gain, a, b: -1, r: s, n: m })
-      }
-      best.weighed += nodes
+  const weigh = (a: number, b: number, s: number, m: number) => {
+    const at = frames.node[a] as number
+    const gone = frames.time(r, a)
+    const come = b < 0 ? 0 : frames.time(r, b)
+    const here = come - gone
+    const there = frames.time(s, a) - (b < 0 ? 0 : frames.time(s, b))
+    best.weighed++
+    const nodes = late(frames, r, at, 0) + late(frames, s, m, 0) - late(frames, r, at, here) - late(frames, s, m, there)
+    const routes = r === s ? 0 : beyond(state, r, 0) + beyond(state, s, 0) - beyond(state, r, here) - beyond(state, s, there)
+    if (nodes + routes > best.gain) Object.assign(best, { gain: nodes + routes, a, b, r: s, n: m })
+  }
+  for (let a = 0; a < frames.route.length; a++) {
+    if (frames.route[a] !== r || (n >= 0 && frames.node[a] !== n)) continue
+    for (let s = 0; s < frames.offers.length; s++) {
+      if (frames.time(s, a) > (frames.limitH[s] as number)) continue
+      for (let m = 0; m < (allowance.nodes[s] as number); m++) if (s !== r || m !== frames.node[a]) weigh(a, -1, s, m)
     }
-    for (let b = 0; b < state.route.length; b++) {
-      const s = state.route[b] as number
-      const m = state.node[b] as number
-      if (s < 0 || (s === r && m === n)) continue
-      const come = state.time(r, b)
-      const h = state.time(s, a)
-      if (come > (state.limitH[r] as number) || h > (state.limitH[s] as number)) continue
-      const gain = now + over(state, s, m, 0) - over(state, r, n, come - gone) - over(state, s, m, h - state.time(s, b))
-      if (gain > best.gain) Object.assign(best, { gain, a, b, r: s, n: m })
+    for (let b = 0; b < frames.route.length; b++) {
+      const s = frames.route[b] as number
+      const m = frames.node[b] as number
+      if (s < 0 || (s === r && m === frames.node[a])) continue
+      if (frames.time(r, b) > (frames.limitH[r] as number) || frames.time(s, a) > (frames.limitH[s] as number)) continue
+      weigh(a, b, s, m)
     }
-    best.weighed += state.route.length
   }
   return best
 }
@@ -141,13 +171,16 @@ function kick(state: PackState, random: () => number): void {
 
 /** Takes the shortest frames off nodes that would be late until none is. */
 function evictLate(state: PackState): void {
-  for (let worst = fullest(state); worst !== undefined; worst = fullest(state)) {
-    const { r, n } = worst
-    let shortest = -1
-    for (let f = 0; f < state.route.length; f++) {
-      if (state.route[f] !== r || state.node[f] !== n) continue
-      if (shortest < 0 || state.time(r, f) < state.time(r, shortest)) shortest = f
+  state.load.forEach((load, r) => {
+    for (let n = 0; n < load.length; n++) {
+      while (late(state, r, n, 0) > LEAST) {
+        let shortest = -1
+        for (let f = 0; f < state.route.length; f++) {
+          if (state.route[f] !== r || state.node[f] !== n) continue
+          if (shortest < 0 || state.time(r, f) < state.time(r, shortest)) shortest = f
+        }
+        state.take(shortest)
+      }
     }
-    state.take(shortest)
-  }
+  })
 }
