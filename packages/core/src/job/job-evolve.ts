@@ -3,6 +3,7 @@ import { parseFrames } from '../contract/frames.ts'
 import type { JobFact } from './job-facts.ts'
 import { evolveLedger } from './job-ledger.ts'
 import { contestWon, delivered, retell, taskJudged, taskVoided } from './job-reports.ts'
+import { recordPace } from './pace.ts'
 import { askReplan, dropUnstarted, freeRow, leaveWindow, startAll } from './job-rows.ts'
 import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLeases } from './job-sets.ts'
 import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
@@ -47,6 +48,7 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
     case 'task-rendered': {
       const row = state.rows.get(fact.task)!
       state.rendered += row.frames.length
+      recordPace(state.farms.get(row.farm)!, row, fact.at)
       return leaveWindow(state, row, fact.at)
     }
     case 'contest':

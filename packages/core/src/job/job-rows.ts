@@ -1,5 +1,6 @@
 import { begin, restart } from './machine.ts'
 import { type FarmRow, FRAME, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-state.ts'
+import { startPace } from './pace.ts'
 import type { LeaseJson } from './task-state.ts'
 
 /** How long frames that fell free wait for others, so that one re-plan places many. */
@@ -32,6 +33,7 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
       strikes: 0,
       struckAtMs: -Infinity,
       excluded: undefined,
+      pace: undefined,
     }
     state.farms.set(id, row)
   }
@@ -119,6 +121,7 @@ export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): v
     farm.inFlight++
     row.phase = 'live'
     row.startedAtMs = atMs
+    startPace(state, farm, row, atMs)
     state.live.add(row.id)
     begin(state.agenda, { id: `task/${row.id}`, kind: 'task', task: row.id })
   }

@@ -3,6 +3,7 @@ import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/mess
 import type { Quote } from '../contract/quote.ts'
 import type { JobCommand } from './job-facts.ts'
 import { type Agenda, emptyAgenda } from './machine.ts'
+import type { Pace } from './pace.ts'
 import type { LeaseCancel, LeaseJson, VoidReason } from './task-state.ts'
 
 /** Options with every default filled in. */
@@ -87,6 +88,8 @@ export interface FarmRow {
   /** Time of the last strike: leases that fail together are one incident. */
   struckAtMs: number
   excluded: string | undefined
+  /** Known from its first lease on. */
+  pace: Pace | undefined
 }
 
 export interface SetRow {

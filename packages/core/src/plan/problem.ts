@@ -10,13 +10,11 @@ export function routeProblem(
   quotes: readonly Quote[],
   known: Readonly<Record<string, FarmKnowledge>>,
   goal: RouteGoal,
-  select?: readonly number[],
 ): RouteProblem {
-  const index = select ?? estimate.work.map((_, i) => i)
   return {
     classes: estimate.classes.map(({ id }) => id),
-    work: Float64Array.from(index, (i) => estimate.work[i]!),
-    classOf: Uint16Array.from(index, (i) => estimate.classOf?.[i] ?? 0),
+    work: Float64Array.from(estimate.work),
+    classOf: Uint16Array.from(estimate.work, (_, i) => estimate.classOf?.[i] ?? 0),
     offers: routeOffers(quotes, known),
     goal,
   }

@@ -62,6 +62,20 @@ export interface Allocation {
   readonly frames: readonly number[]
 }
 
+/** What a job has seen of a farm that works for it. */
+export interface FarmObserved {
+  /** The offer its leases are of; a farm does not take a job on two at once. */
+  readonly offer: string
+  /** Host time of rendered leases over what was planned for them; left out while nothing is rendered. */
+  readonly slowness?: number
+  /** Frames this rests on. */
+  readonly sampled: number
+  /** Time until its hosts are through with the leases they have, at the observed speed. */
+  readonly busyMs: number
+  /** Host time planned for the leases it has had or has, for minimum charges and volume prices. */
+  readonly usedMs: number
+}
+
 export interface ReplanRequest {
   readonly run: Bytes32
   readonly reason: 'refused' | 'failed' | 'lapsed' | 'hedge' | 'deadline'
@@ -76,6 +90,8 @@ export interface ReplanRequest {
   readonly excluded: Readonly<Record<string, string>>
   /** Frames that each farm still has under lease. */
   readonly busy: Readonly<Record<string, number>>
+  /** By farm: how the farms that were leased to have kept what they quoted. */
+  readonly observed: Readonly<Record<string, FarmObserved>>
   readonly farmBudgetLeft: bigint
   readonly checkBudgetLeft: bigint
   readonly deadlineAtMs: number

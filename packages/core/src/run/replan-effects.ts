@@ -1,11 +1,11 @@
 import { PictorError } from '../contract/error.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import { budgetLeft } from '../job/job-replan.ts'
-import { FRAME, type PlannedLeaseJson } from '../job/job-state.ts'
+import { FRAME, type JobStreamState, type PlannedLeaseJson } from '../job/job-state.ts'
 import { splitRoute } from '../job/split.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
-import type { Allocation, ReplanRequest } from './job-order.ts'
+import type { Allocation, FarmObserved, ReplanRequest } from './job-order.ts'
 
 /** Asks the planner where idle and late frames go, and cuts its answer into leases. */
 export async function replan(
@@ -57,10 +57,39 @@ function replanRequest(host: JobHost, indexes: readonly number[], without?: stri
     frames: indexes.map((i) => state.frames[i]!).sort((a, b) => a - b),
     excluded,
     busy,
+    observed: observedFarms(state),
     farmBudgetLeft: left.farm,
     checkBudgetLeft: left.check,
     deadlineAtMs: state.deadlineAtMs,
   }
+}
+
+/** What the job's own leases say about their farms. O(leases); a re-plan is rare. */
+function observedFarms(state: JobStreamState): Record<string, FarmObserved> {
+  const offers = new Map<string, string>()
+  const openMs = new Map<string, number>()
+  const usedMs = new Map<string, number>()
+  for (const row of state.rows.values()) {
+    if (row.phase === 'planned' || row.phase === 'gone') continue
+    offers.set(row.farm, row.offer)
+    usedMs.set(row.farm, (usedMs.get(row.farm) ?? 0) + row.expectedMs)
+    const open = (row.phase === 'queued' || row.phase === 'live') && !row.rendered
+    if (open) openMs.set(row.farm, (openMs.get(row.farm) ?? 0) + row.expectedMs)
+  }
+  const observed: Record<string, FarmObserved> = {}
+  for (const [farm, offer] of offers) {
+    const pace = state.farms.get(farm)?.pace
+    const slowness = pace !== undefined && pace.expectedMs > 0 ? pace.tookMs / pace.expectedMs : undefined
+    const hosts = state.order?.quotes.find((quote) => quote.farm === farm)?.offers.find((one) => one.id === offer)?.hosts ?? 1
+    observed[farm] = {
+      offer,
+      ...(slowness === undefined ? {} : { slowness }),
+      sampled: pace?.frames ?? 0,
+      busyMs: ((openMs.get(farm) ?? 0) * (slowness ?? 1)) / hosts,
+      usedMs: usedMs.get(farm) ?? 0,
+    }
+  }
+  return observed
 }
 
 function splitAllocations(host: JobHost, allocations: readonly Allocation[], hedgeOf: number): PlannedLeaseJson[] {

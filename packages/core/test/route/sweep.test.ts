@@ -15,7 +15,7 @@ import {
   type RouteInstance,
   type RouteProblem,
 } from '../../src/route/index.ts'
-import { solveInWorker } from '../../src/run/route-worker.ts'
+import { replanInWorker, solveInWorker } from '../../src/run/route-worker.ts'
 import { everyPlan, judge } from './oracle.ts'
 import { problems } from './problems.ts'
 
@@ -214,6 +214,10 @@ describe('in a worker thread', () => {
   it('gives the same plan', async () => {
     const [there, here] = [await solveInWorker(base), solveRoute(base)]
     expect(there).toEqual(here)
+  })
+  it('gives the same re-plan', async () => {
+    const progress = { nowH: 0.1, settled: new Uint8Array(base.work.length).fill(1, 0, 1) }
+    expect(await replanInWorker(base, progress)).toEqual(replan(base, progress))
   })
   it('refuses a bad problem as here, and ends when aborted', async () => {
     await expect(solveInWorker({ ...base, offers: [] })).rejects.toMatchObject({
