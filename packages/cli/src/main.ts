@@ -149,7 +149,11 @@ withState(program.command('tickets'))
   )
 
 withState(program.command('farms'))
-  .description('configured farms: reach, lane, software, prices')
+  .description('configured farms: reach, lane, software, prices, standing over all jobs')
+  .option('--trust <farm>', 'end the quarantine and the probation of a farm')
+  .option('--quarantine <farm>', 'keep leases from a farm')
+  .option('--hours <n>', 'how long (24)')
+  .option('--reason <text>', 'why, for everybody who looks later')
   .action((options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/farms.ts')).farms(state(options) as never, context)),
   )

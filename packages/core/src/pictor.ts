@@ -33,7 +33,7 @@ import { ZERO_ADDRESS, type Receipt } from './proof/index.ts'
 import { receiptOf } from './receipt.ts'
 import {
   createRunner,
-  systemClock,
+  type FarmReport,
   type JobOptions,
   type JobOrder,
   type JobRun,
@@ -43,6 +43,7 @@ import {
   type ReceiptMaterial,
   type Replan,
   type RunnerInput,
+  systemClock,
 } from './run/index.ts'
 import { sqliteStore, type Store } from './store/index.ts'
 
@@ -104,6 +105,12 @@ export interface Pictor {
   state(run: Bytes32): Promise<JobState>
   /** Everything that was signed in a run so far. */
   material(run: Bytes32): Promise<ReceiptMaterial>
+  /** Where farms stand over all jobs: trusted, quarantined or on probation, with their last incidents. Farms that nothing is known of are not in it. */
+  farms(): Promise<readonly FarmReport[]>
+  /** Trusts a farm again before its quarantine and probation are over. */
+  trustFarm(id: string, reason: string): Promise<void>
+  /** Keeps leases from a farm until a time. */
+  quarantineFarm(id: string, reason: string, untilMs: number): Promise<void>
   /** The receipt of a run that has ended. @throws not-found, invalid-input when there is no evidence yet */
   receipt(run: Bytes32): Promise<Receipt>
   readonly ledger: Ledger
@@ -169,6 +176,7 @@ export function createPictor(options: PictorOptions): Pictor {
           files,
           clock,
           checkers: checkers.length,
+          quarantined: quarantinedOf(await runner.farms()),
           memo,
           newRun,
           ...(options.onPlanProgress ? { onProgress: options.onPlanProgress } : {}),
@@ -215,6 +223,9 @@ export function createPictor(options: PictorOptions): Pictor {
     post: (run, input, key) => runner.post(run, input, key),
     state: (run) => runner.state(run),
     material: (run) => runner.material(run),
+    farms: () => runner.farms(),
+    trustFarm: (id, reason) => runner.trustFarm(id, reason),
+    quarantineFarm: (id, reason, untilMs) => runner.quarantineFarm(id, reason, untilMs),
     async receipt(run) {
       const material = await runner.material(run)
       return receiptOf(material, await ledger.money(material.job, { key: `${run}/money` }))
@@ -222,6 +233,20 @@ export function createPictor(options: PictorOptions): Pictor {
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** Farms that get no leases now, with the reason for people. */
+function quarantinedOf(reports: readonly FarmReport[]): ReadonlyMap<string, string> {
+  const entries = reports
+    .filter(({ standing }) => standing === 'quarantined')
+    .map(
+      ({ farm, reason, untilMs }) =>
+        [
+          farm,
+          `quarantined until ${new Date(untilMs!).toISOString()}: ${reason} (\`pictor farms --trust ${farm}\` ends it)`,
+        ] as const,
+    )
+  return new Map(entries)
 }
 
 /** Finds the farms of now: each of a contract that is spoken here, under an id of its own. @throws unsupported, invalid-input */

@@ -15,3 +15,15 @@ export {
 export { taskMachine } from './task.ts'
 export type * from './task-facts.ts'
 export type * from './task-state.ts'
+export {
+  FAILED_QUARANTINE_MS,
+  farmHealthMachine,
+  MAX_QUARANTINE_MS,
+  REFUSED_QUARANTINE_MS,
+  standingOf,
+  type FarmHealthFact,
+  type FarmHealthInput,
+  type FarmHealthState,
+  type FarmIncident,
+  type FarmStanding,
+} from './farm-health.ts'

@@ -61,6 +61,12 @@ export function acceptJob(state: JobStreamState, input: JobInput, atMs: number):
       return state.agenda.open.has('evidence') ? one({ v: 1, at, t: 'evidence', blob: input.blob }) : refuse('none is open')
     case 'refused':
       return acceptRefusal(state, input, at) ?? refuse('no such command is open')
+    case 'farm-standing':
+      return acceptStanding(state, input, at) ?? refuse('it has no part in this job, or is known to stand so')
+    case 'farm-told':
+      return state.agenda.open.has(`tell-farm/${input.task}`)
+        ? one({ v: 1, at, t: 'farm-told', task: input.task })
+        : refuse('nothing is to be told')
     case 'blocked':
       return (state.blocked ?? null) === input.reason ? refuse('known') : one({ v: 1, at, t: 'blocked', reason: input.reason })
     case 'want':
@@ -157,4 +163,16 @@ function acceptTick(state: JobStreamState, timer: string, at: number): Decision<
     default:
       return undefined
   }
+}
+
+function acceptStanding(
+  state: JobStreamState,
+  input: Extract<JobInput, { type: 'farm-standing' }>,
+  at: number,
+): Decision<JobFact> | undefined {
+  const { farm, standing, reason } = input
+  if (state.order!.parties[farm] === undefined) return undefined
+  const known = state.farms.get(farm)?.standing ?? 'trusted'
+  if (known === standing) return undefined
+  return { facts: [{ v: 1, at, t: 'farm-standing', farm, standing, ...(reason === undefined ? {} : { reason }) }] }
 }

@@ -3,8 +3,12 @@ import { parseFrames } from '../contract/frames.ts'
 import type { JobFact } from './job-facts.ts'
 import { evolveLedger } from './job-ledger.ts'
 import { contestWon, delivered, retell, taskJudged, taskVoided } from './job-reports.ts'
+<<<<<<< HEAD
 import { recordPace } from './pace.ts'
 import { askReplan, dropUnstarted, freeRow, leaveWindow, startAll } from './job-rows.ts'
+=======
+import { askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, startNext } from './job-rows.ts'
+>>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
 import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLeases } from './job-sets.ts'
 import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
 import { FRAME, type JobStreamState, type KeptOrder } from './job-state.ts'
@@ -76,6 +80,10 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
       farm.excluded = fact.reason
       return dropUnstarted(state, farm, 'refused', fact.at)
     }
+    case 'farm-standing':
+      return farmStanding(state, fact)
+    case 'farm-told':
+      return finish(agenda, `tell-farm/${fact.task}`)
     case 'delivered':
       return delivered(state, fact)
     case 'replan-started':
@@ -231,4 +239,17 @@ export function wanted(state: JobStreamState, what: 'run' | 'hold' | 'cancel', a
     startAll(state, atMs)
     if (state.idle.size > 0) askReplan(state, atMs)
   }
+}
+
+/** A farm stands differently over all jobs: what it was not handed yet goes elsewhere, or it is used again. */
+function farmStanding(state: JobStreamState, fact: Extract<JobFact, { t: 'farm-standing' }>): void {
+  const offer = state.order!.quotes.find((quote) => quote.farm === fact.farm)?.offers[0]
+  const farm = farmRow(state, fact.farm, offer?.id ?? '')
+  farm.standing = fact.standing
+  farm.standingReason = fact.reason
+  if (fact.standing === 'quarantined') return dropUnstarted(state, farm, 'failed', fact.at)
+  // Planners that found nobody find somebody now.
+  state.replan.empty = 0
+  startNext(state, farm, fact.at)
+  if (state.idle.size > 0 && !state.replan.open) askReplan(state, fact.at)
 }

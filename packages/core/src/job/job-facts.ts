@@ -1,3 +1,4 @@
+import type { FarmIncident, FarmStanding } from './farm-health.ts'
 import type { Failure } from '../contract/farm.ts'
 import type { Address, Bytes32, Ready, Signature } from '../contract/messages.ts'
 import type { LedgerEventJson, PlannedLeaseJson, ReplanReason } from './job-state.ts'
@@ -29,6 +30,10 @@ export type JobInput =
   | { readonly type: 'evidence'; readonly blob: Bytes32 | null }
   /** An effect was refused for good. */
   | { readonly type: 'refused'; readonly command: string; readonly code: string; readonly message: string }
+  /** A farm is quarantined over all jobs, on probation, or trusted again. */
+  | { readonly type: 'farm-standing'; readonly farm: string; readonly standing: FarmStanding; readonly reason?: string }
+  /** The farm's own journal knows of the incident. */
+  | { readonly type: 'farm-told'; readonly task: number }
   | { readonly type: 'blocked'; readonly reason: string | null }
   | { readonly type: 'want'; readonly wanted: 'run' | 'hold' | 'cancel' }
   | { readonly type: 'priority'; readonly priority: number }
@@ -82,6 +87,8 @@ export type JobFact = FactBase &
       }
     | { readonly t: 'task-freed'; readonly task: number }
     | { readonly t: 'farm-excluded'; readonly farm: string; readonly reason: string }
+    | { readonly t: 'farm-standing'; readonly farm: string; readonly standing: FarmStanding; readonly reason?: string }
+    | { readonly t: 'farm-told'; readonly task: number }
     | { readonly t: 'delivered'; readonly task: number; readonly paths: string | readonly string[] }
     | { readonly t: 'replan-started'; readonly n: number; readonly reason: ReplanReason; readonly hedges: readonly number[] }
     | { readonly t: 'replan-empty'; readonly n: number; readonly againAtMs: number; readonly message?: string }
@@ -123,6 +130,14 @@ export type JobCommand = { readonly id: string } & (
   | { readonly kind: 'post-ready' }
   /** Keep the task going and tell it what is wanted. */
   | { readonly kind: 'task'; readonly task: number }
+  /** Tell the farm's journal of an incident. */
+  | {
+      readonly kind: 'tell-farm'
+      readonly task: number
+      readonly farm: string
+      readonly incident: FarmIncident['kind']
+      readonly message: string
+    }
   | { readonly kind: 'deliver'; readonly task: number }
   | { readonly kind: 'replan'; readonly n: number }
   | { readonly kind: 'make-batch'; readonly n: number }

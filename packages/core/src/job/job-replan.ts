@@ -1,5 +1,5 @@
 import { leaseFacts } from './job-sets.ts'
-import { frameAt } from './job-rows.ts'
+import { frameAt, mayLease } from './job-rows.ts'
 import { FRAME } from './job-state.ts'
 import type { JobFact, JobInput } from './job-facts.ts'
 import type { JobStreamState, PlannedLeaseJson } from './job-state.ts'
@@ -47,7 +47,7 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
       free &&
       lease.frames.length > 0 &&
       state.order!.parties[planned.farm] !== undefined &&
-      row?.excluded === undefined &&
+      mayLease(row) &&
       price <= farm &&
       fee <= check &&
       price <= terms.frameCap * BigInt(lease.frames.length) &&
@@ -75,7 +75,7 @@ export function hedgeCandidates(state: JobStreamState, at: number): number[] {
   if (!options.hedge || state.wanted !== 'run' || state.pastDeadline || state.replan.open || state.idle.size > 0) return []
   // Another farm must have nothing to do: hedging is for the tail, not for a busy network.
   const free = [...state.farms.values()].filter(
-    (farm) => farm.excluded === undefined && farm.head >= farm.queue.length && farm.inFlight * 2 < farm.window,
+    (farm) => mayLease(farm) && farm.head >= farm.queue.length && farm.inFlight * 2 < farm.window,
   )
   const late: number[] = []
   for (const id of state.live) {

@@ -1,6 +1,6 @@
 import { failureRule } from './failure.ts'
 import type { JobFact, JobInput } from './job-facts.ts'
-import { freeRow, leaveWindow, startAll, STRIKE_GAP_MS, uncover } from './job-rows.ts'
+import { STRIKE_GAP_MS, endLive, freeRow, startAll, uncover } from './job-rows.ts'
 import { maybeEvidence } from './job-settle.ts'
 import { FRAME, type JobStreamState, type TaskRow } from './job-state.ts'
 import { begin, type Decision, finish, restart } from './machine.ts'
@@ -68,6 +68,11 @@ export function acceptReport(
   }
 }
 
+/** The farm's own journal hears of what it is to blame for. */
+function tellFarm(state: JobStreamState, row: TaskRow, incident: 'refused' | 'failed', message: string): void {
+  begin(state.agenda, { id: `tell-farm/${row.id}`, kind: 'tell-farm', task: row.id, farm: row.farm, incident, message })
+}
+
 /** Tells a live task anew what is wanted of it. */
 export function retell(state: JobStreamState, task: number): void {
   if (state.agenda.open.has(`task/${task}`)) restart(state.agenda, { id: `task/${task}`, kind: 'task', task })
@@ -96,7 +101,7 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
   const row = state.rows.get(fact.task)!
   const farm = state.farms.get(row.farm)!
   row.phase = 'judged'
-  leaveWindow(state, row, fact.at)
+  endLive(state, row, fact.at)
   finish(state.agenda, `task/${row.id}`)
   const lost: number[] = []
   let won = 0
@@ -118,6 +123,7 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
     state.scoutsLeft.delete(verdict === 'a' || verdict === 'u' ? i : -1)
   })
   if (lost.length > 0) uncover(state, row, lost, 'refused', fact.at)
+  if (fact.verdicts.includes('r')) tellFarm(state, row, 'refused', `a frame of lease ${row.id} was refused`)
   if (state.attestOver) {
     // Nothing can be attested any more: the verdict stands without pay.
     freeRow(state, row)
@@ -152,8 +158,9 @@ export function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 't
     farm.strikes++
     farm.struckAtMs = fact.at
   }
+  if (fact.blame) tellFarm(state, row, 'failed', fact.failure?.message ?? fact.reason)
   if (fact.cancel) state.cancels.set(row.id, fact.cancel)
-  leaveWindow(state, row, fact.at)
+  endLive(state, row, fact.at)
   uncover(state, row, row.frames, fact.reason === 'lapsed' || fact.reason === 'lost' ? 'lapsed' : 'failed', fact.at)
   if (!fact.freed) return
   finish(state.agenda, `task/${row.id}`)

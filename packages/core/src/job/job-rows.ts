@@ -27,13 +27,19 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
       queue: [],
       head: 0,
       inFlight: 0,
+      live: 0,
       leased: 0,
       accepted: 0,
       refused: 0,
       strikes: 0,
       struckAtMs: -Infinity,
       excluded: undefined,
+<<<<<<< HEAD
       pace: undefined,
+=======
+      standing: 'trusted',
+      standingReason: undefined,
+>>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
     }
     state.farms.set(id, row)
   }
@@ -99,7 +105,10 @@ export function leaseOfRow(state: JobStreamState, row: TaskRow): LeaseJson {
 /** Starts leases of a farm while its window has room. */
 export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): void {
   if (state.wanted !== 'run' || state.phase !== 'running') return
-  for (let skipped = 0; farm.inFlight < farm.window && farm.head + skipped < farm.queue.length;) {
+  if (farm.standing === 'quarantined') return
+  // On probation the last lease must be judged before the next one starts.
+  const room = (): boolean => (farm.standing === 'probation' ? farm.live === 0 : farm.inFlight < farm.window)
+  for (let skipped = 0; room() && farm.head + skipped < farm.queue.length;) {
     const at = farm.head + skipped
     const row = state.rows.get(farm.queue[at]!)!
     if (row.phase !== 'queued') {
@@ -119,6 +128,7 @@ export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): v
       continue
     }
     farm.inFlight++
+    farm.live++
     row.phase = 'live'
     row.startedAtMs = atMs
     startPace(state, farm, row, atMs)
@@ -129,6 +139,19 @@ export function startNext(state: JobStreamState, farm: FarmRow, atMs: number): v
 
 export function startAll(state: JobStreamState, atMs: number): void {
   for (const farm of state.farms.values()) startNext(state, farm, atMs)
+}
+
+/** Whether a farm may be given leases of this job now. */
+export function mayLease(farm: FarmRow | undefined): boolean {
+  return farm?.excluded === undefined && farm?.standing !== 'quarantined'
+}
+
+/** The lease is judged or void: its farm has no more part in it. */
+export function endLive(state: JobStreamState, row: TaskRow, atMs: number): void {
+  const farm = state.farms.get(row.farm)!
+  farm.live--
+  leaveWindow(state, row, atMs)
+  if (farm.standing === 'probation') startNext(state, farm, atMs)
 }
 
 /** The lease leaves its farm's window. */
@@ -179,13 +202,14 @@ export function freeRow(state: JobStreamState, row: TaskRow): void {
   state.money.liveCheck -= row.checkFee
 }
 
-/** Ends leases that no farm was handed yet. */
+/** Ends leases that no farm was handed yet. They were no attempts: nobody has tried their frames. */
 export function dropUnstarted(state: JobStreamState, farm: FarmRow, reason: ReplanReason, atMs: number): void {
   for (let at = farm.head; at < farm.queue.length; at++) {
     const row = state.rows.get(farm.queue[at]!)!
     if (row.phase !== 'queued') continue
     freeRow(state, row)
     farm.leased -= row.frames.length
+    if (row.hedgeOf === 0) for (const i of row.frames) state.attempts[i]!--
     uncover(state, row, row.frames, reason, atMs)
   }
   farm.head = farm.queue.length

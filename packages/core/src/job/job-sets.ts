@@ -1,6 +1,6 @@
 import type { JobFact, JobInput } from './job-facts.ts'
 import { restartHedgeTimer } from './job-reports.ts'
-import { addRow, askReplan, dropUnstarted, farmRow, freeRow, startAll, uncover } from './job-rows.ts'
+import { addRow, askReplan, dropUnstarted, farmRow, freeRow, mayLease, startAll, uncover } from './job-rows.ts'
 import { FRAME, type JobStreamState, type SetRow, type TaskRow } from './job-state.ts'
 import { begin, type Decision, finish } from './machine.ts'
 
@@ -96,6 +96,8 @@ export function setReady(state: JobStreamState, set: SetRow, atMs: number): void
     row.phase = 'queued'
     farmRow(state, row.farm, row.offer).queue.push(id)
   }
+  // A farm may have been quarantined since it was planned for.
+  for (const farm of state.farms.values()) if (!mayLease(farm)) dropUnstarted(state, farm, 'failed', atMs)
   startAll(state, atMs)
 }
 
@@ -114,6 +116,7 @@ function dropPlanned(state: JobStreamState, row: TaskRow | undefined, atMs: numb
   if (row?.phase !== 'planned') return
   freeRow(state, row)
   state.farms.get(row.farm)!.leased -= row.frames.length
+  if (row.hedgeOf === 0) for (const i of row.frames) state.attempts[i]!--
   uncover(state, row, row.frames, 'failed', atMs)
 }
 

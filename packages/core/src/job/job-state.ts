@@ -1,3 +1,4 @@
+import type { FarmStanding } from './farm-health.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
@@ -80,16 +81,26 @@ export interface FarmRow {
   readonly window: number
   readonly queue: number[]
   head: number
+  /** Leases in its window: handed over and not yet rendered. */
   inFlight: number
+  /** Leases handed over and not yet judged or void. */
+  live: number
   leased: number
   accepted: number
   refused: number
   strikes: number
   /** Time of the last strike: leases that fail together are one incident. */
   struckAtMs: number
+  /** Why it gets nothing more of this job. */
   excluded: string | undefined
+<<<<<<< HEAD
   /** Known from its first lease on. */
   pace: Pace | undefined
+=======
+  /** Where it stands over all jobs: quarantined it gets no leases now, on probation one at a time. */
+  standing: FarmStanding
+  standingReason: string | undefined
+>>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
 }
 
 export interface SetRow {

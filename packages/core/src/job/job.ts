@@ -65,5 +65,7 @@ function whyGiveUp(state: JobStreamState): string | undefined {
   if (state.wanted === 'cancel') return 'canceled'
   if (state.pastDeadline) return 'the deadline is over'
   const empty = state.replan.empty >= MAX_EMPTY_REPLANS && !state.replan.open
-  return empty && state.openRows === 0 ? 'no farm takes them' : undefined
+  // A quarantine ends: frames wait for it as long as the deadline allows.
+  const waits = [...state.farms.values()].some((farm) => farm.excluded === undefined && farm.standing === 'quarantined')
+  return empty && state.openRows === 0 && !waits ? 'no farm takes them' : undefined
 }

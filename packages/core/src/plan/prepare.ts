@@ -51,6 +51,8 @@ export interface PrepareOptions {
   readonly files: Artifacts
   readonly clock: Clock
   readonly checkers: number
+  /** Why farms get no leases now, by id. */
+  readonly quarantined?: ReadonlyMap<string, string>
   /** Keeps quotes, probe results and what farms say of themselves. */
   readonly memo: Memo
   readonly newRun: PlanBasis['newRun']
@@ -114,13 +116,18 @@ interface Described {
 }
 
 async function describeAll(
-  { farms, memo }: PrepareOptions,
+  { farms, memo, quarantined }: PrepareOptions,
   humans: boolean,
   declines: Decline[],
   ctx: CallContext,
 ): Promise<Described[]> {
   const described = await Promise.all(
     farms.map(async (farm) => {
+      const quarantine = quarantined?.get(farm.id)
+      if (quarantine !== undefined) {
+        declines.push(decline(farm.id, 'policy', quarantine))
+        return undefined
+      }
       try {
         const info = await farmInfo(memo, farm, () => farm.describe({ ...ctx, key: `${ctx.key}/describe/${farm.id}` }))
         return { farm, info }

@@ -29,7 +29,16 @@ export interface FarmLoop {
   close(): void
 }
 
-export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo): FarmLoop {
+/** A farm that fails every poll for this long is down: people are told, nothing else follows from it. */
+const DOWN_MS = 60_000
+
+/** What outlives the process. */
+export interface FarmMemory {
+  cursor(): Promise<string | undefined>
+  note(input: { readonly type: 'cursor'; readonly cursor: string } | { readonly type: 'reach'; readonly up: boolean }): void
+}
+
+export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo, memory: FarmMemory): FarmLoop {
   const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
@@ -79,6 +88,8 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: M
 
   async function loop(): Promise<void> {
     running = true
+    // Where another process read up to. Tasks are reconciled one by one when somebody begins to watch them, so nothing is lost by it.
+    cursor ??= await memory.cursor().catch(() => undefined)
     while (watchers.size > 0 && !closing.signal.aborted) {
       let waitMs: number
       rest.arm()
@@ -86,6 +97,7 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: M
         if (clock.now() - reconciledAtMs >= tuning.reconcileMs) {
           reconciledAtMs = clock.now()
           for (const [ref, entry] of watchers) fresh.set(ref, entry.ref)
+          if (cursor !== undefined) memory.note({ type: 'cursor', cursor })
         }
         if (fresh.size > 0) {
           const scope = [...fresh.values()]
@@ -100,10 +112,12 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: M
         cursor = page.cursor
         failures = 0
         downSinceMs = undefined
+        memory.note({ type: 'reach', up: true })
         waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
       } catch (error) {
         const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
         downSinceMs ??= clock.now()
+        if (clock.now() - downSinceMs >= DOWN_MS) memory.note({ type: 'reach', up: false })
         waitMs = backoffMs(`poll ${farm.id}`, failures++, tuning, retryAfterMs)
       }
       if (fresh.size > 0 && failures === 0) waitMs = Math.min(waitMs, tuning.pollMinMs)

@@ -104,6 +104,14 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     }
     case 'refund':
       return tell(host, command.id, signal, { kind: 'refund', terms: job.state.order!.terms })
+    case 'tell-farm': {
+      const { farm, task, incident, message } = command
+      const told = await tryUntilDone(own, () =>
+        shared.registry.tell(farm, { type: 'incident', run: host.run, task, kind: incident, message }, own.key),
+      )
+      if (!signal.aborted && told === undefined) await send({ type: 'farm-told', task })
+      return
+    }
     case 'deliver':
       return deliver(host, command.task, signal, send)
     case 'replan':

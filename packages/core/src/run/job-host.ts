@@ -16,6 +16,7 @@ import type { Fence } from '../store/types.ts'
 import { checkerLoop, type CheckerLoop } from './checker-loop.ts'
 import { commandKey, pause } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
+import type { FarmRegistry } from './farm-registry.ts'
 import { performJob } from './job-effects.ts'
 import { ledgerLoop, type LedgerLoop } from './ledger-loop.ts'
 import { foldStream } from './fold.ts'
@@ -37,6 +38,8 @@ export interface Shared {
   farm(id: string): FarmLoop | undefined
   /** Stage handles and what farms say of themselves; may be emptied at any time. */
   readonly memo: Memo
+  /** What is known of farms over all jobs. */
+  readonly registry: FarmRegistry
 }
 
 /** Everything that a run needs while it is owned by this runner. */
@@ -97,7 +100,11 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     perform: (command, signal) => performJob(host, command, signal),
     onFacts: (facts) => {
       onFacts(`job:${run}`, facts)
-      for (const fact of facts) retire(fact)
+      for (const fact of facts) {
+        retire(fact)
+        praise(fact)
+        if (fact.t === 'ordered') followFarms()
+      }
     },
     onDead: die,
     isOpen: (state) => state.phase !== 'ended',
@@ -184,11 +191,14 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     stop() {
       if (closing.signal.aborted) return
       closing.abort(new PictorError('canceled', `run ${run} was stopped`))
+      for (const stop of following) stop()
       job.stop()
       for (const task of tasks.values()) task.stop()
     },
   }
   const order = () => job.state.order!
+  const following: (() => void)[] = []
+  if (job.state.order) followFarms()
   const loops = host.checkers as Map<string, CheckerLoop>
   for (const checker of ports.checkers)
     loops.set(
@@ -209,6 +219,24 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
       const settled = row && ['attested', 'gone'].includes(row.phase) && !job.state.agenda.open.has(`deliver/${task}`)
       if (settled) void evict(task)
     }
+  }
+
+  /** An accepted lease ends a farm's strikes and its probation; nothing is lost when the process dies first. */
+  function praise(fact: JobFact): void {
+    if (fact.t !== 'task-judged' || /[^au]/.test(fact.verdicts)) return
+    const { farm } = job.state.rows.get(fact.task)!
+    void shared.registry.tell(farm, { type: 'accepted', run, task: fact.task }).catch(() => {})
+  }
+
+  /** The job hears where its farms stand over all jobs. */
+  function followFarms(): void {
+    for (const farm of Object.keys(order().parties))
+      following.push(
+        shared.registry.watch(farm, ({ standing, reason }) => {
+          const why = reason === undefined ? {} : { reason }
+          void job.send({ type: 'farm-standing', farm, standing, ...why }).catch(() => {})
+        }),
+      )
   }
 
   async function evict(task: number): Promise<void> {

@@ -1,7 +1,12 @@
 import { PictorError } from '../contract/error.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import { budgetLeft } from '../job/job-replan.ts'
+<<<<<<< HEAD
 import { FRAME, type JobStreamState, type PlannedLeaseJson } from '../job/job-state.ts'
+=======
+import { mayLease } from '../job/job-rows.ts'
+import { FRAME, type PlannedLeaseJson } from '../job/job-state.ts'
+>>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
 import { splitRoute } from '../job/split.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
@@ -41,7 +46,7 @@ function replanRequest(host: JobHost, indexes: readonly number[], without?: stri
   const excluded: Record<string, string> = {}
   const busy: Record<string, number> = {}
   for (const farm of state.farms.values()) {
-    if (farm.excluded !== undefined) excluded[farm.id] = farm.excluded
+    if (!mayLease(farm)) excluded[farm.id] = farm.excluded ?? farm.standingReason ?? farm.standing
     busy[farm.id] = farm.leased - farm.accepted - farm.refused
   }
   if (without !== undefined) excluded[without] = 'it has these frames already'

@@ -6,7 +6,9 @@ import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import { systemClock } from './clock.ts'
 import { pause } from './effort.ts'
-import { farmLoop, type FarmLoop } from './farm-loop.ts'
+import type { Fence } from '../store/types.ts'
+import { farmLoop, type FarmLoop, type FarmMemory } from './farm-loop.ts'
+import { farmRegistry } from './farm-registry.ts'
 import { openJobHost, type JobHost, type Shared } from './job-host.ts'
 import { isDeadOwner, processOwner } from './owner.ts'
 import { jobRun, type RunSource } from './job-run.ts'
@@ -34,6 +36,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const memo = memoOver(options.cache ?? new Map(), clock)
   const closing = new AbortController()
   const farms = new Map<string, FarmLoop>()
+  const registry = farmRegistry({ store: options.store, clock, snapshotFacts: tuning.snapshotFacts, claim: claimGroup })
   const entries = new Map<Bytes32, Entry>()
   const claiming = new Map<Bytes32, Promise<JobHost | undefined>>()
   let looping: Promise<unknown> | undefined
@@ -54,11 +57,17 @@ export function createRunner(options: RunnerOptions): Runner {
         loop.close()
         loop = undefined
       }
-      if (!loop) farms.set(id, (loop = farmLoop(farm, clock, tuning, memo)))
+      if (!loop) farms.set(id, (loop = farmLoop(farm, clock, tuning, memo, memoryOf(id))))
       return loop
     },
     memo,
+    registry,
   }
+
+  const memoryOf = (id: string): FarmMemory => ({
+    cursor: async () => (await registry.look(id)).cursor,
+    note: (input) => void registry.tell(id, input).catch(() => {}),
+  })
 
   const entry = (run: Bytes32): Entry => {
     let found = entries.get(run)
@@ -80,7 +89,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function claimHost(run: Bytes32): Promise<JobHost | undefined> {
     closing.signal.throwIfAborted()
-    const fence = (await options.store.claim(run, owner, clock.now(), tuning.claimMs)) ?? (await claimFromDead(run))
+    const fence = await claimGroup(run)
     if (fence === undefined) return undefined
     const own = entry(run)
     const host = await openJobHost({
@@ -103,11 +112,13 @@ export function createRunner(options: RunnerOptions): Runner {
     return host
   }
 
-  /** A process of this machine that is dead holds the run: nobody needs to wait until its claim is over. */
-  async function claimFromDead(run: Bytes32): Promise<number | undefined> {
-    const holder = await options.store.holder(run)
+  /** When a process of this machine that is dead holds the group, nobody needs to wait until its claim is over. */
+  async function claimGroup(group: string): Promise<Fence | undefined> {
+    const fence = await options.store.claim(group, owner, clock.now(), tuning.claimMs)
+    if (fence !== undefined) return fence
+    const holder = await options.store.holder(group)
     return holder !== undefined && isDeadOwner(holder)
-      ? options.store.claim(run, owner, clock.now(), tuning.claimMs, holder)
+      ? options.store.claim(group, owner, clock.now(), tuning.claimMs, holder)
       : undefined
   }
 
@@ -158,6 +169,7 @@ export function createRunner(options: RunnerOptions): Runner {
       await pause(clock, tuning.claimMs / 3, closing.signal)
       if (closing.signal.aborted) return
       await options.store.renew(owner, clock.now(), tuning.claimMs).catch(() => {})
+      await registry.refresh().catch(() => {})
       if (takesOver) await takeDue().catch(() => {})
     }
   }
@@ -171,10 +183,11 @@ export function createRunner(options: RunnerOptions): Runner {
     while (!closing.signal.aborted) {
       const posted = await options.store.posted(owner).catch(() => [])
       for (const { id, group, body } of posted)
-        await entries
-          .get(group as Bytes32)
-          ?.host?.job.send(JSON.parse(body) as JobInput, id)
-          .catch(() => {})
+        if (!(await registry.takePosted(group, body, id).catch(() => true)))
+          await entries
+            .get(group as Bytes32)
+            ?.host?.job.send(JSON.parse(body) as JobInput, id)
+            .catch(() => {})
       await pause(clock, tuning.inboxMs, closing.signal)
     }
   }
@@ -256,6 +269,10 @@ export function createRunner(options: RunnerOptions): Runner {
     post,
     state: (run) => readState(shared, run, clock.now()),
     material: async (run) => receiptMaterial(shared, run, entries.get(run)?.host?.job.state ?? (await loadJob(shared, run))),
+    farms: () => registry.all(),
+    farm: (id) => registry.look(id),
+    trustFarm: (id, reason) => registry.tell(id, { type: 'trust', reason }),
+    quarantineFarm: (id, reason, untilMs) => registry.tell(id, { type: 'quarantine', reason, untilMs }),
     async close() {
       if (closing.signal.aborted) return
       closing.abort(new PictorError('canceled', 'the runner was closed'))
@@ -266,6 +283,7 @@ export function createRunner(options: RunnerOptions): Runner {
         for (const listener of listeners) listener()
       }
       for (const farm of farms.values()) farm.close()
+      await registry.close()
       await looping
     },
   }

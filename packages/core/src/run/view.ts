@@ -15,7 +15,7 @@ import {
   type Shared,
   type VotesBlob,
 } from './job-host.ts'
-import { leaseOfRow } from '../job/job-rows.ts'
+import { leaseOfRow, mayLease } from '../job/job-rows.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
 import type { Projection } from './project.ts'
@@ -77,7 +77,7 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
           leased: farm.leased,
           accepted: farm.accepted,
           refused: farm.refused,
-          ...(farm.excluded === undefined ? {} : { quarantined: farm.excluded }),
+          ...(mayLease(farm) ? {} : { quarantined: farm.excluded ?? farm.standingReason ?? farm.standing }),
         },
       ]),
     ),

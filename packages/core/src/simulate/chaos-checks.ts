@@ -14,6 +14,9 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
   const state = jobMachine.empty('job:check')
   const deliveredBy = new Map<number, number>()
   const refusedFarms = new Set<string>()
+  /** Incidents that the farm's own journal must know, unless the job ended while it was being told. */
+  const incidents = new Map<string, number>()
+  let open = new Set<string>()
   let facts = 0
   for (let after = 0; ;) {
     const page = await store.read(order.run, after, 1_000)
@@ -37,11 +40,19 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
       if (fact.t === 'leases' && fact.seq > 0)
         for (const { farm, lease } of fact.leases)
           if (refusedFarms.has(farm)) broken.push(`lease ${lease.id} went to ${farm} after a refusal`)
+      if (fact.t === 'ended') for (const command of open) incidents.delete(command)
+      else open = new Set(state.agenda.open.keys())
+      if (fact.t === 'task-judged' && fact.verdicts.includes('r')) incidents.set(`tell-farm/${fact.task}`, fact.task)
       if (fact.t === 'delivered')
         for (const i of state.rows.get(fact.task)!.frames)
           if (state.winner[i] === fact.task) deliveredBy.set(i, (deliveredBy.get(i) ?? 0) + 1)
     }
     if (page.length < 1_000) break
+  }
+  for (const task of incidents.values()) {
+    const { farm } = state.rows.get(task)!
+    const known = (await world.runner('auditor').farm(farm)).incidents.some((one) => one.task === task && one.kind === 'refused')
+    if (!known) broken.push(`the journal of ${farm} does not know that lease ${task} was refused`)
   }
   for (const [i, count] of deliveredBy) if (count > 1) broken.push(`frame ${state.frames[i]} was delivered ${count} times`)
   return { facts, trace: digest.digest('hex') }

@@ -95,6 +95,12 @@ describe('docs/machine-tables.md', () => {
       '|---|---|',
       ...factRows('task-facts.ts'),
       '',
+      '## Facts of a farm over all jobs',
+      '',
+      '| fact | fields |',
+      '|---|---|',
+      ...factRows('farm-health.ts'),
+      '',
       '## Classes of failure',
       '',
       '| class | blame | uses up a try | again at the same farm |',
@@ -104,6 +110,7 @@ describe('docs/machine-tables.md', () => {
     ].join('\n')
     expect(factRows('job-facts.ts').length).toBeGreaterThan(35)
     expect(factRows('task-facts.ts').length).toBeGreaterThan(20)
+    expect(factRows('farm-health.ts').length).toBe(6)
     await expect(text).toMatchFileSnapshot('../../../../docs/machine-tables.md')
   })
 })
