@@ -33,7 +33,7 @@ import { ZERO_ADDRESS, type Receipt } from './proof/index.ts'
 import { receiptOf } from './receipt.ts'
 import {
   createRunner,
-  type FarmReport,
+  type FarmHealth,
   type JobOptions,
   type JobOrder,
   type JobRun,
@@ -106,7 +106,7 @@ export interface Pictor {
   /** Everything that was signed in a run so far. */
   material(run: Bytes32): Promise<ReceiptMaterial>
   /** Where farms stand over all jobs: trusted, quarantined or on probation, with their last incidents. Farms that nothing is known of are not in it. */
-  farms(): Promise<readonly FarmReport[]>
+  farms(): Promise<readonly FarmHealth[]>
   /** Trusts a farm again before its quarantine and probation are over. */
   trustFarm(id: string, reason: string): Promise<void>
   /** Keeps leases from a farm until a time. */
@@ -236,7 +236,7 @@ export function createPictor(options: PictorOptions): Pictor {
 }
 
 /** Farms that get no leases now, with the reason for people. */
-function quarantinedOf(reports: readonly FarmReport[]): ReadonlyMap<string, string> {
+function quarantinedOf(reports: readonly FarmHealth[]): ReadonlyMap<string, string> {
   const entries = reports
     .filter(({ standing }) => standing === 'quarantined')
     .map(

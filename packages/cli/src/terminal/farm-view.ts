@@ -1,4 +1,4 @@
-import type { FarmCapabilities, FarmInfo, ListedPrice } from '@pictor/core'
+import type { FarmCapabilities, FarmHealth, FarmInfo, ListedPrice } from '@pictor/core'
 import { duration, type Style } from './style.ts'
 import { table } from './table.ts'
 
@@ -11,7 +11,7 @@ export interface PastTrouble {
 }
 
 /** What `pictor farms` found out about one farm; also its `--json` object. */
-export type FarmReport = { readonly id: string; readonly troubles: readonly PastTrouble[] } & (
+export type FarmReport = { readonly id: string; readonly troubles: readonly PastTrouble[]; readonly health?: FarmHealth } & (
   | ({ readonly reach: 'ok'; readonly reachMs: number } & FarmInfo)
   | { readonly reach: 'failed'; readonly code?: string; readonly message: string }
 )
@@ -42,6 +42,7 @@ export function farmLines(report: FarmReport, nowMs: number, style: Style): stri
     return [
       `${style.red('✕')} ${style.bold(report.id)}  ${style.red('no answer')}`,
       ...rows('error', [`${report.code ? `[${report.code}] ` : ''}${report.message}`], style),
+      ...rows('standing', standing(report.health, nowMs, style), style),
       ...rows('troubles', troubles, style),
       '',
     ]
@@ -64,9 +65,21 @@ export function farmLines(report: FarmReport, nowMs: number, style: Style): stri
     ...rows('slots', slots === undefined ? [] : [String(slots)], style),
     ...abilities(capabilities, style),
     ...rows('prices', priceLines(report.priceBook, nowMs, style), style),
+    ...rows('standing', standing(report.health, nowMs, style), style),
     ...rows('troubles', troubles, style),
     '',
   ]
+}
+
+/** Where it stands over all jobs; nothing for a farm that is simply trusted. */
+function standing(health: FarmHealth | undefined, nowMs: number, style: Style): string[] {
+  if (!health) return []
+  const { standing, reason, untilMs, downSinceMs } = health
+  const lines: string[] = []
+  if (standing === 'quarantined') lines.push(style.red(`quarantined for ${duration(untilMs! - nowMs)} more: ${reason}`))
+  if (standing === 'probation') lines.push(style.yellow(`on probation, one lease at a time, after a quarantine: ${reason}`))
+  if (downSinceMs !== undefined) lines.push(style.red(`silent for ${duration(nowMs - downSinceMs)}`))
+  return lines
 }
 
 function abilities(capabilities: FarmCapabilities, style: Style): string[] {

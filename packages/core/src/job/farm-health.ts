@@ -6,7 +6,7 @@ import { emptyAgenda, type Agenda, type CommandBase, type Decision, type Machine
 export const REFUSED_QUARANTINE_MS = 3_600_000
 /** The same for a farm whose leases fail, stall or get lost. */
 export const FAILED_QUARANTINE_MS = 600_000
-export const MAX_QUARANTINE_MS: number = 24 * 3_600_000
+const MAX_QUARANTINE_MS = 24 * 3_600_000
 /** Incidents that are kept for people to look at. */
 const KEPT_INCIDENTS = 50
 

@@ -18,7 +18,6 @@ export type * from './task-state.ts'
 export {
   FAILED_QUARANTINE_MS,
   farmHealthMachine,
-  MAX_QUARANTINE_MS,
   REFUSED_QUARANTINE_MS,
   standingOf,
   type FarmHealthFact,

@@ -3,12 +3,8 @@ import { parseFrames } from '../contract/frames.ts'
 import type { JobFact } from './job-facts.ts'
 import { evolveLedger } from './job-ledger.ts'
 import { contestWon, delivered, retell, taskJudged, taskVoided } from './job-reports.ts'
-<<<<<<< HEAD
 import { recordPace } from './pace.ts'
-import { askReplan, dropUnstarted, freeRow, leaveWindow, startAll } from './job-rows.ts'
-=======
 import { askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, startNext } from './job-rows.ts'
->>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
 import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLeases } from './job-sets.ts'
 import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
 import { FRAME, type JobStreamState, type KeptOrder } from './job-state.ts'

@@ -34,12 +34,9 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
       strikes: 0,
       struckAtMs: -Infinity,
       excluded: undefined,
-<<<<<<< HEAD
       pace: undefined,
-=======
       standing: 'trusted',
       standingReason: undefined,
->>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
     }
     state.farms.set(id, row)
   }

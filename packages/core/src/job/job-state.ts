@@ -93,14 +93,11 @@ export interface FarmRow {
   struckAtMs: number
   /** Why it gets nothing more of this job. */
   excluded: string | undefined
-<<<<<<< HEAD
   /** Known from its first lease on. */
   pace: Pace | undefined
-=======
   /** Where it stands over all jobs: quarantined it gets no leases now, on probation one at a time. */
   standing: FarmStanding
   standingReason: string | undefined
->>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
 }
 
 export interface SetRow {

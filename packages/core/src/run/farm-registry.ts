@@ -17,22 +17,22 @@ import { openStream, type StreamHost } from './stream.ts'
 /** What is known of every farm over all jobs and restarts, in a journal of its own for each farm. */
 export interface FarmRegistry {
   /** Where a farm stands now, and why. */
-  look(farm: string): Promise<FarmReport>
+  look(farm: string): Promise<FarmHealth>
   /** Farms that something is known of. */
-  all(): Promise<readonly FarmReport[]>
+  all(): Promise<readonly FarmHealth[]>
   /** Resolves when the input is durable, here or in the inbox of the runner that keeps this farm's journal. The same key twice is one input. */
   tell(farm: string, input: FarmHealthInput, key?: string): Promise<void>
   /** An input that another process posted. False when the group is no farm of ours. */
   takePosted(group: string, body: string, id: number): Promise<boolean>
   /** Tells of every change of a farm's standing from now on, its present one first. Returns the function that ends it. */
-  watch(farm: string, listener: (report: FarmReport) => void): () => void
+  watch(farm: string, listener: (report: FarmHealth) => void): () => void
   /** Reads what other runners wrote. */
   refresh(): Promise<void>
   close(): Promise<void>
 }
 
 /** A farm's standing for people and plans. */
-export interface FarmReport {
+export interface FarmHealth {
   readonly farm: string
   readonly standing: FarmStanding
   /** Why it is quarantined or was. */
@@ -61,7 +61,7 @@ interface Entry {
   fence: Fence | undefined
   seen: FarmHealthState
   told: FarmStanding
-  readonly listeners: Set<(report: FarmReport) => void>
+  readonly listeners: Set<(report: FarmHealth) => void>
 }
 
 const KIND = 'farm'
@@ -77,7 +77,7 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
   const read = async (farm: string): Promise<FarmHealthState> =>
     (await foldStream<FarmHealthState, FarmHealthFact>(farmHealthMachine, store, streamOf(farm))).state
 
-  const report = (farm: string, { seen }: Entry): FarmReport => ({
+  const report = (farm: string, { seen }: Entry): FarmHealth => ({
     farm,
     standing: standingOf(seen, clock.now()),
     ...(seen.quarantine === undefined ? {} : { reason: seen.quarantine.reason, untilMs: seen.quarantine.untilMs }),

@@ -1,12 +1,8 @@
 import { PictorError } from '../contract/error.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import { budgetLeft } from '../job/job-replan.ts'
-<<<<<<< HEAD
-import { FRAME, type JobStreamState, type PlannedLeaseJson } from '../job/job-state.ts'
-=======
 import { mayLease } from '../job/job-rows.ts'
-import { FRAME, type PlannedLeaseJson } from '../job/job-state.ts'
->>>>>>> 9cd32db (Farms over all jobs: a journal for each farm, quarantine and probation that outlive jobs and processes, pictor farms --trust and --quarantine)
+import { FRAME, type JobStreamState, type PlannedLeaseJson } from '../job/job-state.ts'
 import { splitRoute } from '../job/split.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'

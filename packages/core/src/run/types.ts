@@ -8,7 +8,7 @@ import type { JobSpec } from '../contract/job.ts'
 import type { Ledger } from '../contract/ledger.ts'
 import type { Bytes32, DigestSigner } from '../contract/messages.ts'
 import type { Store } from '../store/types.ts'
-import type { FarmReport } from './farm-registry.ts'
+import type { FarmHealth } from './farm-registry.ts'
 import type { JobOrder, Replan } from './job-order.ts'
 import type { JobResult, JobState, JobSummary, ReceiptMaterial } from './job-view.ts'
 import type { JobProofs } from './proofs.ts'
@@ -93,8 +93,8 @@ export interface Runner {
   /** Everything that was signed in a run so far, for a receipt. @throws not-found */
   material(run: Bytes32): Promise<ReceiptMaterial>
   /** Where every farm stands that something is known of, over all jobs. */
-  farms(): Promise<readonly FarmReport[]>
-  farm(id: string): Promise<FarmReport>
+  farms(): Promise<readonly FarmHealth[]>
+  farm(id: string): Promise<FarmHealth>
   /** A person trusts a farm again before its quarantine and probation are over. */
   trustFarm(id: string, reason: string): Promise<void>
   /** A person keeps leases from a farm until a time. */
