@@ -23,6 +23,9 @@ declare global {
 
 const documents = [
   'README.md',
+  'CONTRIBUTING.md',
+  'UPGRADING.md',
+  'release/README.md',
   ...packageFolders().map((folder) => `${folder.slice(REPOSITORY.length)}/README.md`),
   ...globSync(['docs/*.md', 'docs/guides/*.md', 'examples/*/README.md'], { cwd: REPOSITORY }),
 ].sort()
