@@ -96,17 +96,18 @@ describe('at the network boundary', () => {
   })
 })
 
+const quote = async (options: Partial<Parameters<typeof garageFarm>[0]> = {}) => {
+  const subject = await operatorSubject(
+    { scenario: 'plain', network: new Network() },
+    { picture, make: (folders) => garageFarm({ lane: 'desktop', ...folders, ...(options as object) }) },
+  )
+  const estimate = { work: [1], low: 1, high: 1, classes: [{ id: 'a', memoryMiB: 1 }], basis: [], probeMs: 0 }
+  const answer = await subject.farm.quote({ spec: subject.job, estimate, atMs: Date.now() }, { key: 'q' })
+  await subject.close!()
+  return answer
+}
+
 describe('prices', () => {
-  const quote = async (options: Partial<Parameters<typeof garageFarm>[0]> = {}) => {
-    const subject = await operatorSubject(
-      { scenario: 'plain', network: new Network() },
-      { picture, make: (folders) => garageFarm({ lane: 'desktop', ...folders, ...(options as object) }) },
-    )
-    const estimate = { work: [1], low: 1, high: 1, classes: [{ id: 'a', memoryMiB: 1 }], basis: [], probeMs: 0 }
-    const answer = await subject.farm.quote({ spec: subject.job, estimate, atMs: Date.now() }, { key: 'q' })
-    await subject.close!()
-    return answer
-  }
   it('are the published ones, with source, date and trust, and nothing is made up', async () => {
     const answer = await quote()
     if (answer.kind !== 'quote') throw new Error(answer.message)
@@ -126,6 +127,49 @@ describe('prices', () => {
   it('warn when they are old', async () => {
     const answer = await quote({ lane: 'desktop', now: () => Date.parse('2027-06-01') })
     expect(answer.kind === 'quote' && answer.basis.some((line) => /warning: .* 191 days old/.test(line))).toBe(true)
+  })
+})
+
+describe('physical and logical cores', () => {
+  const reference = { ghz: 3.5, physicalCores: 16, logicalCores: 32 }
+  const msPerWork = async (options: object) => {
+    const answer = await quote({ lane: 'desktop', reference, ...options })
+    if (answer.kind !== 'quote') throw new Error(answer.message)
+    return { ms: answer.offers[0]!.msPerWork[0]!, basis: answer.basis.join('\n') }
+  }
+  it('a farm that counts logical cores needs twice the GHz-hours of one that counts physical ones', async () => {
+    const [physical, logical] = [await msPerWork({ coreCount: 'physical' }), await msPerWork({ coreCount: 'logical' })]
+    expect(physical.ms).toBeCloseTo((1_000 * 3.5 * 16) / 55)
+    expect(logical.ms).toBeCloseTo(2 * physical.ms)
+  })
+  it('while nobody knows, the dearer reading is taken, and the quote says so', async () => {
+    const { ms, basis } = await msPerWork({})
+    expect(ms).toBeCloseTo((1_000 * 3.5 * 32) / 55)
+    expect(basis).toMatch(/does not publish which cores it counts.* 50 % of it/)
+  })
+})
+
+describe('options that cannot be meant', () => {
+  it.each([
+    [{ lane: 'desk' }, 'lane'],
+    [{ folder: '' }, 'folder'],
+    [{ folder: undefined }, 'folder'],
+    [{ downloads: 5 }, 'downloads'],
+    [{ device: 'tpu' }, 'device'],
+    [{ prices: { low: 0.02 } }, 'prices.low'],
+    [{ prices: { low: '-1' } }, 'prices.low'],
+    [{ prices: { low: '0.000' } }, 'prices.low'],
+    [{ prices: { cheap: '1' } }, 'prices.cheap'],
+    [{ host: { rating: 0, hosts: 1 } }, 'host.rating'],
+    [{ host: { rating: 55, hosts: 1.5 } }, 'host.hosts'],
+    [{ reference: NaN }, 'reference'],
+    [{ reference: { ghz: 3, physicalCores: 0, logicalCores: 2 } }, 'reference.physicalCores'],
+    [{ reference: { ghz: 3, physicalCores: 1, logicalCores: 2 }, device: 'gpu' }, 'reference'],
+    [{ coreCount: 'both' }, 'coreCount'],
+    [{ scanMs: -1 }, 'scanMs'],
+  ])('%j is refused at %s before anything is written', (options, path) => {
+    const make = () => garageFarm({ lane: 'desktop', folder: '/nowhere', ...options } as Parameters<typeof garageFarm>[0])
+    expect(make).toThrow(expect.objectContaining({ code: 'invalid-input', details: { path } }) as Error)
   })
 })
 

@@ -1,7 +1,7 @@
 import manifest from '../package.json' with { type: 'json' }
-import type { DigestSigner, Farm, FarmCapabilities, FarmInfo } from '@pictor/core/contract'
+import type { Farm, FarmCapabilities, FarmInfo } from '@pictor/core/contract'
 import { remoteFarm, type RemoteFarmOptions } from '@pictor/farm-protocol'
-import { operatorFarm, quoteFrom, withOwnPrices, type OperatorFarm, type OperatorWords } from '@pictor/farm-protocol/operator'
+import { byHandFarm, type ByHandOptions, type OperatorFarm } from '@pictor/farm-protocol/operator'
 import { decodeImage } from '@pictor/image'
 import { REBUSFARM_PREPAY, REBUSFARM_PRICES } from './prices.ts'
 import { desktopWords, manualWords } from './words.ts'
@@ -11,29 +11,8 @@ export interface RebusFarmPartner extends RemoteFarmOptions {
   readonly lane: 'partner'
 }
 
-/** Options of the lanes that an operator works. */
-export interface RebusFarmByHand {
-  readonly lane: 'desktop' | 'manual'
-  readonly id?: string
-  /** Exchange folder: packages for the operator and the journal. */
-  readonly folder: string
-  /** RebusDrop's download folder. Default: `downloads` in the exchange folder. */
-  readonly downloads?: string
-  /** Signs in the farm's place and is paid. */
-  readonly operator?: DigestSigner
-  readonly device?: 'cpu' | 'gpu'
-  /** Own rate in US dollars a GHz-hour or OctaneBench-hour. Without it only the third party's GPU figure is known. */
-  readonly prices?: { readonly standard: string }
-  /** Rating (GHz or OctaneBench) of one host and how many work on a job; the farm publishes neither, and without them no quote is made. */
-  readonly host?: { readonly rating: number; readonly hosts: number }
-  /** GHz or OctaneBench of the machine whose seconds the estimate counts. */
-  readonly reference?: number
-  /** Queue and upload, in milliseconds. Default 10 minutes, a guess: the farm publishes none. */
-  readonly readyMs?: number
-  readonly stableMs?: number
-  readonly scanMs?: number
-  readonly now?: () => number
-}
+/** Options of the lanes that an operator works. RebusFarm publishes no rating of its hosts and no limit: without `host` no quote is made, and without `prices` only the third party's GPU figure is known. */
+export type RebusFarmByHand = ByHandOptions
 
 /** Options of {@link rebusFarm}. */
 export type RebusFarmOptions = RebusFarmPartner | RebusFarmByHand
@@ -99,56 +78,20 @@ function partner({ lane, ...options }: RebusFarmPartner): Farm {
 }
 
 function byHand(options: RebusFarmByHand): OperatorFarm {
-  const { lane, id = 'rebusfarm', device = 'gpu', now = Date.now, readyMs = 600_000, reference, host, operator } = options
-  const words: OperatorWords = lane === 'desktop' ? desktopWords : manualWords
-  const asOf = new Date(now()).toISOString().slice(0, 10)
-  const figures = withOwnPrices(REBUSFARM_PRICES, options.prices, device, asOf)
-  return operatorFarm({
-    info: {
-      id,
-      name: 'RebusFarm',
-      lane,
-      verification: 'contract-simulated',
-      capabilities: BY_HAND,
-      idempotency: 'native',
-      software: [
-        {
-          name: 'blender',
-          version: '*',
-          engines: ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT'],
-          devices: [device.toUpperCase()],
-        },
-      ],
-      priceBook: { ...priceBook, prices: figures },
-      adapter,
-      ext,
-      ...(operator && { payTo: operator.address }),
-    },
-    folder: options.folder,
-    words,
+  return byHandFarm(options, {
+    id: 'rebusfarm',
+    name: 'RebusFarm',
+    capabilities: BY_HAND,
+    device: 'gpu',
+    adapter,
+    priceBook,
+    figures: REBUSFARM_PRICES,
+    words: { desktop: desktopWords, manual: manualWords },
+    remarks: [
+      'not an offer of the farm: the farm charges what it charges, and the operator bears the difference',
+      ...REBUSFARM_PREPAY.map((rule) => `prepay: ${rule}`),
+    ],
+    ext,
     decode: decodeImage,
-    now,
-    ...(options.downloads !== undefined && { downloads: options.downloads }),
-    ...(options.stableMs !== undefined && { stableMs: options.stableMs }),
-    ...(options.scanMs !== undefined && { scanMs: options.scanMs }),
-    ...(operator && { operator }),
-    quote: (request) =>
-      quoteFrom(
-        request,
-        {
-          farm: id,
-          figures,
-          device,
-          ...(host && { hostRating: host.rating, hosts: host.hosts }),
-          ...(reference !== undefined && { referenceRating: reference }),
-          readyMs,
-          validForMs: 86_400_000,
-          remarks: [
-            'not an offer of the farm: the farm charges what it charges, and the operator bears the difference',
-            ...REBUSFARM_PREPAY.map((rule) => `prepay: ${rule}`),
-          ],
-        },
-        now(),
-      ),
   })
 }

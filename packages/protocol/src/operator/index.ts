@@ -1,3 +1,5 @@
+export { byHandFarm, type ByHandFacts, type ByHandOptions } from './by-hand.ts'
+export type { CoreCount, ReferenceMachine } from './rating.ts'
 export type { DecodePicture } from './arrivals.ts'
 export { CHECKED_FORMATS, operatorFarm, type OperatorFarm, type OperatorFarmOptions } from './operator-farm.ts'
 export { quoteFrom, STALE_DAYS, staleness, withOwnPrices, type PriceFigure, type PriceOptions } from './price-book.ts'
