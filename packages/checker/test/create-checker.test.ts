@@ -348,7 +348,6 @@ test.each([
   const commit = await job.commit(lease, new Map([[1, renderNoise(1, { ...SCENE, seed: 9, samples: 2 })]]))
   const votes = []
   const seedReveals = []
-  const reports = []
   for (const checker of checkers) {
     only(await act(checker, { kind: 'ready', job: job.job, set, leases: [lease] }), 'ready')
     only(await act(checker, { kind: 'hold', job: job.job, lease, commit, farm: lease.farm }), 'held')
@@ -356,13 +355,13 @@ test.each([
     const revealed = only(await act(checker, { kind: 'reveal', job: job.job, lease: 1 }), 'votes')
     votes.push(...revealed.votes)
     seedReveals.push(revealed.seed)
-    reports.push(...revealed.reports.map((report) => ({ ...report, checker: checker.address })))
   }
   expect(votes.map((vote) => vote.verdict)).toEqual(['refuse', 'refuse', 'refuse'])
-  expect(new Set(votes.map((vote) => vote.cropsHash)).size).toBe(3)
-  const batch = batchOf(job, lease, [commit], votes, reports)
+  // Each refusal commits to its checker's own full render.
+  expect(new Set(votes.map((vote) => vote.cropsHash)).size).toBe(new Set(seeds).size)
+  const batch = batchOf(job, lease, [commit], votes)
   expect(batch.results[0]!.records[0]!.verdict).toBe(verdict)
   for (const checker of checkers) {
-    only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals, reports }), 'batch-signature')
+    only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals }), 'batch-signature')
   }
 })

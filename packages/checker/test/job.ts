@@ -14,7 +14,6 @@ import {
   specHashOf,
   ZERO_ADDRESS,
   ZERO_HASH,
-  type CheckerReport,
 } from '@pictor/core/proof'
 import type {
   Artifacts,
@@ -196,15 +195,9 @@ export async function checkLease(
 }
 
 /** The batch that follows from votes on one lease. */
-export function batchOf(
-  test: TestJob,
-  lease: Lease,
-  commits: readonly Commit[],
-  votes: readonly Vote[],
-  reports?: readonly CheckerReport[],
-): Batch {
+export function batchOf(test: TestJob, lease: Lease, commits: readonly Commit[], votes: readonly Vote[]): Batch {
   const { job } = test
-  const result = leaseResultOf({ lease, seq: 0, commits, votes, quorum: job.terms.quorum, ...(reports ? { reports } : {}) })
+  const result = leaseResultOf({ lease, seq: 0, commits, votes, quorum: job.terms.quorum })
   const body = { job: job.job, results: [result] }
   return { ...body, batchHash: batchHash(body, job.terms), validUntilS: Math.floor(Date.now() / 1000) + 600 }
 }

@@ -219,6 +219,8 @@ function notDrawn(request: ExamineRequest, perMille: number): WeighedFinding {
 function voteOn(job: Bytes32, lease: Lease, one: Examined): Omit<Vote, 'checker' | 'signature'> {
   const { frame, part, outputHash } = one.output
   const renders = one.reference?.renders ?? []
+  const verdict = verdictOf(one.findings)
+  const crops = renders.length === 0 ? ZERO_HASH : sha256Hex(renders.join('\n'))
   return {
     job,
     lease: lease.id,
@@ -226,9 +228,10 @@ function voteOn(job: Bytes32, lease: Lease, one: Examined): Omit<Vote, 'checker'
     part,
     outputHash,
     checked: one.reference?.checked ?? false,
-    verdict: verdictOf(one.findings),
+    verdict,
     score: scoreOf(one.findings),
-    cropsHash: renders.length === 0 ? ZERO_HASH : sha256Hex(renders.join('\n')),
+    // A refusal commits to the checker's full render, on which refusals must agree; one that rests on the file alone commits to nothing.
+    cropsHash: verdict === 'refuse' ? (one.reference?.replica ?? ZERO_HASH) : crops,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Address, Batch, CheckerJob, LeaseResult, SeedReveal, Vote } from '@pictor/core/contract'
-import { batchHash, leaseLeaf, leaseResultOf, verifyVote, type CheckerReport } from '@pictor/core/proof'
+import { batchHash, leaseLeaf, leaseResultOf, verifyVote } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
 import type { JobState } from './state.ts'
 
@@ -9,7 +9,6 @@ export interface BatchRequest {
   readonly batch: Batch
   readonly votes: readonly Vote[]
   readonly seeds: readonly SeedReveal[]
-  readonly reports?: readonly CheckerReport[]
 }
 
 /**
@@ -39,7 +38,7 @@ export function inspectBatch(state: JobState, request: BatchRequest, self: Addre
 }
 
 function inspectResult(state: JobState, request: BatchRequest, result: LeaseResult, self: Address): void {
-  const { job, votes, seeds, reports } = request
+  const { job, votes, seeds } = request
   const { lease } = result
   const known = state.leases[lease.id]
   if (!known || leaseLeaf(known.lease) !== leaseLeaf(lease) || known.seq !== result.seq)
@@ -56,11 +55,10 @@ function inspectResult(state: JobState, request: BatchRequest, result: LeaseResu
     commits: state.commits[lease.id] ?? [],
     votes: ours,
     quorum: job.terms.quorum,
-    ...(reports ? { reports } : {}),
   })
   for (const [i, record] of merged.records.entries()) {
     const given = result.records[i]
-    if (!given || !sameRecord(record, given, reports === undefined)) {
+    if (!given || !sameRecord(record, given)) {
       throw refuse(
         'record-differs',
         `frame ${record.frame} of lease ${lease.id}: the votes make it ${record.verdict}, the batch says ${given?.verdict ?? 'nothing'}`,
@@ -99,14 +97,10 @@ function requireOwnVotes(state: JobState, votes: readonly Vote[], lease: number,
 
 type Record = LeaseResult['records'][number]
 
-/**
- * Equal in every field. Where the reports of other checkers were not shown, a refusal may have been weakened to unsure because their renders disagreed; never the
- * other way round.
- */
-function sameRecord(merged: Record, given: Record, mayWeaken: boolean): boolean {
-  const verdict = merged.verdict === given.verdict || (mayWeaken && merged.verdict === 'refuse' && given.verdict === 'unsure')
+/** Equal in every field. */
+function sameRecord(merged: Record, given: Record): boolean {
   return (
-    verdict &&
+    merged.verdict === given.verdict &&
     merged.frame === given.frame &&
     merged.part === given.part &&
     merged.outputHash === given.outputHash &&

@@ -34,17 +34,15 @@ export function findEquivocation(votes: readonly Vote[]): Equivocation | undefin
 
 /**
  * The one verdict that follows from the votes on one frame: accept if `quorum` accept, refuse if `quorum` refuse, else unsure. Where refusing checkers made renders
- * of their own, at least two of them (one, where the quorum is one) must have got the same picture; otherwise nobody knows which render is right and the frame is unsure.
+ * of their own, at least two of them (one, where the quorum is one) must have got the same picture; otherwise nobody knows which render is right and the frame is
+ * unsure. The picture is the `cropsHash` of their signed votes: who passes the votes on can neither hide that renders disagree nor make it up.
  */
-function mergeVerdict(votes: readonly Vote[], replicaOf: (checker: Address) => Bytes32 | undefined, quorum: number): Verdict {
+function mergeVerdict(votes: readonly Vote[], quorum: number): Verdict {
   if (votes.filter((vote) => vote.verdict === 'accept').length >= quorum) return 'accept'
   const refusals = votes.filter((vote) => vote.verdict === 'refuse')
   if (refusals.length < quorum) return 'unsure'
   const agreeing = new Map<Bytes32, number>()
-  for (const { checker } of refusals) {
-    const replica = replicaOf(checker)
-    if (replica) agreeing.set(replica, (agreeing.get(replica) ?? 0) + 1)
-  }
+  for (const { cropsHash } of refusals) if (cropsHash !== ZERO_HASH) agreeing.set(cropsHash, (agreeing.get(cropsHash) ?? 0) + 1)
   return agreeing.size === 0 || Math.max(...agreeing.values()) >= Math.min(2, quorum) ? 'refuse' : 'unsure'
 }
 
@@ -54,12 +52,7 @@ function mergeVerdict(votes: readonly Vote[], replicaOf: (checker: Address) => B
  * Votes on other bytes than the committed ones do not count.
  * @throws invalid-input when an output appears twice or a checker voted twice on one output
  */
-export function mergeVotes(
-  votes: readonly Vote[],
-  reports: readonly CheckerReport[] | undefined,
-  quorum: number,
-  commits: readonly Commit[],
-): FrameRecord[] {
+export function mergeVotes(votes: readonly Vote[], quorum: number, commits: readonly Commit[]): FrameRecord[] {
   if (!Number.isInteger(quorum) || quorum < 1) throw invalid('quorum', 'a whole number from 1', quorum)
   const lease = commits[0]?.lease
   for (const [i, commit] of commits.entries())
@@ -72,18 +65,14 @@ export function mergeVotes(
     if (subject.has(vote.checker)) throw invalid(`votes[${i}]`, 'one vote a checker and frame', vote.checker)
     bySubject.set(subjectOf(vote), subject.set(vote.checker, vote))
   }
-  const replicas = new Map<string, Bytes32>()
-  for (const report of reports ?? [])
-    if (report.replica && report.lease === lease) replicas.set(`${report.checker}/${report.frame}/${report.part}`, report.replica)
   return outputsInOrder(commits.flatMap((commit) => commit.outputs)).map((output) => {
     const cast = [...(bySubject.get(subjectOf(output))?.values() ?? [])]
-    const replicaOf = (checker: Address): Bytes32 | undefined => replicas.get(`${checker}/${output.frame}/${output.part}`)
     return {
       frame: output.frame,
       part: output.part,
       outputHash: output.outputHash,
       completedAtMs: output.completedAtMs,
-      verdict: mergeVerdict(cast, replicaOf, quorum),
+      verdict: mergeVerdict(cast, quorum),
       checked: cast.some((vote) => vote.checked),
       score: cast.length === 0 ? 0 : Math.min(...cast.map((vote) => vote.score)),
     }
@@ -111,11 +100,10 @@ export function leaseResultOf(input: {
   readonly seq: number
   readonly commits: readonly Commit[]
   readonly votes: readonly Vote[]
-  readonly reports?: readonly CheckerReport[]
   readonly quorum: number
 }): LeaseResult {
-  const { lease, seq, commits, votes, reports, quorum } = input
-  const merged = new Map(mergeVotes(votes, reports, quorum, commits).map((record) => [record.frame, record]))
+  const { lease, seq, commits, votes, quorum } = input
+  const merged = new Map(mergeVotes(votes, quorum, commits).map((record) => [record.frame, record]))
   for (const record of merged.values())
     if (record.part !== lease.part || !lease.frames.includes(record.frame))
       throw invalid('commits', `frames of lease ${lease.id}`, `frame ${record.frame} part ${record.part}`)

@@ -1,4 +1,3 @@
-import type { CheckerReport } from '../proof/votes.ts'
 import type {
   Address,
   Batch,
@@ -30,7 +29,6 @@ export interface LeaseCase {
   readonly commits: readonly Commit[]
   readonly votes: readonly Vote[]
   readonly seeds: readonly SeedReveal[]
-  readonly reports: readonly CheckerReport[]
 }
 
 /** The signed-message functions that the runner needs, as a port: `proof` for real jobs, cheap ones for simulations of a million frames. */

@@ -32,8 +32,7 @@ export function realProofs(): JobProofs {
     verifyBatchSignature: (domain, batch, { checker, signature }) => isSignedBy(batchDigest(domain, batch), signature, checker),
     verifyFinalSignature: (domain, job, keep, { checker, signature }) =>
       isSignedBy(finalDigest(domain, job, keep), signature, checker),
-    mergeVotes: ({ lease, seq, commits, votes, reports, terms }) =>
-      leaseResultOf({ lease, seq, commits, votes, reports, quorum: terms.quorum }),
+    mergeVotes: ({ lease, seq, commits, votes, terms }) => leaseResultOf({ lease, seq, commits, votes, quorum: terms.quorum }),
     makeBatch: (job, results, validUntilS, terms) => ({
       job,
       results,

@@ -150,6 +150,5 @@ export async function leaseResult(
     commits: state.commits.map((kept) => commitOf(state, host.jobId(), kept)),
     votes: blobs.flatMap((blob) => blob.votes),
     seeds: blobs.map((blob) => blob.seed),
-    reports: blobs.flatMap((blob) => blob.reports),
   })
 }

@@ -232,7 +232,6 @@ export function projectionOf(shared: Shared, run: Bytes32, job: () => JobStreamS
         commits: kept.commits.map((commit) => commitOf(kept, id, commit)),
         votes: blobs.flatMap((blob) => blob.votes),
         seeds: blobs.map((blob) => blob.seed),
-        reports: blobs.flatMap((blob) => blob.reports),
       })
     },
   }

@@ -23,8 +23,7 @@ export function simulatedProofs(): JobProofs {
     verifyBatchSignature: (_domain, batch, s) =>
       s.signature === simulatedSignature(s.checker, `batch ${batch.job} ${batch.batchHash} ${batch.validUntilS}`),
     verifyFinalSignature: (_domain, job, keep, s) => s.signature === simulatedSignature(s.checker, `final ${job} ${keep}`),
-    mergeVotes: ({ lease, seq, commits, votes, reports, terms }) =>
-      leaseResultOf({ lease, seq, commits, votes, reports, quorum: terms.quorum }),
+    mergeVotes: ({ lease, seq, commits, votes, terms }) => leaseResultOf({ lease, seq, commits, votes, quorum: terms.quorum }),
     makeBatch: (job, results, validUntilS) => {
       const digest = createHash('sha256').update(job)
       for (const { lease, seq, records, acceptedWeight } of results) {

@@ -49,9 +49,8 @@ const vote = (checker: `0x${string}`, frame: number, verdict: Verdict, more: Par
   signature: '0x',
   ...more,
 })
-const report = (checker: `0x${string}`, frame: number, replica: string): Parameters<typeof mergeVotes>[1] => [
-  { checker, lease: 5, frame, part: 0, verdict: 'refuse', checked: true, findings: [], ms: 1, replica: sha256Hex(replica) },
-]
+/** A refusal after a full render of the checker's own. */
+const refusal = (checker: `0x${string}`, replica: string) => vote(checker, 1, 'refuse', { cropsHash: sha256Hex(replica) })
 
 // Computed with node:crypto's hkdfSync, word by word.
 const SEED_VECTOR: Bytes32 = '0x84169262e18799ab318fdf00d2c297779eec7ad67cb303e57c76a2e8d48dd839'
@@ -67,8 +66,7 @@ const DRAW_VECTOR = {
 }
 
 describe('merging votes', () => {
-  const verdictOf = (votes: Vote[], reports: Parameters<typeof mergeVotes>[1] = [], quorum = 2): Verdict =>
-    mergeVotes(votes, reports, quorum, commits)[0]!.verdict
+  const verdictOf = (votes: Vote[], quorum = 2): Verdict => mergeVotes(votes, quorum, commits)[0]!.verdict
   it('accepts and refuses by quorum, otherwise is unsure', () => {
     expect(verdictOf([vote(a, 1, 'accept'), vote(b, 1, 'accept'), vote(c, 1, 'refuse')])).toBe('accept')
     expect(verdictOf([vote(a, 1, 'refuse'), vote(b, 1, 'refuse'), vote(c, 1, 'accept')])).toBe('refuse')
@@ -77,18 +75,12 @@ describe('merging votes', () => {
     expect(verdictOf([])).toBe('unsure')
   })
   it('refuses by renders only where two of them agree', () => {
-    const votes = [vote(a, 1, 'refuse'), vote(b, 1, 'refuse')]
-    const reports = (x: string, y: string): Parameters<typeof mergeVotes>[1] => [...report(a, 1, x)!, ...report(b, 1, y)!]
-    expect(verdictOf(votes, reports('same', 'same'))).toBe('refuse')
-    expect(verdictOf(votes, reports('one', 'other'))).toBe('unsure')
-    expect(verdictOf(votes, report(a, 1, 'alone'))).toBe('unsure')
-    expect(verdictOf([votes[0]!], report(a, 1, 'own'), 1)).toBe('refuse')
-    expect(
-      verdictOf(
-        votes,
-        reports('one', 'other')!.map((one) => ({ ...one, frame: 2 })),
-      ),
-    ).toBe('refuse')
+    expect(verdictOf([refusal(a, 'same'), refusal(b, 'same')])).toBe('refuse')
+    expect(verdictOf([refusal(a, 'one'), refusal(b, 'other')])).toBe('unsure')
+    expect(verdictOf([refusal(a, 'one'), refusal(b, 'other'), refusal(c, 'one')])).toBe('refuse')
+    expect(verdictOf([refusal(a, 'alone'), vote(b, 1, 'refuse')])).toBe('unsure')
+    expect(verdictOf([vote(a, 1, 'refuse'), vote(b, 1, 'refuse')])).toBe('refuse')
+    expect(verdictOf([refusal(a, 'own')], 1)).toBe('refuse')
   })
   it('counts votes on the committed bytes only, one a checker', () => {
     const other = { outputHash: sha256Hex('other bytes') }
@@ -97,12 +89,8 @@ describe('merging votes', () => {
     expect(() => verdictOf([vote(a, 1, 'accept'), vote(a, 1, 'accept')])).toThrow(/one vote a checker/)
   })
   it('takes the lowest score, and hash and time from the commitment', () => {
-    const [first, second] = mergeVotes(
-      [vote(a, 1, 'accept', { checked: false }), vote(b, 1, 'accept', { score: 412 })],
-      [],
-      2,
-      commits,
-    )
+    const votes = [vote(a, 1, 'accept', { checked: false }), vote(b, 1, 'accept', { score: 412 })]
+    const [first, second] = mergeVotes(votes, 2, commits)
     expect(first).toEqual({ ...outputs[0]!, verdict: 'accept', checked: true, score: 412 })
     expect(second).toMatchObject({ frame: 2, verdict: 'unsure', score: 0, checked: false })
   })
