@@ -105,10 +105,14 @@ program
 program
   .command('verify <receipt>')
   .description('verify a receipt; names the first thing that does not hold')
-  .option('--block-hash <hash>', 'a block hash you trust: anchors the receipt, offline')
-  .option('--rpc <url>', 'ask this node for the block and the present state')
+  .option('--block-hash <hash>', 'a block hash you trust; with --escrow it anchors the receipt, offline')
+  .option('--escrow <address>', 'the escrow you know')
+  .option('--code-hash <hash>', "the hash of the escrow's code, instead of its address")
+  .option('--chain-id <number>', 'the chain you expect')
+  .option('--ledger <address>', 'the app whose word counts, for receipts of a local book')
+  .option('--rpc <url>', 'a node you trust: asked for the block and its chain')
   .option('--json', 'one JSON object', false)
-  .action((receipt: string, options: { json: boolean; blockHash?: string; rpc?: string }) =>
+  .action((receipt: string, options: { json: boolean } & import('./commands/verify.ts').VerifyOptions) =>
     perform(options.json, async (context) => (await import('./commands/verify.ts')).verify(receipt, options, context)),
   )
 

@@ -59,7 +59,8 @@ describe.skipIf(!blender)('the main job on three farms with an escrow', () => {
   it('leaves a receipt that verifies against the block, and names what was changed in it', async () => {
     const receipt = join(out, 'receipt.json')
     const hash = of('summary')[0]!.blockHash as string
-    const good = await pictor(['verify', receipt, '--block-hash', hash, '--json'], { cwd: folder.path })
+    const escrow = of('summary')[0]!.escrow as string
+    const good = await pictor(['verify', receipt, '--block-hash', hash, '--escrow', escrow, '--json'], { cwd: folder.path })
     expect(good.objects.at(-1)).toMatchObject({ answer: 'anchored' })
     expect(good.code).toBe(0)
     const text = readFileSync(receipt, 'utf8')

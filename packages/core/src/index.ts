@@ -1,7 +1,7 @@
 export * from './contract/index.ts'
 export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts, type Delivery } from './artifacts/index.ts'
 export type { Cache } from './cache/index.ts'
-export { localLedger, type LocalLedgerOptions } from './ledger/index.ts'
+export { ledgerRules, localLedger, type Book, type BookAction, type BookFact, type LocalLedgerOptions } from './ledger/index.ts'
 export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
 export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet } from './plan/index.ts'
 export { parseDeadline } from './plan/index.ts'

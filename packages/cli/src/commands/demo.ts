@@ -77,7 +77,9 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
       screen.log(line)
     screen.log(`\n  the whole demo took ${Math.round((Date.now() - startedAtMs) / 1000)} s. Verify the receipt offline:`)
     const blockHash = await chain.blockHash(material)
-    screen.log(`  pnpm pictor verify ${options.out}/receipt.json --block-hash ${blockHash}`)
+    screen.log(
+      `  pnpm pictor verify ${options.out}/receipt.json --block-hash ${blockHash} --escrow ${material.domain.verifyingContract}`,
+    )
     context.emit({
       type: 'summary',
       outcome: result.outcome,
@@ -89,6 +91,7 @@ export async function demo(options: DemoOptions, context: CommandContext): Promi
       gas: gasOf(material),
       transactions: new Set(material.ledgerEvents.map((event) => event.tx)).size,
       blockHash,
+      escrow: material.domain.verifyingContract,
       plan: plan.routes.map(({ farm, frames }) => ({ farm, frames })),
     })
     const whole = balances.reduce((sum, { amount }) => sum + amount, 0n) === BUDGET.amount

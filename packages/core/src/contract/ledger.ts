@@ -92,6 +92,8 @@ export type LedgerAction =
   | { readonly kind: 'final'; readonly terms: Terms; readonly keep: bigint; readonly signatures: readonly CheckerSignature[] }
   | { readonly kind: 'refund'; readonly terms: Terms }
   | { readonly kind: 'cancel'; readonly terms: Terms }
+  /** The creator replaces a leaseKey that was lost or stolen: later sets are signed by the new one. `signature` where another account sends it. */
+  | { readonly kind: 'lease-key'; readonly terms: Terms; readonly leaseKey: Address; readonly signature?: Signature }
   | { readonly kind: 'top-up'; readonly terms: Terms; readonly farmBudget: bigint; readonly checkBudget: bigint }
   | { readonly kind: 'withdraw'; readonly token: Address; readonly to: Address }
 
@@ -155,6 +157,7 @@ export type LedgerEvent = LedgerEventBase &
     | { readonly type: 'finalized'; readonly keep: bigint; readonly refunded: bigint }
     | { readonly type: 'refunded'; readonly amount: bigint }
     | { readonly type: 'canceled' }
+    | { readonly type: 'lease-key-replaced'; readonly leaseKey: Address }
     | { readonly type: 'topped-up'; readonly farmBudget: bigint; readonly checkBudget: bigint }
     | { readonly type: 'withdrawn'; readonly account: Address; readonly amount: bigint }
     | { readonly type: 'refused'; readonly key: string; readonly reason: string }

@@ -37,6 +37,7 @@ export type BookFact = { readonly job: Bytes32; readonly atMs: number; readonly 
   | { readonly type: 'finalized'; readonly keep: bigint; readonly refunded: bigint }
   | { readonly type: 'refunded'; readonly amount: bigint }
   | { readonly type: 'canceled' }
+  | { readonly type: 'lease-key-replaced'; readonly leaseKey: Address }
   | { readonly type: 'topped-up'; readonly farmBudget: bigint; readonly checkBudget: bigint }
   | { readonly type: 'withdrawn'; readonly token: Address; readonly account: Address; readonly amount: bigint }
 )
@@ -56,6 +57,8 @@ export interface BookBatch {
 export interface BookJob {
   readonly terms: Terms
   readonly setRoot: Bytes32
+  /** That of the terms, until the creator replaces it. */
+  leaseKey: Address
   deposited: bigint
   lockedFarm: bigint
   lockedCheck: bigint
@@ -142,6 +145,9 @@ export function evolve(book: Book, fact: BookFact): void {
     case 'canceled':
       job.canceled = true
       return
+    case 'lease-key-replaced':
+      job.leaseKey = fact.leaseKey
+      return
     case 'topped-up':
       job.deposited += fact.farmBudget + fact.checkBudget
       job.lockedFarm += fact.farmBudget
@@ -154,6 +160,7 @@ function openedJob(terms: Terms, setRoot: Bytes32): BookJob {
   return {
     terms,
     setRoot,
+    leaseKey: terms.leaseKey,
     deposited: terms.farmBudget + terms.checkBudget,
     lockedFarm: terms.farmBudget,
     lockedCheck: terms.checkBudget,

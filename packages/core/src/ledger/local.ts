@@ -199,6 +199,8 @@ function contentOf(action: BookAction): unknown {
       return base
     case 'final':
       return { ...base, keep: action.keep }
+    case 'lease-key':
+      return { ...base, leaseKey: action.leaseKey }
     case 'approve':
     case 'release':
       return { ...base, batch: action.batch }

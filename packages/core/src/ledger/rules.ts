@@ -1,5 +1,5 @@
 import type { LedgerAction } from '../contract/ledger.ts'
-import type { Address, Bytes32, Lease, LeaseResult, LeaseSet, LedgerDomain, Terms } from '../contract/messages.ts'
+import type { Address, Bytes32, Lease, LeaseResult, LeaseSet, LedgerDomain, Signature, Terms } from '../contract/messages.ts'
 import {
   ZERO_ADDRESS,
   ZERO_HASH,
@@ -14,6 +14,8 @@ import {
   hashTerms,
   isSlow,
   jobIdOf,
+  leaseKeyDigest,
+  leaseKeyItem,
   leaseLeaf,
   leaseSetDigest,
   leaseSetRoot,
@@ -66,6 +68,8 @@ export function decide(book: Book, action: BookAction, nowMs: number): BookFact[
     case 'cancel':
       if (job.canceled || job.closed) throw refused('done', `the job is ${statusOf(job)}`)
       return [{ ...base, type: 'canceled' }]
+    case 'lease-key':
+      return decideLeaseKey(book.domain, job, action, base)
     case 'top-up':
       return decideTopUp(book, job, action, base, nowS)
     case 'dispute':
@@ -120,9 +124,7 @@ function requireSet(domain: LedgerDomain, job: BookJob, id: Bytes32, set: LeaseS
   if (set.seq === 0 && set.setRoot !== job.setRoot)
     throw refused('lease-set', 'set 0 is not the one that the job was opened with')
   if (set.seq > 0)
-    refusing('lease-set', () =>
-      requireSigner(leaseSetDigest(domain, set), set.signature ?? '0x', job.terms.leaseKey, 'set.signature'),
-    )
+    refusing('lease-set', () => requireSigner(leaseSetDigest(domain, set), set.signature ?? '0x', job.leaseKey, 'set.signature'))
 }
 
 function requireSignatures(
@@ -227,13 +229,15 @@ function batchOf(job: BookJob, number: number): BookJob['batches'][number] {
   return batch
 }
 
+/** The book's own key speaks for its app; a creator with another key must have signed. */
+function requireCreator(domain: LedgerDomain, job: BookJob, signature: Signature | undefined, digest: () => Bytes32): void {
+  if (signature === undefined && job.terms.creator === domain.verifyingContract) return
+  refusing('signature', () => requireSigner(digest(), signature ?? '0x', job.terms.creator, 'signature'))
+}
+
 function decideApprove(domain: LedgerDomain, job: BookJob, action: Action<'approve'>, base: FactBase): BookFact[] {
   batchOf(job, action.batch)
-  // The book's own key speaks for its app; a creator with another key must have signed.
-  if (action.signature !== undefined || job.terms.creator !== domain.verifyingContract)
-    refusing('signature', () =>
-      requireSigner(approveDigest(domain, base.job, action.batch), action.signature ?? '0x', job.terms.creator, 'signature'),
-    )
+  requireCreator(domain, job, action.signature, () => approveDigest(domain, base.job, action.batch))
   return [{ ...base, type: 'approved', batch: action.batch }]
 }
 
@@ -271,6 +275,12 @@ function decideRefund(job: BookJob, base: FactBase, nowS: number): BookFact[] {
   if (nowS < job.terms.refundAfterS) throw refused('too-early', `refunds begin at ${job.terms.refundAfterS}`)
   const amount = job.lockedFarm + job.lockedCheck
   return [{ ...fold(base, 'refund', refundItem(amount)), type: 'refunded', amount }]
+}
+
+function decideLeaseKey(domain: LedgerDomain, job: BookJob, action: Action<'lease-key'>, base: FactBase): BookFact[] {
+  const { leaseKey, signature } = action
+  requireCreator(domain, job, signature, () => leaseKeyDigest(domain, base.job, leaseKey))
+  return [{ ...fold(base, 'lease-key', leaseKeyItem(leaseKey)), type: 'lease-key-replaced', leaseKey }]
 }
 
 function decideTopUp(book: Book, job: BookJob, action: Action<'top-up'>, base: FactBase, nowS: number): BookFact[] {

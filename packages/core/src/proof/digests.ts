@@ -1,5 +1,6 @@
 import {
   VERDICTS,
+  type Address,
   type Bytes32,
   type Commit,
   type Held,
@@ -154,6 +155,14 @@ export function approveDigest(domain: LedgerDomain, job: Bytes32, batch: number)
   return typedDigest(
     domain,
     hashStruct('Approve(bytes32 job,uint32 batch)', word.bytes32(job, 'job'), word.uint(batch, 32, 'batch')),
+  )
+}
+
+/** What the creator signs to replace the job's leaseKey. @throws invalid-input */
+export function leaseKeyDigest(domain: LedgerDomain, job: Bytes32, leaseKey: Address): Bytes32 {
+  return typedDigest(
+    domain,
+    hashStruct('LeaseKey(bytes32 job,address leaseKey)', word.bytes32(job, 'job'), word.address(leaseKey, 'leaseKey')),
   )
 }
 

@@ -4,7 +4,7 @@ import { word } from './eip712.ts'
 import { keccakBytes } from './hash.ts'
 
 /** What a job's head folds, with its wire code. */
-export const HEAD_KINDS = { attest: 1, resolve: 2, release: 3, final: 4, refund: 5, claim: 6 } as const
+export const HEAD_KINDS = { attest: 1, resolve: 2, release: 3, final: 4, refund: 5, claim: 6, 'lease-key': 7 } as const
 export type HeadKind = keyof typeof HEAD_KINDS
 
 /** Per mille that stands for an arbiter who was silent: the quorum's verdict holds. */
@@ -49,6 +49,11 @@ export function finalItem(keep: bigint, refunded: bigint): Bytes32 {
 /** Item of a refund after `refundAfter`: keccak256(abi.encode(uint96 amount)). */
 export function refundItem(amount: bigint): Bytes32 {
   return toHex(keccakBytes(word.uint(amount, 96, 'amount')))
+}
+
+/** Item of a replaced leaseKey: keccak256(abi.encode(address leaseKey)). */
+export function leaseKeyItem(leaseKey: Address): Bytes32 {
+  return toHex(keccakBytes(word.address(leaseKey, 'leaseKey')))
 }
 
 /** Item of a claim: keccak256(abi.encode(uint32 batch, uint32 lease, address farm, uint96 price, bytes32 outputRoot)). */

@@ -92,6 +92,8 @@ function stepOf(event: LedgerEvent, batches: ReadonlyMap<Bytes32, SignedBatch>, 
       return [{ kind: 'final', keep: event.keep, refunded: event.refunded }]
     case 'refunded':
       return [{ kind: 'refund', amount: event.amount }]
+    case 'lease-key-replaced':
+      return [{ kind: 'lease-key', leaseKey: event.leaseKey }]
     default:
       return []
   }

@@ -147,6 +147,7 @@ const steps: { readonly [K in ReceiptStep['kind']]: Read<Step<K>> } = {
   }),
   final: fields<Step<'final'>>({ kind: oneOf('final'), keep: amount, refunded: amount }),
   refund: fields<Step<'refund'>>({ kind: oneOf('refund'), amount }),
+  'lease-key': fields<Step<'lease-key'>>({ kind: oneOf('lease-key'), leaseKey: address }),
 }
 const step: Read<ReceiptStep> = (value, path) => {
   const kind = (value as { kind?: unknown } | null)?.kind

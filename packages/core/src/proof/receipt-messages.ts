@@ -1,12 +1,12 @@
 import { invalid } from '../contract/error.ts'
-import type { Bytes32, Lease, Vote } from '../contract/messages.ts'
+import type { Address, Bytes32, Lease, Vote } from '../contract/messages.ts'
 import { leaseAcceptDigest, leaseSetDigest } from './digests.ts'
 import { ZERO_HASH } from './hash.ts'
 import { leaseLeaf, leaseSetRoot } from './lease.ts'
 import type { Receipt, ReceiptResult } from './receipt.ts'
 import { verifySeed } from './seed.ts'
 import { requireSigner, verifyCommit, verifyReady, verifyVote } from './sign.ts'
-import { badSignature } from './signature.ts'
+import { badSignature, recoverAddress } from './signature.ts'
 import { jobIdOf, quoteHashOf, specHashOf } from './terms.ts'
 import { mergeVotes } from './votes.ts'
 
@@ -48,17 +48,42 @@ export function checkDocuments({ terms, spec, quote }: Receipt): void {
   if (quote !== undefined && quoteHashOf(quote) !== terms.quoteHash) throw invalid('quote', `hash ${terms.quoteHash}`, 'another')
 }
 
-/** Lease sets: roots over their leases, later ones signed by the leaseKey, each seq and lease id once. */
-export function checkSets({ domain, terms, job, sets }: Receipt): void {
+/**
+ * The leaseKeys that may have signed a set: those in force at the steps that use it, or any that ever was where no step does and for set 0, which the opening binds. The ledger demands the key's
+ * signature each time a set is used, so the steps, which the head binds, tell which key counted when.
+ */
+function leaseKeysOf({ terms, sets, steps }: Receipt): (seq: number) => readonly Address[] {
+  const all: Address[] = [terms.leaseKey]
+  const used = new Map<number, Address[]>()
+  for (const step of steps) {
+    if (step.kind === 'lease-key') all.push(step.leaseKey)
+    const seqs =
+      step.kind === 'attest'
+        ? step.results.map(({ seq }) => seq)
+        : step.kind === 'claim'
+          ? sets.filter(({ leases }) => leases.some(({ id }) => id === step.lease)).map(({ set }) => set.seq)
+          : []
+    for (const seq of seqs) used.set(seq, [...(used.get(seq) ?? []), all.at(-1)!])
+  }
+  return (seq) => (seq === 0 ? all : (used.get(seq) ?? all))
+}
+
+/** Lease sets: roots over their leases, later ones signed by the leaseKey of their time, each seq and lease id once. */
+export function checkSets(receipt: Receipt): void {
+  const { domain, job, sets } = receipt
   const seen = new Set<number>()
+  const keysOf = leaseKeysOf(receipt)
   for (const [i, { set, leases }] of sets.entries()) {
     const path = `sets[${i}]`
     if (i === 0 ? set.seq !== 0 : set.seq <= sets[i - 1]!.set.seq)
       throw invalid(`${path}.set.seq`, 'sets ascending from 0', set.seq)
     if (set.job !== job) throw invalid(`${path}.set.job`, job, set.job)
     if (leaseSetRoot(leases) !== set.setRoot) throw invalid(`${path}.set.setRoot`, 'the root over the leases', set.setRoot)
-    if (set.seq > 0 || set.signature)
-      requireSigner(leaseSetDigest(domain, set), set.signature ?? '0x', terms.leaseKey, `${path}.set.signature`)
+    if (set.seq > 0 || set.signature) {
+      const keys = keysOf(set.seq)
+      const signer = recoverAddress(leaseSetDigest(domain, set), set.signature ?? '0x', `${path}.set.signature`)
+      if (!keys.includes(signer)) throw badSignature(`${path}.set.signature`, `expected ${keys.join(' or ')}, found ${signer}`)
+    }
     for (const { id } of leases) {
       if (seen.has(id)) throw invalid(`${path}.leases`, 'each lease id once', id)
       seen.add(id)
@@ -126,7 +151,7 @@ export function checkCommits(receipt: Receipt): void {
   }
 }
 
-/** Votes of the committee; where a lease's votes are there, its records follow from them (a refusal may have become unsure for want of agreeing replicas). */
+/** Votes of the committee; where a lease's votes are there, its records follow from them. */
 export function checkVotes(receipt: Receipt): void {
   const { domain, terms, job, committee } = receipt
   const byLease = new Map<number, Vote[]>()
@@ -150,13 +175,12 @@ export function checkVotes(receipt: Receipt): void {
 function checkMerge(job: Bytes32, { lease, records }: ReceiptResult, votes: readonly Vote[], quorum: number, path: string): void {
   const outputs = records.filter(({ outputHash }) => outputHash !== ZERO_HASH)
   const commit = { job, lease, index: 0, outputRoot: ZERO_HASH, outputs, signature: '0x' as const }
-  const merged = new Map(mergeVotes(votes, undefined, quorum, [commit]).map((record) => [record.frame, record]))
+  const merged = new Map(mergeVotes(votes, quorum, [commit]).map((record) => [record.frame, record]))
   for (const [k, record] of records.entries()) {
     const byVotes = merged.get(record.frame)
     if (!byVotes || record.outputHash === ZERO_HASH) continue
     const at = `${path}.records[${k}]`
-    if (byVotes.verdict !== record.verdict && !(byVotes.verdict === 'refuse' && record.verdict === 'unsure'))
-      throw invalid(`${at}.verdict`, `${byVotes.verdict}, by the votes`, record.verdict)
+    if (byVotes.verdict !== record.verdict) throw invalid(`${at}.verdict`, `${byVotes.verdict}, by the votes`, record.verdict)
     if (Math.floor(byVotes.score / 10) * 10 !== record.score)
       throw invalid(`${at}.score`, `${byVotes.score}, by the votes`, record.score)
     if (byVotes.checked !== record.checked) throw invalid(`${at}.checked`, `${byVotes.checked}, by the votes`, record.checked)

@@ -10,6 +10,7 @@ import {
   claimItem,
   finalItem,
   foldHead,
+  leaseKeyItem,
   refundItem,
   releaseItem,
   resolveItem,
@@ -86,6 +87,9 @@ export function replaySteps(receipt: Receipt): Replay {
       case 'refund':
         replay.returned += step.amount
         fold('refund', refundItem(step.amount))
+        break
+      case 'lease-key':
+        fold('lease-key', leaseKeyItem(step.leaseKey))
     }
   }
   return replay

@@ -15,14 +15,28 @@ import { parseReceipt } from './receipt-format.ts'
 import { type Replay, replaySteps } from './receipt-replay.ts'
 import type { Receipt } from './receipt.ts'
 
-/** What the verifier trusts, from a source of its own: never from the receipt. */
+/**
+ * What the verifier trusts, from a source of its own: never from the receipt. For a receipt of a chain that is a block and the contract in it, by address or
+ * by code; for one of a local ledger the app's address.
+ */
 export interface ReceiptTrust {
   /** Hash of the block that the receipt is anchored in, from a node or explorer that the verifier trusts. */
   readonly trustedBlockHash?: Bytes32
-  /** The escrow that the verifier knows; without it any contract with the same storage would do. */
+  /** The escrow that the verifier knows. Any contract can hold slots like an escrow's, so a block alone anchors nothing. */
   readonly trustedEscrow?: Address
+  /** keccak256 of the runtime code of an escrow that the verifier knows, instead of its address or beside it. */
+  readonly trustedCodeHash?: Bytes32
+  /** The chain that the block is of. It follows from block and escrow; given, a receipt of another chain is refused by name. */
+  readonly trustedChainId?: number
   /** The app whose word counts, for receipts of a local ledger. */
   readonly trustedLedger?: Address
+}
+
+/** One thing outside of the receipt that it leans on, and whether the verifier vouched for it. */
+export interface AnchorPoint {
+  readonly name: 'block' | 'chain' | 'escrow' | 'code' | 'ledger'
+  readonly value: string
+  readonly trusted: boolean
 }
 
 /** One thing that was looked at. Checks after a failed one are not made. */
@@ -49,21 +63,24 @@ export interface ReceiptCheck {
 
 /** The answer to "is this receipt true?". */
 export interface ReceiptVerdict {
-  /** `consistent, not anchored`: everything in it fits together, but nobody trusted vouches for it. */
+  /**
+   * `anchored`: proven against a trusted block and a trusted escrow (address or code), or signed by the trusted app. `consistent, not anchored`: everything in
+   * it fits together, but it could all be made up; `anchors` says what was not vouched for.
+   */
   readonly answer: 'anchored' | 'consistent, not anchored' | 'broken'
   readonly checks: readonly ReceiptCheck[]
   /** The first check that does not hold. */
   readonly broken?: ReceiptCheck
   readonly receipt?: Receipt
-  /** Code hash of the escrow in the anchored state. */
-  readonly codeHash?: Bytes32
+  /** What the receipt leans on; absent when it is broken before that is known. */
+  readonly anchors?: readonly AnchorPoint[]
 }
 
 /**
  * Verifies a receipt: its JSON text, what `JSON.parse` gave, or a {@link Receipt}. Needs no network. Never throws: what does not hold is named in the verdict.
  * Signatures of contract wallets (ERC-1271) cannot be verified without their chain and count as broken.
  * @example
- * const { answer, broken } = verifyReceipt(text, { trustedBlockHash, trustedEscrow })
+ * const { answer, broken, anchors } = verifyReceipt(text, { trustedBlockHash, trustedEscrow })
  */
 export function verifyReceipt(value: unknown, trust: ReceiptTrust = {}): ReceiptVerdict {
   const checks: ReceiptCheck[] = []
@@ -87,23 +104,27 @@ export function verifyReceipt(value: unknown, trust: ReceiptTrust = {}): Receipt
   ]
   for (const [name, check] of made) {
     const failed = run(name, check)
-    checks.push(failed ?? { name, ok: true, ...(name === 'trust' ? noteOf(receipt!, trust) : {}) })
+    checks.push(failed ?? { name, ok: true })
     if (failed) return { answer: 'broken', checks, broken: failed, ...(receipt ? { receipt } : {}) }
   }
-  const anchored = receipt!.anchor.kind === 'evm' ? trust.trustedBlockHash !== undefined : trust.trustedLedger !== undefined
-  const codeHash = facts!.codeHash
-  return {
-    answer: anchored ? 'anchored' : 'consistent, not anchored',
-    checks,
-    receipt: receipt!,
-    ...(codeHash ? { codeHash } : {}),
-  }
+  const anchors = anchorsOf(receipt!, facts!, trust)
+  const trusted = (name: AnchorPoint['name']): boolean => anchors.some((point) => point.name === name && point.trusted)
+  const anchored = trusted('ledger') || (trusted('block') && (trusted('escrow') || trusted('code')))
+  return { answer: anchored ? 'anchored' : 'consistent, not anchored', checks, receipt: receipt!, anchors }
 }
 
-/** A true proof about a contract that nobody vouches for is worth nothing: say so. */
-function noteOf({ domain, anchor }: Receipt, { trustedBlockHash, trustedEscrow }: ReceiptTrust): { message?: string } {
-  if (anchor.kind !== 'evm' || trustedBlockHash === undefined || trustedEscrow !== undefined) return {}
-  return { message: `make sure that ${domain.verifyingContract} on chain ${domain.chainId} is an escrow that you know` }
+/** What the verifier vouched for was compared before, so given means trusted. */
+function anchorsOf({ domain, anchor }: Receipt, { blockHash, codeHash }: AnchoredFacts, trust: ReceiptTrust): AnchorPoint[] {
+  const point = (name: AnchorPoint['name'], value: string, given: unknown): AnchorPoint => {
+    return { name, value, trusted: given !== undefined }
+  }
+  if (anchor.kind !== 'evm') return [point('ledger', domain.verifyingContract, trust.trustedLedger)]
+  return [
+    point('block', blockHash!, trust.trustedBlockHash),
+    point('chain', String(domain.chainId), trust.trustedChainId),
+    point('escrow', domain.verifyingContract, trust.trustedEscrow),
+    point('code', codeHash!, trust.trustedCodeHash),
+  ]
 }
 
 function run(name: ReceiptCheck['name'], check: () => void): ReceiptCheck | undefined {
@@ -142,12 +163,19 @@ function checkFacts({ money }: Receipt, replay: Replay, facts: AnchoredFacts): v
 }
 
 function checkTrust({ domain, anchor }: Receipt, facts: AnchoredFacts, trust: ReceiptTrust): void {
-  const { trustedBlockHash, trustedEscrow, trustedLedger } = trust
   const evm = anchor.kind === 'evm'
-  if (evm && trustedBlockHash !== undefined && trustedBlockHash.toLowerCase() !== facts.blockHash)
-    throw invalid('anchor.blockHash', `${trustedBlockHash}, the trusted block`, facts.blockHash)
-  const known = evm ? trustedEscrow : trustedLedger
-  if (known !== undefined && known.toLowerCase() !== domain.verifyingContract)
-    throw invalid('domain.verifyingContract', `${known}, the trusted ${evm ? 'escrow' : 'ledger'}`, domain.verifyingContract)
-  if (!evm && trustedBlockHash !== undefined) throw invalid('anchor.kind', 'evm, for a trusted block', anchor.kind)
+  const compare = (path: string, known: string | number | undefined, what: string, found: string | number): void => {
+    if (known !== undefined && String(known).toLowerCase() !== String(found))
+      throw invalid(path, `${known}, the trusted ${what}`, found)
+  }
+  if (evm) {
+    compare('anchor.blockHash', trust.trustedBlockHash, 'block', facts.blockHash!)
+    compare('domain.chainId', trust.trustedChainId, 'chain', domain.chainId)
+    compare('domain.verifyingContract', trust.trustedEscrow, 'escrow', domain.verifyingContract)
+    compare('anchor.accountProof', trust.trustedCodeHash, 'code', facts.codeHash!)
+    return
+  }
+  compare('domain.verifyingContract', trust.trustedLedger, 'ledger', domain.verifyingContract)
+  for (const name of ['trustedBlockHash', 'trustedEscrow', 'trustedCodeHash', 'trustedChainId'] as const)
+    if (trust[name] !== undefined) throw invalid('anchor.kind', `evm, for a ${name}`, anchor.kind)
 }

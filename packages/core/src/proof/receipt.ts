@@ -48,6 +48,8 @@ export type ReceiptStep =
   | { readonly kind: 'release'; readonly batch: number; readonly paid: readonly Payment[]; readonly refunded: bigint }
   | { readonly kind: 'final'; readonly keep: bigint; readonly refunded: bigint }
   | { readonly kind: 'refund'; readonly amount: bigint }
+  /** The creator replaced the leaseKey: sets that later steps use are signed by this one. */
+  | { readonly kind: 'lease-key'; readonly leaseKey: Address }
 
 /** A slot of the escrow with its proof, as `eth_getProof` gives it. Values are 32 bytes. */
 export interface StorageProof {

@@ -70,10 +70,40 @@ describe.each([
     expect(verifyReceipt(json, trusted).answer).toBe('anchored')
     expect(verifyReceipt(json, { trustedBlockHash: sha256Hex('another block') }).broken?.name).toBe('trust')
     const stranger = namedSigner('stranger').address
-    expect(verifyReceipt(json, { trustedEscrow: stranger, trustedLedger: stranger }).broken).toMatchObject({
+    expect(verifyReceipt(json, block ? { trustedEscrow: stranger } : { trustedLedger: stranger }).broken).toMatchObject({
       name: 'trust',
       path: 'domain.verifyingContract',
     })
+  })
+
+  it('says what was vouched for and what was not: a block without its escrow anchors nothing', () => {
+    const { anchor, domain } = receipt
+    if (anchor.kind !== 'evm') {
+      const { answer, anchors } = verifyReceipt(json)
+      expect([answer, anchors]).toEqual([
+        'consistent, not anchored',
+        [{ name: 'ledger', value: domain.verifyingContract, trusted: false }],
+      ])
+      expect(verifyReceipt(json, { ...trust, trustedChainId: 1 }).broken).toMatchObject({ name: 'trust', path: 'anchor.kind' })
+      return
+    }
+    const trustedBlockHash = anchor.blockHash
+    const { answer, anchors } = verifyReceipt(json, { trustedBlockHash })
+    expect(answer).toBe('consistent, not anchored')
+    expect(anchors!.map(({ name, trusted }) => `${name} ${trusted}`)).toEqual([
+      'block true',
+      'chain false',
+      'escrow false',
+      'code false',
+    ])
+    expect(verifyReceipt(json, { trustedEscrow: domain.verifyingContract }).answer).toBe('consistent, not anchored')
+    const trustedCodeHash = anchors!.find(({ name }) => name === 'code')!.value as `0x${string}`
+    expect(verifyReceipt(json, { trustedBlockHash, trustedCodeHash }).answer).toBe('anchored')
+    const other = sha256Hex('other code')
+    expect(verifyReceipt(json, { trustedBlockHash, trustedCodeHash: other }).broken).toMatchObject({
+      path: 'anchor.accountProof',
+    })
+    expect(verifyReceipt(json, { trustedBlockHash, trustedChainId: 1 }).broken).toMatchObject({ path: 'domain.chainId' })
   })
 
   it('names what is wrong whichever leaf is changed', () => {

@@ -4,18 +4,20 @@ import {
   type Receipt,
   buildReceipt,
   encodeReceipt,
+  leaseKeyDigest,
   seedProof,
   seedsOf,
   sha256Hex,
   signCommit,
   signLeaseAccept,
+  signLeaseSet,
   signVote,
   verifyReceipt,
 } from '../../proof/index.ts'
-import type { LedgerCase } from './case.ts'
-import { type LedgerScenario, ledgerScenario } from './scenario.ts'
+import { type LedgerCase, refuses } from './case.ts'
+import { type LedgerScenario, ledgerScenario, namedSigner } from './scenario.ts'
 
-/** Drives a job to its end (two batches, one later set, one refused frame, releases, Final) and builds its receipt, with every optional part. */
+/** Drives a job to its end (two batches, one later set, one refused frame, a replaced leaseKey, releases, Final) and builds its receipt, with every optional part. */
 export async function receiptOfJob(s: LedgerScenario): Promise<Receipt> {
   const { ledger } = s.subject
   await s.open()
@@ -37,6 +39,9 @@ export async function receiptOfJob(s: LedgerScenario): Promise<Receipt> {
     })
     batches.push({ batch, signatures })
   }
+  const leaseKey = namedSigner('next lease key').address
+  const digest = leaseKeyDigest(ledger.domain, s.job, leaseKey)
+  await s.send({ kind: 'lease-key', leaseKey, signature: await s.subject.creator.signDigest(digest) })
   await s.final(500_000n)
   await s.subject.advance(80 * 3600)
   await s.send({ kind: 'release', batch: 1 })
@@ -100,8 +105,12 @@ async function messagesOf(
   }
 }
 
-/** Builds the receipt of a job with set 0 as it stands now, and demands that it verifies. */
-export async function receiptHolds(s: LedgerScenario, batches: Parameters<typeof buildReceipt>[0]['batches']): Promise<Receipt> {
+/** Builds the receipt of a job with set 0 and `later` ones as it stands now, and demands that it verifies. */
+export async function receiptHolds(
+  s: LedgerScenario,
+  batches: Parameters<typeof buildReceipt>[0]['batches'],
+  later: Receipt['sets'] = [],
+): Promise<Receipt> {
   const { ledger } = s.subject
   const events = await s.events()
   const evidence = await ledger.evidence(s.job, s.ctx())
@@ -109,7 +118,7 @@ export async function receiptHolds(s: LedgerScenario, batches: Parameters<typeof
   const receipt = buildReceipt({
     domain: ledger.domain,
     terms: s.terms,
-    sets: [s.set0],
+    sets: [s.set0, ...later],
     ready: [],
     batches,
     events,
@@ -175,6 +184,35 @@ export const evidenceCases: readonly LedgerCase[] = [
       const receipt = await receiptOfJob(s)
       const without = receipt.steps.filter(({ kind }) => kind !== 'final')
       assert.ok(verifyReceipt({ ...receipt, steps: without }).broken)
+    },
+  },
+  {
+    name: 'takes sets of a replaced leaseKey no more, and its receipt still verifies',
+    async run(make) {
+      const s = await ledgerScenario(make)
+      await s.open()
+      const next = namedSigner('next lease key')
+      const before = await s.laterSet(1, [s.lease(5)])
+      const lost = await s.laterSet(2, [s.lease(6)])
+      const batches: { batch: Batch; signatures: readonly CheckerSignature[] }[] = []
+      const attest = async (id: number, seq: number, set: typeof before): Promise<void> => {
+        const batch = await s.attest([s.result(s.lease(id), 'accept', seq)], [set])
+        batches.push({ batch, signatures: await s.sign(batch) })
+      }
+      await attest(5, 1, before)
+      await s.send({ kind: 'lease-key', leaseKey: next.address })
+      await refuses(s, ['lease-set', 'signature'], () => attest(6, 2, lost))
+      const later = [s.lease(6), s.lease(7)]
+      const after = {
+        set: await signLeaseSet(next, s.subject.ledger.domain, { job: s.job, seq: 2, leases: later }),
+        leases: later,
+      }
+      await attest(6, 2, after)
+      const receipt = await receiptHolds(s, batches, [before, after])
+      const without = receipt.steps.filter(({ kind }) => kind !== 'lease-key')
+      assert.equal(verifyReceipt({ ...receipt, steps: without }).broken?.name, 'sets')
+      const early = [receipt.steps[1]!, receipt.steps[0]!, ...receipt.steps.slice(2)]
+      assert.equal(verifyReceipt({ ...receipt, steps: early }).broken?.name, 'sets')
     },
   },
 ]
