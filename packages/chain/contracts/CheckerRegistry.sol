@@ -47,7 +47,12 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     uint96 public immutable seatStake;
     /// Longer than the longest dispute window and resolveBy together with the time to attest, so that a verdict can still cost its stake.
     uint40 public immutable unstakeDelay;
-    address public arbiter;
+    /// Time that a named arbiter waits beyond `unstakeDelay`, so that checkers have a month to decide whether they trust it.
+    uint40 public constant ARBITER_NOTICE = 30 days;
+
+    address private _arbiter;
+    address public nextArbiter;
+    uint40 public arbiterChangesAt;
     mapping(address checker => Member) public members;
     /// Seats are only ever appended; a seat that was left stays empty, so a draw over the seats of an earlier block cannot be shifted afterwards.
     address[] private _seats;
@@ -63,18 +68,27 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     event Leaving(address indexed checker, uint40 leavesAt);
     event Unstaked(address indexed checker, uint96 amount);
     event Slashed(address indexed checker, bytes32 indexed job, uint96 burned, uint96 reward, address reporter);
-    event ArbiterSet(address arbiter);
+    event ArbiterNamed(address arbiter, uint40 changesAt);
 
     constructor(address owner_, IERC20 token_, uint96 stake_, uint40 unstakeDelay_, address arbiter_) Ownable(owner_) {
         token = token_;
         seatStake = stake_;
         unstakeDelay = unstakeDelay_;
-        arbiter = arbiter_;
+        _arbiter = arbiter_;
     }
 
-    function setArbiter(address arbiter_) external onlyOwner {
-        arbiter = arbiter_;
-        emit ArbiterSet(arbiter_);
+    /// Who may slash for crops that cannot be reproduced.
+    function arbiter() public view returns (address) {
+        return arbiterChangesAt != 0 && block.timestamp >= arbiterChangesAt ? nextArbiter : _arbiter;
+    }
+
+    /// Names the next arbiter. It has the word only after notice and unstake delay: a checker that does not trust it leaves with its stake before. Nobody
+    /// (address 0) follows at once, since that puts no stake at risk.
+    function setArbiter(address next) external onlyOwner {
+        if (next == address(0)) (_arbiter, arbiterChangesAt) = (next, 0);
+        else (_arbiter, arbiterChangesAt) = (arbiter(), uint40(block.timestamp) + unstakeDelay + ARBITER_NOTICE);
+        nextArbiter = next;
+        emit ArbiterNamed(next, arbiterChangesAt);
     }
 
     /// Joins with the one stake that all checkers have; a larger operator stakes several keys.
@@ -101,6 +115,7 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
         emit Leaving(msg.sender, member.leavesAt);
     }
 
+    /// Takes the stake out, to any address, once the delay is over.
     function unstake(address to) external nonReentrant {
         Member storage member = members[msg.sender];
         uint96 amount = member.stake;
@@ -131,20 +146,23 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
 
     /// For crops that the checker's own seed drew and that the arbiter cannot reproduce.
     function slashByArbiter(address checker, bytes32 job, address reporter) external nonReentrant {
-        if (msg.sender != arbiter) revert NotAllowed();
+        if (msg.sender != arbiter()) revert NotAllowed();
         _slash(checker, job, reporter);
     }
 
+    /// @inheritdoc ICheckerRegistry
     function seats() external view returns (uint256) {
         return _seats.length;
     }
 
+    /// @inheritdoc ICheckerRegistry
     function isActive(address checker) external view returns (bool) {
         Member storage member = members[checker];
         return member.stake != 0 && (member.leavesAt == 0 || block.timestamp < member.leavesAt);
     }
 
-    /// Walks through hashes of the seed, skipping empty seats and repetitions.
+    /// @inheritdoc ICheckerRegistry
+    /// @dev Walks through hashes of the seed, skipping empty seats and repetitions.
     function draw(bytes32 seed, uint256 seats_, uint256 count) external view returns (address[] memory committee) {
         committee = new address[](count);
         uint256 found;

@@ -50,6 +50,7 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     uint8 internal constant KIND_FINAL = 4;
     uint8 internal constant KIND_REFUND = 5;
     uint8 internal constant KIND_CLAIM = 6;
+    uint8 internal constant KIND_LEASE_KEY = 7;
 
     /// The long window of frames that only a person can judge (Render Network's default of 72 hours).
     uint40 internal constant SLOW_WINDOW = 72 hours;
@@ -86,12 +87,12 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     error TokenRefused(address token);
     error TransferShort(uint256 expected, uint256 received);
 
-
     constructor(ICheckerRegistry registry_, uint40 minGap_) EIP712("Pictor", "1") {
         registry = registry_;
         minGap = minGap_;
     }
 
+    /// Id of the job that `creator` opens, or opened, as its run `runId`: bound to this chain and this deployment.
     function jobIdOf(address creator, bytes32 runId) public view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), creator, runId));
     }

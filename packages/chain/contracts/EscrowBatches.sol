@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {EscrowFunding} from "./EscrowFunding.sol";
+import {Amounts} from "./lib/Amounts.sol";
 import {BatchReader, Tally} from "./lib/BatchReader.sol";
 import {FrameProofs} from "./lib/FrameProofs.sol";
 import {CheckerShare, FarmShare, JobRef, Payment, Pinned, Terms} from "./lib/JobTerms.sol";
@@ -106,7 +107,7 @@ abstract contract EscrowBatches is EscrowFunding {
                 farms[kept++] = share;
                 continue;
             }
-            uint256 fee = uint256(share.gross) * pinned.feeBps / 10_000;
+            uint256 fee = Amounts.platformFee(share.gross, pinned.feeBps);
             platform += fee;
             refunded += share.price - share.gross;
             paid[count++] = Payment(share.payTo, 0, uint96(share.gross - fee));

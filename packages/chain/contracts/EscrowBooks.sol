@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {EscrowBase} from "./EscrowBase.sol";
 import {ICheckerRegistry} from "./interfaces/ICheckerRegistry.sol";
+import {Amounts} from "./lib/Amounts.sol";
 import {JobRef, Payment, Pinned} from "./lib/JobTerms.sol";
 import {SignedRows} from "./lib/SignedRows.sol";
 
@@ -12,10 +13,9 @@ abstract contract EscrowBooks is EscrowBase {
 
     error AlreadySettled(uint32 lease);
     error OverFrameCap(uint32 lease);
-    error OverFarmBudget(uint256 left);
-    error OverCheckBudget(uint256 left);
     error NotALeaseSet(uint32 seq);
     error NotPinned();
+    error TooManyBatches();
 
     /// `role`: 0 farm, 1 checker, 2 platform. What is refunded goes to the creator's credit.
     event Released(bytes32 indexed job, uint32 batch, Payment[] paid, uint96 refunded);
@@ -39,13 +39,13 @@ abstract contract EscrowBooks is EscrowBase {
 
     /// Moves the reserve out of the lock. After Final there is one pool, before it two budgets.
     function _reserve(Job storage job, uint256 farm, uint256 check, uint256 settled) internal returns (uint32 batch) {
-        (uint256 farmLocked, uint256 checkLocked) = (job.farmLocked, job.checkLocked);
-        if (job.status & FINAL != 0) (farm, check) = (farm + check, 0);
-        if (farm > farmLocked) revert OverFarmBudget(farmLocked);
-        if (check > checkLocked) revert OverCheckBudget(checkLocked);
+        (uint256 farmLocked, uint256 checkLocked) =
+            Amounts.reserve(job.farmLocked, job.checkLocked, farm, check, job.status & FINAL != 0);
         batch = uint32(job.batches) + 1;
-        job.farmLocked = uint96(farmLocked - farm);
-        job.checkLocked = uint96(checkLocked - check);
+        // A number that wraps would overwrite a batch that still has to be released.
+        if (batch > type(uint16).max) revert TooManyBatches();
+        job.farmLocked = uint96(farmLocked);
+        job.checkLocked = uint96(checkLocked);
         job.batches = uint16(batch);
         job.settled = uint40(settled);
     }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {EscrowBooks} from "./EscrowBooks.sol";
 import {EscrowDisputes} from "./EscrowDisputes.sol";
 import {ICheckerRegistry} from "./interfaces/ICheckerRegistry.sol";
+import {Amounts} from "./lib/Amounts.sol";
 import {JobRef, JobTerms} from "./lib/JobTerms.sol";
 import {SignedRows} from "./lib/SignedRows.sol";
 
@@ -14,8 +15,6 @@ contract EscrowCourt is EscrowDisputes {
     bytes32 private constant CANCEL_TYPEHASH = keccak256("Cancel(bytes32 job)");
     bytes32 private constant LEASE_KEY_TYPEHASH = keccak256("LeaseKey(bytes32 job,address leaseKey)");
 
-    error KeepTooSmall(uint256 attested);
-    error KeepTooLarge(uint256 deposited);
     error AlreadyDone();
 
     event Finalized(bytes32 indexed job, uint96 keep, uint96 refunded);
@@ -54,10 +53,7 @@ contract EscrowCourt is EscrowDisputes {
         uint256 locked = uint256(job.farmLocked) + job.checkLocked;
         uint256 deposited = uint256(ref.terms.farmBudget) + ref.terms.checkBudget;
         if (status & TOPPED != 0) deposited += uint256(_topUps[id].farm) + _topUps[id].check;
-        uint256 attested = deposited - locked;
-        if (keep < attested) revert KeepTooSmall(attested);
-        if (keep > deposited) revert KeepTooLarge(deposited);
-        uint96 refunded = uint96(deposited - keep);
+        uint96 refunded = uint96(Amounts.returnedByFinal(deposited, locked, keep));
         job.status = status | FINAL;
         job.farmLocked = uint96(locked - refunded);
         job.checkLocked = 0;
@@ -89,13 +85,15 @@ contract EscrowCourt is EscrowDisputes {
         emit JobCanceled(id);
     }
 
-    /// Replaces a leaseKey that was lost or stolen; sets that the old key signed and that were not used yet are void from now on.
+    /// Replaces a leaseKey that was lost or stolen; what the old key signed and was not attested yet is void from now on. No key (address 0) ends leasing.
     function setLeaseKey(JobRef calldata ref, address leaseKey, bytes calldata signature) external {
         (bytes32 id, Job storage job) = _job(ref);
         _requireCreator(ref, keccak256(abi.encode(LEASE_KEY_TYPEHASH, id, leaseKey)), signature);
         job.status |= REKEYED;
         _leaseKeyOf[id] = leaseKey;
         emit LeaseKeyReplaced(id, leaseKey);
+        // A receipt must be able to tell which key counted when.
+        _fold(id, job, KIND_LEASE_KEY, keccak256(abi.encode(leaseKey)));
     }
 
     function _requireCreator(JobRef calldata ref, bytes32 structHash, bytes calldata signature) private view {

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {EscrowBooks} from "./EscrowBooks.sol";
 import {IArbitrable} from "./interfaces/IArbiter.sol";
+import {Amounts} from "./lib/Amounts.sol";
 import {FarmShare, JobRef, JobTerms, LeaseData, Objection, Payment, Pinned, Terms} from "./lib/JobTerms.sol";
 import {SignedRows} from "./lib/SignedRows.sol";
 
@@ -100,7 +101,7 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
         if (msg.sender != ref.terms.arbiter) revert NotAllowed();
         if (block.timestamp > objection.until) revert TooLate();
         if (acceptedPerMille > 1000) revert NotPerMille();
-        uint96 gross = uint96(uint256(objection.share.price) * acceptedPerMille / 1000);
+        uint96 gross = uint96(Amounts.earned(objection.share.price, acceptedPerMille, 1000));
         address bondTo = objection.payer;
         if (!_won(ref.terms, objection, gross)) {
             bool byFarm = objection.by == objection.share.farm || objection.by == objection.share.payTo;
@@ -138,7 +139,7 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
         emit Resolved(id, batch, share.farm, acceptedPerMille, bondTo, objection.bond);
         _fold(id, jobs[id], KIND_RESOLVE, keccak256(abi.encode(batch, share.farm, acceptedPerMille)));
         _credit(terms.token, bondTo, objection.bond);
-        uint96 fee = uint96(uint256(gross) * terms.platformFeeBps / 10_000);
+        uint96 fee = uint96(Amounts.platformFee(gross, terms.platformFeeBps));
         Payment[] memory paid = new Payment[](fee == 0 ? 1 : 2);
         paid[0] = Payment(share.payTo, 0, gross - fee);
         if (fee != 0) paid[1] = Payment(terms.platform, 2, fee);

@@ -142,6 +142,13 @@ abstract contract EscrowFunding is EscrowBooks {
         if (t.recordMode > 1) revert BadTerms("recordMode");
         _checkCommittee(t);
         _checkTimes(t);
+        _readRest(t);
+    }
+
+    /// Reads the fields that opening has no other use for, so that the decoder refuses words with bits above their type. `JobTerms.hash` covers raw words: a
+    /// job opened with such a word could never be attested, since the decoder would stop `attest`, but it could be refunded after its farms had worked.
+    function _readRest(Terms calldata t) private pure returns (uint256) {
+        return uint256(t.frameCap) | t.checkFee | uint160(t.platform);
     }
 
     function _checkCommittee(Terms calldata t) private view {

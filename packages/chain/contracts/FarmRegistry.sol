@@ -22,12 +22,15 @@ contract FarmRegistry is ReentrancyGuardTransient {
     mapping(address owner => Farm) public farms;
     /// The owner that speaks for a farm key; a key belongs to one owner at a time.
     mapping(address key => address) public ownerOf;
+    /// Owner that a key is willing to belong to.
+    mapping(address key => address owner) public offeredTo;
 
     error KeyTaken();
     error UnknownFarm();
     error TooEarly();
     error TransferShort();
 
+    event KeyOffered(address indexed key, address indexed owner);
     event FarmSet(address indexed owner, address indexed key, address payTo, string uri);
     event BondAdded(address indexed owner, uint96 bond);
     event BondLeaving(address indexed owner, uint40 leavesAt);
@@ -51,13 +54,13 @@ contract FarmRegistry is ReentrancyGuardTransient {
         emit FarmSet(msg.sender, key, payTo, uri);
     }
 
-    /// Owner that a key is willing to belong to.
-    mapping(address key => address owner) public offeredTo;
-
+    /// The calling key agrees to belong to `owner`, who then names it with `setFarm`. Address 0 takes the offer back.
     function offerKey(address owner) external {
         offeredTo[msg.sender] = owner;
+        emit KeyOffered(msg.sender, owner);
     }
 
+    /// Adds to the caller's bond and stops a withdrawal that was announced.
     function addBond(uint96 amount) external nonReentrant {
         Farm storage farm = farms[msg.sender];
         if (farm.key == address(0)) revert UnknownFarm();
@@ -69,6 +72,7 @@ contract FarmRegistry is ReentrancyGuardTransient {
         if (token.balanceOf(address(this)) - before != amount) revert TransferShort();
     }
 
+    /// Announces that the bond leaves; it stays in sight of creators until the delay is over.
     function withdrawBond() external {
         Farm storage farm = farms[msg.sender];
         if (farm.bond == 0) revert UnknownFarm();
@@ -76,6 +80,7 @@ contract FarmRegistry is ReentrancyGuardTransient {
         emit BondLeaving(msg.sender, farm.leavesAt);
     }
 
+    /// Takes the bond out, to any address, once the delay is over.
     function takeBond(address to) external nonReentrant {
         Farm storage farm = farms[msg.sender];
         uint96 amount = farm.bond;

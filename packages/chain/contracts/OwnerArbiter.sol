@@ -9,10 +9,12 @@ import {JobRef, Objection} from "./lib/JobTerms.sol";
 contract OwnerArbiter is IArbiter, Ownable2Step {
     constructor(address owner_) Ownable(owner_) {}
 
+    /// @inheritdoc IArbiter
     function mayRule(address account) external view returns (bool) {
         return account == owner();
     }
 
+    /// The owner's word on an objection, handed to the escrow that asked.
     function rule(
         IArbitrable escrow,
         bytes32 job,

@@ -40,7 +40,7 @@ function merged(a: Artifact['abi'], b: Artifact['abi']): Artifact['abi'] {
 export function buildAbi(): Map<string, string> {
   const forge = forgeBinary()
   if (!forge) throw new Error('forge is not installed (npm package @foundry-rs/forge)')
-  execFileSync(forge, ['build'], {
+  execFileSync(forge, ['build', '--skip', 'test'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   })

@@ -29,7 +29,7 @@ interface IPermit2 {
     ) external;
 }
 
-/// The one function of ERC-3009 that is used; `bytes` form as in USDC 2.2.
+/// The one function of ERC-3009 that is used, in the (v, r, s) form that USDC has had since version 2.
 interface IReceiveWithAuthorization {
     function receiveWithAuthorization(
         address from,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Amounts} from "./Amounts.sol";
 import {CheckerShare, FarmShare} from "./JobTerms.sol";
 
 /// What reading a batch adds up to.
@@ -117,7 +118,7 @@ library BatchReader {
         for (uint256 i; i < checkers.length; ++i) votes += checkers[i].amount;
         uint256 rest = fee;
         for (uint256 i; i < checkers.length; ++i) {
-            checkers[i].amount = uint96(fee * checkers[i].amount / votes);
+            checkers[i].amount = uint96(Amounts.checkerShare(fee, checkers[i].amount, votes));
             rest -= checkers[i].amount;
         }
         if (checkers.length != 0) checkers[0].amount += uint96(rest);
@@ -141,7 +142,7 @@ library BatchReader {
             FarmShare memory share = farms[farm];
             // A sum beyond 96 bits wraps here and is refused in `finish`, where the whole reserve must fit.
             share.price += uint96(price);
-            share.gross += uint96(price * accepted / weightSum);
+            share.gross += uint96(Amounts.earned(price, accepted, weightSum));
             uint256 payees = tally.farmTable + 40 * farm;
             assembly ("memory-safe") {
                 let p := mload(0x40)

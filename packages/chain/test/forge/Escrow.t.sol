@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Amounts} from "../../contracts/lib/Amounts.sol";
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowBatches} from "../../contracts/EscrowBatches.sol";
 import {EscrowBooks} from "../../contracts/EscrowBooks.sol";
@@ -185,7 +186,7 @@ contract EscrowTest is Kit {
         bytes memory blob = blobOf(pick(leases, _at(2)), 0, false, [uint32(1), 1, 1]);
         uint40 until = uint40(block.timestamp) + HOUR;
         bytes memory signatures = rows(batchDigest(id, blob, until), 3);
-        vm.expectRevert(abi.encodeWithSelector(EscrowBooks.OverFarmBudget.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(Amounts.OverFarmBudget.selector, 0));
         escrow.attest(ref, blob, proof, until, signatures);
     }
 

@@ -352,6 +352,15 @@ contract Handler is Kit {
         ++succeeded["cancel"];
     }
 
+    function rekey(uint256 seed, address key) external watched {
+        if (ids.length == 0 || seed % 5 != 1) return;
+        bytes32 id = _pick(seed);
+        vm.prank(CREATOR);
+        court.setLeaseKey(ghosts[id].ref, key, "");
+        _fold(id, 7, keccak256(abi.encode(key)));
+        ++succeeded["rekey"];
+    }
+
     function topUp(uint256 seed, uint96 farm, uint96 check_) external watched {
         if (ids.length == 0) return;
         bytes32 id = _pick(seed);
@@ -487,25 +496,25 @@ contract EscrowInvariants {
 /// The random runs above prove nothing about calls that never succeed, so this one counts.
 contract HandlerReachTest {
     function test_the_handler_makes_every_call_succeed() public {
-        bytes32[13] memory names = [
+        bytes32[14] memory names = [
             bytes32("open"), "attest", "release", "approve", "dispute", "claim", "resolve", "lapse", "final", "refund", "cancel", "topUp",
-            "withdraw"
+            "withdraw", "rekey"
         ];
-        uint256[13] memory sums;
+        uint256[14] memory sums;
         for (uint256 round; round < 16; ++round) {
             Handler handler = new Handler();
             for (uint256 i; i < 150; ++i) _step(handler, uint256(keccak256(abi.encode(round, i))));
             handler.drain();
-            for (uint256 k; k < 13; ++k) sums[k] += handler.succeeded(names[k]);
+            for (uint256 k; k < 14; ++k) sums[k] += handler.succeeded(names[k]);
             require(bytes(handler.broken()).length == 0, handler.broken());
         }
-        for (uint256 k; k < 13; ++k) require(sums[k] > 0, string(abi.encodePacked(names[k])));
+        for (uint256 k; k < 14; ++k) require(sums[k] > 0, string(abi.encodePacked(names[k])));
     }
 
     function _step(Handler handler, uint256 r) private {
         uint256 a = r >> 16;
         uint32 b = uint32(r >> 200);
-        uint256 kind = r % 14;
+        uint256 kind = r % 15;
         bytes memory data;
         if (kind == 0) data = abi.encodeCall(handler.open, (uint96(a), uint96(a >> 8), uint16(a), uint96(a >> 9), a));
         if (kind == 1) data = abi.encodeCall(handler.attestSome, (a, uint8(a >> 90), a % 2 == 0, [b, b / 2, b / 3]));
@@ -520,6 +529,7 @@ contract HandlerReachTest {
         if (kind == 11) data = abi.encodeCall(handler.topUp, (a, uint96(a), uint96(a >> 7)));
         if (kind == 12) data = abi.encodeCall(handler.withdraw, (a));
         if (kind == 13) data = abi.encodeCall(handler.warp, (b));
+        if (kind == 14) data = abi.encodeCall(handler.rekey, (a, address(uint160(a >> 5))));
         (bool ok,) = address(handler).call(data);
         ok;
     }

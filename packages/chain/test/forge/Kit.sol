@@ -29,6 +29,7 @@ interface Vm {
     function expectRevert(bytes calldata) external;
     function setBlockhash(uint256, bytes32) external;
     function load(address, bytes32) external view returns (bytes32);
+    function store(address, bytes32, bytes32) external;
 }
 
 Vm constant vm = Vm(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);

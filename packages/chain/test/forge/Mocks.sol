@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {PictorEscrow} from "../../contracts/PictorEscrow.sol";
 
 /// Keeps one percent of every transfer.
 contract FeeToken is ERC20("Fee", "FEE") {
@@ -70,6 +71,37 @@ contract FalseToken {
     }
 }
 
+/// Takes from a balance, as a rebasing token does when it shrinks.
+contract ShrinkingToken is ERC20("Shrinking", "SHR") {
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function shrink(address account, uint256 amount) external {
+        _burn(account, amount);
+    }
+}
+
+/// Looks at the escrow from inside a token's hook, as a contract that trusts its views would.
+contract Onlooker {
+    PictorEscrow private immutable escrow;
+    address private immutable account;
+    uint256 public looked;
+    bool public sawCredit;
+    bool public sawMoreOwedThanHeld;
+
+    constructor(PictorEscrow escrow_, address account_) {
+        (escrow, account) = (escrow_, account_);
+    }
+
+    function look(ERC20 token) external {
+        ++looked;
+        (uint128 owed,,) = escrow.assets(address(token));
+        if (escrow.creditOf(address(token), account) != 0) sawCredit = true;
+        if (token.balanceOf(address(escrow)) < owed) sawMoreOwedThanHeld = true;
+    }
+}
+
 /// Calls its sender's hook before and after it moves, like ERC-777.
 contract HookToken is ERC20("Hook", "HOOK") {
     address public hook;
@@ -85,13 +117,18 @@ contract HookToken is ERC20("Hook", "HOOK") {
     }
 
     function _update(address from, address to, uint256 amount) internal override {
+        _callHook();
         super._update(from, to, amount);
-        if (hook != address(0)) {
-            address target = hook;
-            hook = address(0);
-            (hookSucceeded,) = target.call(payload);
-            hook = target;
-        }
+        _callHook();
+    }
+
+    function _callHook() private {
+        if (hook == address(0)) return;
+        address target = hook;
+        hook = address(0);
+        (bool ok,) = target.call(payload);
+        hookSucceeded = hookSucceeded || ok;
+        hook = target;
     }
 }
 

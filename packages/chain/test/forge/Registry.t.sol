@@ -201,6 +201,30 @@ contract RegistryTest is Kit {
         registry.slashByArbiter(checker, 0, address(this));
     }
 
+    function test_a_new_arbiter_has_no_word_before_checkers_could_leave_with_their_stake() public {
+        address checker = vm.addr(_key(0));
+        address next = address(0xA4B2);
+        vm.prank(next);
+        vm.expectRevert();
+        registry.setArbiter(next);
+        registry.setArbiter(next);
+        vm.prank(checker);
+        registry.requestUnstake();
+        vm.warp(block.timestamp + 90 days);
+        vm.prank(next);
+        vm.expectRevert(CheckerRegistry.NotAllowed.selector);
+        registry.slashByArbiter(checker, 0, next);
+        vm.prank(checker);
+        registry.unstake(checker);
+        require(registry.arbiter() == ARBITER, "not yet");
+        vm.warp(block.timestamp + 30 days);
+        require(registry.arbiter() == next, "now");
+        vm.prank(next);
+        registry.slashByArbiter(vm.addr(_key(1)), 0, next);
+        registry.setArbiter(address(0));
+        require(registry.arbiter() == address(0), "nobody, at once");
+    }
+
     function test_farm_registry_keys_and_bonds() public {
         FarmRegistry farms = new FarmRegistry(IERC20(address(token)), 1 days);
         address owner = address(0x0EA);
