@@ -231,6 +231,10 @@ export async function callsFor(action: JobAction, key: string, world: ActionWorl
       return plain('refund')
     case 'cancel':
       return [{ ...plain('cancel', '0x')[0]!, from: creator }]
+    case 'lease-key': {
+      const [call] = plain('setLeaseKey', action.leaseKey, action.signature ?? '0x')
+      return [action.signature ? call! : { ...call!, from: creator }]
+    }
     case 'top-up': {
       const once = keccak256(new TextEncoder().encode(key))
       const takes = action.farmBudget + action.checkBudget

@@ -89,7 +89,7 @@ export async function startAnvil(
   ;(child.stdin as unknown as { unref?(): void }).unref?.()
   ;(child.stderr as unknown as { unref?(): void }).unref?.()
   const rpcUrl = `http://127.0.0.1:${port}`
-  const rpc = httpRpc([rpcUrl], 2000)
+  const rpc = httpRpc([rpcUrl], { timeoutMs: 2000 })
   const stop = async (): Promise<void> => {
     child.stdin.end()
     child.ref()

@@ -1,9 +1,18 @@
-import type { Address, Bytes32 } from '@pictor/core/contract'
+import type { Address, Bytes32, LedgerEvent } from '@pictor/core/contract'
 import { applyLog, emptyView, type JobView } from './job-view.ts'
 import { logReader, type ChainLog } from './logs.ts'
 import { pause } from './pause.ts'
-import type { Rpc } from './rpc.ts'
+import { nodeLies, type Rpc } from './rpc.ts'
 import { escrowAbi, tokenAbi } from './wire.ts'
+
+/** Applies a log; a node whose logs contradict each other is not believed. @throws ledger-unreachable */
+export function applied(view: JobView, log: ChainLog): LedgerEvent[] {
+  try {
+    return applyLog(view, log)
+  } catch (cause) {
+    throw Object.assign(nodeLies('eth_getLogs', `logs of job ${view.job} that do not fit together`), { cause })
+  }
+}
 
 /** Reads the escrow's state and logs. "Final" is the newest block less the confirmations. */
 export interface ChainReader {
@@ -55,6 +64,9 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     let known = finalLogs.get(job)
     if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [] }))
     const fresh = await source.read([null, job] as never, known.upTo + 1, toBlock, signal)
+    // Another node than the one that said how long the chain is may have answered, and know less of it: its silence about the last blocks means nothing.
+    if ((await latestBlock(signal)) < toBlock)
+      throw nodeLies('eth_getLogs', `logs up to a block that it does not have, ${toBlock}`)
     const all = [...known.logs.filter((log) => log.blockNumber <= toBlock), ...fresh]
     if (final > known.upTo) {
       known.logs.push(...fresh.filter((log) => log.blockNumber <= final))
@@ -64,7 +76,7 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
   }
   const view = async (job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<JobView> => {
     const result = emptyView(job)
-    for (const log of await logs(job, toBlock, signal)) applyLog(result, log)
+    for (const log of await logs(job, toBlock, signal)) applied(result, log)
     return result
   }
 

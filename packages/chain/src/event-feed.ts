@@ -1,7 +1,7 @@
 import type { Bytes32, LedgerEvent } from '@pictor/core/contract'
 import { decodeJournal, encodeJournal, invalid } from '@pictor/core/contract'
-import type { ChainReader } from './chain-reader.ts'
-import { applyLog, emptyView } from './job-view.ts'
+import { applied, type ChainReader } from './chain-reader.ts'
+import { emptyView } from './job-view.ts'
 
 /** What a cursor remembers: the last final block that was told about, and the tentative events above it (without records), to take back when a fork drops them. */
 interface Cursor {
@@ -45,7 +45,7 @@ export function createEventFeed(
     const tentative: LedgerEvent[] = []
     const paidFor = new Set<Bytes32>()
     for (const log of await reader.logs(job, latest, signal)) {
-      const made = applyLog(view, log)
+      const made = applied(view, log)
       if (log.blockNumber <= before.final) continue
       for (const [i, event] of made.entries()) {
         found.add(event.id)

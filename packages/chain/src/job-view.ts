@@ -8,6 +8,7 @@ import {
   foldHead,
   fromHex,
   hashTerms,
+  leaseKeyItem,
   refundItem,
   releaseItem,
   resolveItem,
@@ -180,6 +181,10 @@ const readers: Readonly<Record<string, Reader>> = {
   },
   JobCanceled(view) {
     return { payloads: [{ type: 'canceled' }], money: { status: view.money.status === 'open' ? 'canceled' : view.money.status } }
+  },
+  LeaseKeyReplaced(_view, args) {
+    const leaseKey = lower(args['leaseKey'])
+    return { payloads: [{ type: 'lease-key-replaced', leaseKey }], fold: ['lease-key', leaseKeyItem(leaseKey)] }
   },
   ToppedUp(view, args) {
     const [farmBudget, checkBudget] = [args['farmBudget'] as bigint, args['checkBudget'] as bigint]

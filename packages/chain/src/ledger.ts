@@ -1,11 +1,12 @@
-import type { Address, CallContext, FundingRequest, Ledger, LedgerDomain, Terms } from '@pictor/core/contract'
+import type { Address, Bytes32, CallContext, FundingRequest, Ledger, LedgerDomain, Terms } from '@pictor/core/contract'
 import { PictorError, isPictorError } from '@pictor/core/contract'
 import { hashTerms, jobIdOf, keccak256 } from '@pictor/core/proof'
 import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
 import { createChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
-import { httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
+import { anotherChain, httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
+import { SIGNED_FUNDING, type FundingTransactions, type SignedFunding } from './funding.ts'
 import { createSender, type EvmSigner } from './sender.ts'
 import { payingSender, type Session } from './session.ts'
 import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
@@ -28,10 +29,18 @@ export interface EvmLedgerOptions {
   readonly timeoutMs?: number
   /** When to raise the fee of a transaction that is not mined; default 1 minute. */
   readonly replaceAfterMs?: number
+  /** The most that is ever offered for one gas, in wei, whatever a node says is needed; default 300 gwei. */
+  readonly maxFeePerGas?: bigint
   /** Longest wait for one answer of a node; default 15 s. */
   readonly rpcTimeoutMs?: number
   /** `exact` lets the escrow take only what the next call needs; `unlimited` saves a transaction a job. Default `exact`. */
   readonly allowance?: 'exact' | 'unlimited'
+}
+
+/** The ledger on a chain: the core's port, and what only a chain has. */
+export interface EvmLedger extends Ledger {
+  /** Opens a job with the creator's signatures (`signFunding`); this ledger's signer only pays for gas. Idempotent. @throws ledger-refused, ledger-unreachable */
+  openSigned(terms: Terms, setRoot: Bytes32, funding: SignedFunding, ctx: CallContext): Promise<{ readonly job: Bytes32 }>
 }
 
 /** Anvil's and Hardhat's chain id. */
@@ -48,7 +57,10 @@ function keyTail(key: string, index: number): string {
 function rpcOf(options: EvmLedgerOptions): Rpc {
   if (options.provider) return providerRpc(options.provider, options.rpcTimeoutMs)
   const urls = options.rpcUrl === undefined ? ['http://127.0.0.1:8545'] : [options.rpcUrl].flat()
-  return httpRpc(urls, options.rpcTimeoutMs)
+  return httpRpc(urls, {
+    chainId: options.chainId ?? DEV_CHAIN,
+    ...(options.rpcTimeoutMs === undefined ? {} : { timeoutMs: options.rpcTimeoutMs }),
+  })
 }
 
 /** Runs `make` when first needed; a failure is not remembered. */
@@ -71,7 +83,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
  * const ledger = evmLedger({ rpcUrl, escrow, chainId: 1, signer: new Wallet(key) })
  * ```
  */
-export function evmLedger(options: EvmLedgerOptions): Ledger {
+export function evmLedger(options: EvmLedgerOptions): EvmLedger {
   const rpc = rpcOf(options)
   const { escrow, signer } = options
   const chainId = options.chainId ?? DEV_CHAIN
@@ -81,18 +93,22 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
   const feed = createEventFeed(reader, dev ? 200 : 4000)
   const timeoutMs = options.timeoutMs ?? 300_000
 
-  /** Refuses to work against another chain than the messages are signed for. */
-  const connected = once(async () => {
-    const found = Number(await rpc.call<string>('eth_chainId', []))
-    if (found === chainId) return
-    throw new PictorError('invalid-input', `expected chain ${chainId}, the node serves chain ${found}`, {
-      details: { path: 'chainId' },
-    })
-  })
+  /** A wallet may be switched to another chain at any time, so it is asked each time; `httpRpc` asks each node. */
+  const connected = async (): Promise<void> => {
+    if (!options.provider) return
+    const found = await rpc.call<string>('eth_chainId', [])
+    if (Number(found) !== chainId) throw anotherChain(chainId, found)
+  }
   const session = once(async (): Promise<Session | undefined> => {
     if (!signer) return undefined
     const address = (await signer.getAddress()).toLowerCase() as Address
-    const waits = { timeoutMs, replaceAfterMs: options.replaceAfterMs ?? 60_000, pollMs: dev ? 5 : 500 }
+    const { maxFeePerGas } = options
+    const waits = {
+      timeoutMs,
+      replaceAfterMs: options.replaceAfterMs ?? 60_000,
+      pollMs: dev ? 5 : 500,
+      ...(maxFeePerGas === undefined ? {} : { maxFeePerGas }),
+    }
     const sender = createSender(rpc, signer, address, chainId, waits)
     return { address, pay: payingSender(sender, reader, escrow, options.allowance ?? 'exact') }
   })
@@ -121,19 +137,33 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     }
   }
 
-  const open: Ledger['open'] = async (terms, setRoot, ctx) => {
-    await untilAborted(connected(), ctx.signal)
+  /** The job of these terms, and whether it is open with them already. @throws ledger-refused terms-mismatch */
+  const jobOf = async (terms: Terms, setRoot: Bytes32, ctx: CallContext): Promise<{ job: Bytes32; isOpen: boolean }> => {
     const job = refusing('terms', () => jobIdOf(domain, terms.creator, terms.runId))
     const known = await reader.viewNow(job, ctx.signal)
-    if (known.opening) {
-      if (hashTerms(known.opening.terms) === hashTerms(terms) && known.opening.setRoot === setRoot) return { job }
-      throw refused('terms-mismatch', `job ${job} is open with other terms or another lease set 0`)
-    }
+    const same = known.opening && hashTerms(known.opening.terms) === hashTerms(terms) && known.opening.setRoot === setRoot
+    if (known.opening && !same) throw refused('terms-mismatch', `job ${job} is open with other terms or another lease set 0`)
+    return { job, isOpen: known.opening !== undefined }
+  }
+
+  const open: Ledger['open'] = async (terms, setRoot, ctx) => {
+    await untilAborted(connected(), ctx.signal)
+    const { job, isOpen } = await jobOf(terms, setRoot, ctx)
+    if (isOpen) return { job }
     const takes = terms.farmBudget + terms.checkBudget
     const data = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, 0, '0x', '0x'])
     if ((await session())?.address !== terms.creator)
       return { job, awaiting: fundingRequest(terms, escrow, chainId, takes, data) }
     await submit({ to: escrow, data, takes }, terms.token, [null, job], ctx)
+    return { job }
+  }
+
+  const openSigned: EvmLedger['openSigned'] = async (terms, setRoot, { way, data, signature }, ctx) => {
+    await untilAborted(connected(), ctx.signal)
+    const { job, isOpen } = await jobOf(terms, setRoot, ctx)
+    if (isOpen) return { job }
+    const call = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, SIGNED_FUNDING[way], data, signature])
+    await submit({ to: escrow, data: call }, terms.token, [null, job], ctx)
     return { job }
   }
 
@@ -172,6 +202,7 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
     domain,
     label: `escrow ${escrow} on chain ${chainId}`,
     open,
+    openSigned,
     send,
     async poll(query, ctx) {
       await untilAborted(connected(), ctx.signal)
@@ -195,5 +226,6 @@ export function evmLedger(options: EvmLedgerOptions): Ledger {
 /** What the creator's own wallet has to send when this process does not hold its key. */
 function fundingRequest(terms: Terms, escrow: Address, chainId: number, amount: bigint, data: string): FundingRequest {
   const approve = { to: terms.token, data: tokenAbi.encodeFunctionData('approve', [escrow, amount]) }
-  return { kind: 'transaction', payload: { chainId, from: terms.creator, transactions: [approve, { to: escrow, data }] } }
+  const payload: FundingTransactions = { chainId, from: terms.creator, transactions: [approve, { to: escrow, data }] }
+  return { kind: 'transaction', payload }
 }

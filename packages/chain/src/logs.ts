@@ -1,5 +1,5 @@
 import type { Bytes32 } from '@pictor/core/contract'
-import { faultOf, type Rpc } from './rpc.ts'
+import { faultOf, nodeLies, type Rpc } from './rpc.ts'
 
 /** One log of the escrow, as `eth_getLogs` gives it, with its place and time. */
 export interface ChainLog {
@@ -13,6 +13,7 @@ export interface ChainLog {
 }
 
 interface RawLog {
+  readonly address: string
   readonly topics: string[]
   readonly data: string
   readonly blockNumber: string
@@ -56,6 +57,12 @@ export function logReader(rpc: Rpc, address: string): LogReader {
       const first = await read(topics, fromBlock, middle, signal)
       return [...first, ...(await read(topics, middle + 1, toBlock, signal))]
     }
+    const asked = (log: RawLog): boolean =>
+      log.address.toLowerCase() === address.toLowerCase() &&
+      topics.every((topic, i) => topic === null || topic === log.topics[i]) &&
+      Number(log.blockNumber) >= fromBlock &&
+      Number(log.blockNumber) <= toBlock
+    if (!raw.every(asked)) throw nodeLies('eth_getLogs', 'logs that were not asked for')
     const logs: ChainLog[] = []
     for (const log of raw)
       logs.push({

@@ -1,4 +1,5 @@
-import { PictorError } from '@pictor/core/contract'
+import { PictorError, isPictorError } from '@pictor/core/contract'
+import { isAnswer } from './answers.ts'
 
 /** One JSON-RPC method call. What an EIP-1193 provider (`window.ethereum`, ethers' `BrowserProvider` underneath) satisfies. */
 export interface EvmProvider {
@@ -38,24 +39,61 @@ function unreachable(method: string, cause: unknown): PictorError {
   )
 }
 
-/** JSON-RPC over HTTP. A node that fails or is too slow is skipped for the next; the one that answered last is asked first. `timeoutMs` is for one try. */
-export function httpRpc(urls: readonly string[], timeoutMs = 15_000, fetcher: typeof fetch = fetch): Rpc {
+/** Refuses to work against another chain than the messages are signed for. */
+export function anotherChain(expected: number, found: unknown): PictorError {
+  return new PictorError('invalid-input', `expected chain ${expected}, the node serves chain ${Number(found)}`, {
+    details: { path: 'chainId', hint: 'check the RPC address and the chain id' },
+  })
+}
+
+/** A node's answers that cannot be true. */
+export function nodeLies(method: string, what: string): PictorError {
+  return new PictorError('ledger-unreachable', `${method}: the node gave ${what}`, {
+    details: { method, hint: 'ask another node, then repeat the call with the same key' },
+  })
+}
+
+function nonsense(method: string, found: unknown): Error {
+  return new Error(`${method} was answered with ${JSON.stringify(found)?.slice(0, 80)}`)
+}
+
+export interface HttpRpcOptions {
+  /** For one try at one node. Default 15 s. */
+  readonly timeoutMs?: number
+  /** A node that serves another chain is left out, also one that is first asked after others failed. */
+  readonly chainId?: number
+}
+
+/** JSON-RPC over HTTP. A node that fails, is too slow or answers nonsense is skipped for the next; the one that answered last is asked first. */
+export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }: HttpRpcOptions = {}): Rpc {
   let first = 0
   let id = 0
+  const known = new Set<string>()
   const ask = async (url: string, method: string, params: readonly unknown[], signal: AbortSignal | undefined) => {
     const limit = AbortSignal.timeout(timeoutMs)
-    const response = await fetcher(url, {
+    const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: ++id, method, params }),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     })
     const text = await response.text()
+    let answer: { result?: unknown; error?: RpcFault } | null
     try {
-      return JSON.parse(text) as { result?: unknown; error?: RpcFault }
+      answer = JSON.parse(text) as typeof answer
     } catch {
       throw new Error(`HTTP ${response.status} without JSON`)
     }
+    if (answer?.error) throw fault(method, answer.error)
+    if (!isAnswer(method, answer?.result)) throw nonsense(method, answer?.result)
+    return answer!.result
+  }
+  /** The first question to every node is which chain it serves. */
+  const meet = async (url: string, signal: AbortSignal | undefined): Promise<void> => {
+    if (chainId === undefined || known.has(url)) return
+    const found = await ask(url, 'eth_chainId', [], signal)
+    if (Number(found) !== chainId) throw anotherChain(chainId, found)
+    known.add(url)
   }
   return {
     async call<T>(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<T> {
@@ -64,17 +102,17 @@ export function httpRpc(urls: readonly string[], timeoutMs = 15_000, fetcher: ty
         signal?.throwIfAborted()
         const at = (first + i) % urls.length
         try {
-          const answer = await ask(urls[at]!, method, params, signal)
+          await meet(urls[at]!, signal)
           first = at
-          if (answer.error) throw fault(method, answer.error)
-          return answer.result as T
+          return (await ask(urls[at]!, method, params, signal)) as T
         } catch (error) {
           if (signal?.aborted) throw signal.reason
           if (faultOf(error)) throw error
-          last = error
+          // Among several, a node of another chain is the clearest thing that can be wrong.
+          if (!isPictorError(last, 'invalid-input')) last = error
         }
       }
-      throw unreachable(method, last)
+      throw isPictorError(last, 'invalid-input') ? last : unreachable(method, last)
     },
   }
 }
@@ -102,7 +140,9 @@ export function providerRpc(provider: EvmProvider, timeoutMs = 15_000): Rpc {
       signal?.throwIfAborted()
       const limit = AbortSignal.timeout(timeoutMs)
       try {
-        return (await untilAborted(provider.request({ method, params }), signal ? AbortSignal.any([signal, limit]) : limit)) as T
+        const answer = await untilAborted(provider.request({ method, params }), signal ? AbortSignal.any([signal, limit]) : limit)
+        if (!isAnswer(method, answer)) throw nonsense(method, answer)
+        return answer as T
       } catch (error) {
         if (signal?.aborted) throw signal.reason
         const found = error as Partial<RpcFault> & { error?: RpcFault; info?: { error?: RpcFault } }

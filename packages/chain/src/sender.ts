@@ -2,8 +2,7 @@ import { PictorError } from '@pictor/core/contract'
 import { Transaction } from 'ethers'
 import { pause } from './pause.ts'
 import { refusalOf } from './refusal.ts'
-import type { Rpc } from './rpc.ts'
-import { faultOf } from './rpc.ts'
+import { faultOf, untilAborted, type Rpc } from './rpc.ts'
 
 /** A transaction as it is handed to a signer: EIP-1559, complete. */
 export interface EvmTransaction {
@@ -38,12 +37,16 @@ export interface SendOptions {
   readonly timeoutMs: number
   /** A transaction without a receipt after this time is sent again with the same nonce and a higher fee. */
   readonly replaceAfterMs: number
+  /** The most that is offered for one gas, in wei. Default 300 gwei: a node that lies about fees costs at most this times the gas cap. */
+  readonly maxFeePerGas?: bigint
   /** First pause between two looks for a receipt; it doubles up to 2 s. */
   readonly pollMs: number
 }
 
 /** The most gas one transaction may have since Osaka (EIP-7825). */
 export const GAS_CAP = 16_777_216n
+
+const DEFAULT_MAX_FEE = 300_000_000_000n
 
 interface Fees {
   readonly maxFeePerGas: bigint
@@ -57,7 +60,9 @@ export interface Sender {
   send(call: { readonly to: string | null; readonly data: string }, signal?: AbortSignal): Promise<Receipt>
 }
 
-async function feesNow(rpc: Rpc, signal?: AbortSignal): Promise<Fees> {
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+
+async function feesNow(rpc: Rpc, most: bigint, signal?: AbortSignal): Promise<Fees> {
   const block = await rpc.call<{ baseFeePerGas?: string }>('eth_getBlockByNumber', ['latest', false], signal)
   let tip = 1_000_000_000n
   try {
@@ -66,12 +71,13 @@ async function feesNow(rpc: Rpc, signal?: AbortSignal): Promise<Fees> {
     if (!faultOf(error)) throw error
   }
   // Twice the base fee survives six full blocks in a row (EIP-1559 raises it by at most 12.5 % a block).
-  return { maxFeePerGas: 2n * BigInt(block.baseFeePerGas ?? '0x0') + tip, maxPriorityFeePerGas: tip }
+  const all = 2n * BigInt(block.baseFeePerGas ?? '0x0') + tip
+  return { maxFeePerGas: least(all, most), maxPriorityFeePerGas: least(tip, most) }
 }
 
 /** A node takes a replacement only with both fees at least a tenth higher; an eighth leaves room. */
-function raised(old: Fees, now: Fees): Fees {
-  const more = (a: bigint, b: bigint): bigint => (a + a / 8n + 1n > b ? a + a / 8n + 1n : b)
+function raised(old: Fees, now: Fees, most: bigint): Fees {
+  const more = (a: bigint, b: bigint): bigint => least(a + a / 8n + 1n > b ? a + a / 8n + 1n : b, most)
   return {
     maxFeePerGas: more(old.maxFeePerGas, now.maxFeePerGas),
     maxPriorityFeePerGas: more(old.maxPriorityFeePerGas, now.maxPriorityFeePerGas),
@@ -84,6 +90,7 @@ const UNDERPRICED = /underpriced|fee too low|max fee per gas less than block bas
 
 /** A sender for one key. Use one for each key in a process: it counts the nonces itself. */
 export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`, chainId: number, options: SendOptions): Sender {
+  const most = options.maxFeePerGas ?? DEFAULT_MAX_FEE
   let next: number | undefined
   let inFlight = 0
   let queue: Promise<unknown> = Promise.resolve()
@@ -99,7 +106,8 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
       status: string
       contractAddress?: string | null
     } | null>('eth_getTransactionReceipt', [hash], signal)
-    return found
+    // A node that answers with the receipt of another transaction knows nothing about this one.
+    return found?.transactionHash.toLowerCase() === hash
       ? {
           transactionHash: found.transactionHash,
           blockNumber: Number(found.blockNumber),
@@ -123,8 +131,19 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
     }
   }
 
+  /** The signer may be a person or a machine elsewhere; nothing waits for it for ever, since the next transaction of the key waits behind. */
+  const signed = async (tx: EvmTransaction, signal?: AbortSignal): Promise<string> => {
+    const limit = AbortSignal.timeout(options.timeoutMs)
+    try {
+      return await untilAborted(signer.signTransaction(tx), signal ? AbortSignal.any([signal, limit]) : limit)
+    } catch (error) {
+      if (!limit.aborted) throw error
+      throw new PictorError('ledger-unreachable', `the signer of ${address} did not answer within ${options.timeoutMs} ms`)
+    }
+  }
+
   const submit = async (tx: EvmTransaction, signal?: AbortSignal): Promise<{ hash: string; lost: boolean; cheap: boolean }> => {
-    const raw = await signer.signTransaction(tx)
+    const raw = await signed(tx, signal)
     const hash = Transaction.from(raw).hash!
     try {
       await rpc.call<string>('eth_sendRawTransaction', [raw], signal)
@@ -145,7 +164,7 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
     signal?: AbortSignal,
   ): Promise<{ tx: EvmTransaction; hash: string }> => {
     const gasLimit = await estimate(call, signal)
-    let fees = await feesNow(rpc, signal)
+    let fees = await feesNow(rpc, most, signal)
     for (let tries = 0; ; tries++) {
       const pending = await pendingNonce(signal)
       // With nothing in flight the node's count is right: a fork may have taken transactions back.
@@ -158,7 +177,7 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
         return { tx, hash }
       }
       next = undefined
-      if (cheap) fees = raised(fees, await feesNow(rpc, signal))
+      if (cheap) fees = raised(fees, await feesNow(rpc, most, signal), most)
       if (tries === 5) throw refusalOf({ code: 0, message: `nonce ${nonce} of ${address} is taken again and again` }, 'nonce')
     }
   }
@@ -175,9 +194,10 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
         if (receipt) return receipt
       }
       if (Date.now() >= replaceAtMs) {
-        tx = { ...tx, ...raised(tx, await feesNow(rpc, signal)) }
+        const more = raised(tx, await feesNow(rpc, most, signal), most)
+        if (more.maxFeePerGas > tx.maxFeePerGas) tx = { ...tx, ...more }
         const { hash, lost } = await submit(tx, signal)
-        if (!lost) hashes.push(hash)
+        if (!lost && !hashes.includes(hash)) hashes.push(hash)
         replaceAtMs = Date.now() + options.replaceAfterMs
       }
       await pause(waitMs, signal)

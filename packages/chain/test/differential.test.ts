@@ -15,7 +15,7 @@ const UNIT_S = 2500
 const LEASES = 4
 
 type Command =
-  | { readonly kind: 'ready' | 'refund' | 'cancel' }
+  | { readonly kind: 'ready' | 'refund' | 'cancel' | 'lease-key' }
   | {
       readonly kind: 'attest'
       readonly mask: number
@@ -50,7 +50,12 @@ const commands: fc.Arbitrary<readonly Command[]> = fc.array(
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('advance' as const), units: fc.constantFrom(1, 3, 3, 40, 110) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('final' as const), leases: fc.nat(LEASES) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('top-up' as const), farm: fc.nat(1000), check: fc.nat(1000) }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('ready' as const, 'refund' as const, 'cancel' as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('ready' as const, 'refund' as const, 'cancel' as const, 'lease-key' as const),
+      }),
+    },
   ),
   { minLength: 4, maxLength: 14 },
 )
@@ -64,6 +69,8 @@ async function perform(s: LedgerScenario, command: Command): Promise<void> {
     case 'refund':
     case 'cancel':
       return s.send({ kind: command.kind })
+    case 'lease-key':
+      return s.send({ kind: 'lease-key', leaseKey: s.platform })
     case 'release':
     case 'approve':
       return s.send({ kind: command.kind, batch: command.batch })
