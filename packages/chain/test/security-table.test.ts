@@ -1,0 +1,35 @@
+// docs/security.md promises one test a row. A row without one, or with a name that no test has any more, fails here.
+import { readFileSync, readdirSync } from 'node:fs'
+import { expect, it } from 'vitest'
+
+const root = new URL('../../../', import.meta.url)
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
+
+function sources(folder: string, ending: string): string {
+  return readdirSync(new URL(folder, root), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith(ending) && name !== 'security-table.test.ts')
+    .map((name) => read(`${folder}/${name}`))
+    .join('\n')
+}
+
+it('every row of docs/security.md names tests that exist', () => {
+  const forge = [...sources('packages/chain/test/forge', '.t.sol').matchAll(/function ((?:test|testFuzz)_\w+)/g)].map((match) => match[1]!)
+  const others = ['packages/chain/test', 'packages/core/test', 'packages/core/src/conformance'].map((folder) => sources(folder, '.ts')).join('\n')
+  const exists = (name: string): boolean => {
+    if (!/^test(Fuzz)?_/.test(name)) return others.includes(name)
+    const start = /^(.*?)(?:\.\.\.|\*)$/.exec(name)?.[1]
+    return start === undefined ? forge.includes(name) : forge.some((one) => one.startsWith(start))
+  }
+  const rows = read('docs/security.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| Party') && !line.startsWith('| Pair'))
+  expect(rows.length).toBeGreaterThan(35)
+  const wrong = rows.flatMap((row) => {
+    const last = row.split(' | ').at(-1)!
+    const names = [...last.matchAll(/`([^`]+)`/g)].map((match) => match[1]!)
+    if (names.length === 0 && !/\bI\d+\b/.test(last)) return [`no test: ${row.slice(0, 60)}`]
+    return names.filter((name) => !exists(name)).map((name) => `no such test: ${name}`)
+  })
+  expect(wrong).toEqual([])
+})
