@@ -14,8 +14,12 @@ function sources(folder: string, ending: string): string {
 }
 
 it('every row of docs/security.md names tests that exist', () => {
-  const forge = [...sources('packages/chain/test/forge', '.t.sol').matchAll(/function ((?:test|testFuzz)_\w+)/g)].map((match) => match[1]!)
-  const others = ['packages/chain/test', 'packages/core/test', 'packages/core/src/conformance'].map((folder) => sources(folder, '.ts')).join('\n')
+  const forge = [...sources('packages/chain/test/forge', '.t.sol').matchAll(/function ((?:test|testFuzz)_\w+)/g)].map(
+    (match) => match[1]!,
+  )
+  const others = ['packages/chain/test', 'packages/core/test', 'packages/core/src/conformance']
+    .map((folder) => sources(folder, '.ts'))
+    .join('\n')
   const exists = (name: string): boolean => {
     if (!/^test(Fuzz)?_/.test(name)) return others.includes(name)
     const start = /^(.*?)(?:\.\.\.|\*)$/.exec(name)?.[1]

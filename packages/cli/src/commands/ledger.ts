@@ -1,6 +1,7 @@
 import { formatMoney, type Bytes32 } from '@pictor/core'
 import { compose, type StateOptions } from '../compose.ts'
 import { EXIT } from '../terminal/failure.ts'
+import { entryLine } from '../terminal/ledger-view.ts'
 import { table } from '../terminal/table.ts'
 import type { CommandContext } from './context.ts'
 
@@ -26,7 +27,7 @@ export async function ledger(run: string | undefined, options: StateOptions, con
         show(money.released),
         show(money.refunded),
       ])
-      if (run !== undefined) await entries(pictor, id, context)
+      if (run !== undefined) await entries(pictor, id, spec.budget.currency, context)
     }
     context.screen.log(
       rows.length === 0
@@ -42,6 +43,7 @@ export async function ledger(run: string | undefined, options: StateOptions, con
 async function entries(
   pictor: Awaited<ReturnType<typeof compose>>['pictor'],
   job: Bytes32,
+  currency: string,
   context: CommandContext,
 ): Promise<void> {
   let cursor: string | undefined
@@ -49,9 +51,7 @@ async function entries(
     const page = await pictor.ledger.poll({ job, ...(cursor === undefined ? {} : { cursor }) }, { key: `entries/${job}` })
     for (const event of page.events) {
       context.emit({ ...event })
-      context.screen.log(
-        `  ${new Date(event.atMs).toISOString().replace('T', ' ').slice(0, 19)}  ${event.type.padEnd(10)} ${event.status}${event.head ? `  head ${event.head.slice(0, 10)}…` : ''}`,
-      )
+      context.screen.log(entryLine(event, currency, context.style))
     }
     if (page.events.length === 0 || page.cursor === cursor) return
     cursor = page.cursor
