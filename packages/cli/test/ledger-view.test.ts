@@ -22,7 +22,9 @@ it('prints every entry of a job with its amounts, for a person', async () => {
   expect(about('opened')).toMatch(
     /^ {2}2027-01-15 08:00:00 {2}opened {11}by 0x\w{6}…: 1\.00 USD for farms, 0\.10 USD for checks$/,
   )
-  expect(about('attested')).toMatch(/batch 1: leases 1, 2, 20 frames \(2 refused\), 0\.\d+ USD reserved until 2027-01-15 10:00:00/)
+  expect(about('attested')).toMatch(
+    /batch 1: leases 1, 2, 20 frames \(2 refused\), 0\.\d+ USD reserved until 2027-01-15 10:00:00/,
+  )
   expect(about('lease-key-replaced')).toMatch(/leases are signed by 0x\w{6}… from now on$/)
   expect(about('released')).toMatch(/batch 1: 0\.\d+ USD to farm 0x\w{6}…, .*to checker 0x\w{6}…, .* back$/)
   expect(about('finalized')).toMatch(/0\.50 USD kept for what is attested, 0\.60 USD back$/)
