@@ -63,14 +63,14 @@ export const SPEC: RenderSpec = {
 
 export async function makeJob(
   checkers: readonly Pick<DigestSigner, 'address'>[],
-  fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts } = {},
+  fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts; scene?: Uint8Array } = {},
 ): Promise<TestJob> {
   const files = fields.files ?? memoryArtifacts()
   const spec = fields.spec ?? SPEC
   const domain: LedgerDomain = { name: 'Pictor', version: '1', chainId: 0, verifyingContract: `0x${'11'.repeat(20)}` }
   const farm = privateKeySigner(randomPrivateKey())
   const leaseKey = privateKeySigner(randomPrivateKey())
-  const scene = await files.put(new TextEncoder().encode('a scene'))
+  const scene = await files.put(fields.scene ?? new TextEncoder().encode('a scene'))
   const bundleFiles = [{ path: 'scene.blend', hash: scene.hash, bytes: scene.bytes }]
   const root = bundleRoot(bundleFiles)
   const startS = Math.floor(Date.now() / 1000)

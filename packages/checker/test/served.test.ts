@@ -9,7 +9,8 @@ import { isPictorError, type Checker } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, requireSigner, batchDigest, finalDigest, sha256Hex } from '@pictor/core/proof'
 import { httpChecker, serveChecker, shareFiles, type CheckerServer } from '@pictor/farm-protocol/checker'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
-import { act, batchOf, checkLease, makeJob, only } from './job.ts'
+import { encodePng } from '@pictor/image'
+import { act, batchOf, checkLease, makeJob, only, SPEC } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
 
 const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
@@ -194,6 +195,23 @@ test('a runner that serves other bytes than it names is found out and nothing is
   )
   expect(alarm).toMatchObject({ action: 'ready', reason: 'hash' })
   expect(await folderArtifacts(join(folder, 'files')).has(sha256Hex(new TextEncoder().encode('not a scene')))).toBe(false)
+})
+
+test('layers that a picture names are held with it', async () => {
+  const folder = temporary()
+  const key = randomPrivateKey()
+  const { server } = await serve(folder, key)
+  const remote = await connect(server, privateKeySigner(key).address)
+  const runner = folderArtifacts(join(folder, 'runner'))
+  const test = await makeJob([remote], { files: runner, spec: { ...SPEC, checkClass: 'sidecar' } })
+  const layers = await runner.put(new TextEncoder().encode('layers'))
+  const lease = test.lease(1, [1], { checkClass: 'sidecar' })
+  const { job } = test
+  only(await act(remote, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const picture = encodePng(4, 4, 3, new Uint8Array(48), { text: { 'pictor.layers': layers.hash } })
+  const commit = await test.commit(lease, new Map([[1, picture]]))
+  only(await act(remote, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'held')
+  expect(await folderArtifacts(join(folder, 'files')).has(layers.hash)).toBe(true)
 })
 
 test('a runner that is away for a moment costs no alarm', async () => {

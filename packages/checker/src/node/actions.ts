@@ -107,7 +107,7 @@ export function createActions(tools: ActionTools): Perform {
     if (state.cast[lease.id])
       throw refuse('after-check', `lease ${lease.id} has been checked already; its draws are no longer secret`)
     inspectCommit(state, job, lease, commit, farm, now())
-    await holdOutputs(job, commit, tools.keep, signal)
+    await holdOutputs(job, lease, commit, tools.keep, signal)
     const message = { job: job.job, lease: lease.id, outputRoot: commit.outputRoot }
     const [signature] = await signer.sign(job.domain, [{ kind: 'held', message }])
     const held = { ...message, checker: signer.address, signature: signature! }

@@ -1,7 +1,8 @@
 import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
 import { checkFile, pictureOf, type CheckedFile } from './file-check.ts'
-import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
+import { compareFrames, type ReferenceResult } from './reference-check.ts'
+import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
@@ -176,31 +177,39 @@ async function compareBatch(
   ctx: CallContext,
 ): Promise<void> {
   const { job, lease, renderer } = request
-  const wanted: { one: Examined; request: ReferenceRequest }[] = []
+  const wanted: { one: Examined; request: SidecarRequest }[] = []
   for (const one of batch) {
-    const picture = await pictureOf(await one.bytes())
+    const bytes = await one.bytes()
+    const picture = await pictureOf(bytes)
     if (!picture) continue
     const { region, renderSeed } = drawn.get(one)!
-    const whole = lease.checkClass !== 'crop' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
+    const whole = lease.checkClass === 'replica' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
     const crop = whole ? {} : { crop: region }
     wanted.push({
       one,
-      request: { frame: one.output.frame, picture, findings: one.findings, renderSeed, sameDevice: request.sameDevice, ...crop },
+      request: {
+        frame: one.output.frame,
+        bytes,
+        picture,
+        findings: one.findings,
+        renderSeed,
+        sameDevice: request.sameDevice,
+        ...crop,
+      },
     })
   }
-  const results = await compareFrames(
-    renderer,
-    job.spec,
-    wanted.map((entry) => entry.request),
-    ctx,
-  )
+  const requests = wanted.map((entry) => entry.request)
+  const results =
+    lease.checkClass === 'sidecar'
+      ? await compareSidecars(renderer, job.files, job.spec, requests, ctx)
+      : await compareFrames(renderer, job.spec, requests, ctx)
   for (const [i, { one, request: asked }] of wanted.entries()) {
     const result = results[i]!
     one.findings = [...result.findings]
     one.reference = result
     if (result.own && verdictOf(result.findings) !== 'accept') {
       const region = result.findings.find((found) => found.region)?.region
-      one.picture = (await job.files.put(differencePicture(asked.picture, result.own, region))).hash
+      one.picture = (await job.files.put(differencePicture(result.compared ?? asked.picture, result.own, region))).hash
     }
   }
 }

@@ -1,5 +1,6 @@
-import type { Address, Artifacts, CheckerJob, Commit, Lease } from '@pictor/core/contract'
+import type { Address, Artifacts, Bytes32, CheckerJob, Commit, Lease } from '@pictor/core/contract'
 import { leaseLeaf, verifyCommit } from '@pictor/core/proof'
+import { layersNamedBy } from './layers.ts'
 import { sha256 } from './ready.ts'
 import { refuse } from './refusal.ts'
 import type { JobState } from './state.ts'
@@ -58,6 +59,7 @@ export function inspectCommit(
  */
 export async function holdOutputs(
   job: CheckerJob,
+  lease: Pick<Lease, 'checkClass'>,
   commit: Commit,
   keep: Artifacts | undefined,
   signal: AbortSignal,
@@ -71,5 +73,16 @@ export async function holdOutputs(
     if (found !== outputHash)
       throw refuse('bytes-differ', `frame ${frame}: the farm committed to ${outputHash}, the bytes hash to ${found}`)
     if (keep && keep !== job.files) await keep.put(bytes)
+    const layers = lease.checkClass === 'sidecar' ? layersNamedBy(bytes) : undefined
+    if (layers) await holdLayers(job, frame, layers, keep)
   }
+}
+
+/** The layers that a frame names are part of what was committed to: its own hash covers theirs. */
+async function holdLayers(job: CheckerJob, frame: number, hash: Bytes32, keep: Artifacts | undefined): Promise<void> {
+  if (!(await job.files.has(hash))) throw refuse('bytes-missing', `the layers of frame ${frame} (${hash}) are not there`)
+  const bytes = await job.files.read(hash)
+  const found = sha256(bytes)
+  if (found !== hash) throw refuse('bytes-differ', `frame ${frame} names the layers ${hash}, the bytes hash to ${found}`)
+  if (keep && keep !== job.files) await keep.put(bytes)
 }

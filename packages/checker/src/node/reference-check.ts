@@ -19,6 +19,8 @@ export interface ReferenceRequest {
   readonly renderSeed: number
   /** Whether farm and renderer are of one device class and build, so that one seed gives one noise. */
   readonly sameDevice: boolean
+  /** Reads the picture out of an own render; its beauty when left out. */
+  readonly read?: (bytes: Uint8Array) => Picture | undefined
 }
 
 /** What the comparison says. */
@@ -30,6 +32,10 @@ export interface ReferenceResult {
   readonly renders: readonly Bytes32[]
   readonly replica?: Bytes32
   readonly own?: Picture
+  /** What `own` is to be shown beside, where that is not the delivered picture itself. */
+  readonly compared?: Picture
+  /** Whether all of the frame was compared, not a crop of it. */
+  readonly whole?: true
   /** Where the frame had another seed than ordered: its noise against two own renders. */
   readonly noise?: { readonly noiseRatio: number; readonly noiseRatioError: number }
   readonly renderMs: number
@@ -73,7 +79,7 @@ function compareCrop(
   render: OwnRenderResult,
 ): { settled: boolean; result: ReferenceResult } {
   const base = { renders: render.hash ? [render.hash] : [], renderMs: render.renderMs }
-  const own = pictureOf(render)
+  const own = pictureOf(render, request.read)
   if (!own || own.width !== crop.width || own.height !== crop.height) {
     return { settled: true, result: { ...base, findings: [...request.findings, noReference(render, 'crop')], checked: false } }
   }
@@ -118,8 +124,8 @@ async function compareFull(
 ): Promise<ReferenceResult> {
   const { frame, picture, findings } = request
   const [render] = await renderer.render([{ frame }], ctx)
-  const own = pictureOf(render!)
-  const base = { renders: render!.hash ? [render!.hash] : [], renderMs: render!.renderMs }
+  const own = pictureOf(render!, request.read)
+  const base = { renders: render!.hash ? [render!.hash] : [], renderMs: render!.renderMs, whole: true as const }
   if (!own || own.width !== picture.width || own.height !== picture.height || own.colour.length !== picture.colour.length) {
     return { ...base, findings: [...demoted(findings), noReference(render!, 'frame')], checked: false }
   }
@@ -144,6 +150,11 @@ async function compareFull(
   if (spec.engine !== 'CYCLES' || (request.sameDevice && found.noiseCorrelation > SAME_SEED)) {
     return { ...before, findings: [...findings, ...alarms.map(confirmed)] }
   }
+  if (spec.denoise) {
+    // The statistics are about noise: a denoised picture has none that they could tell.
+    const message = 'a denoised picture of another device or seed cannot be told from a changed one'
+    return { ...before, findings: [...demoted(before.findings), finding('doubt', 'denoised', message)] }
+  }
   return compareStatistically(renderer, request, own, before, ctx)
 }
 
@@ -164,7 +175,7 @@ async function compareStatistically(
     seeds.map((seed) => ({ frame, window: { seed } })),
     ctx,
   )
-  const pictures = rendered.map(pictureOf)
+  const pictures = rendered.map((one) => pictureOf(one, request.read))
   const result: ReferenceResult = {
     ...before,
     renders: [...before.renders, ...rendered.flatMap((one) => (one.hash ? [one.hash] : []))],
@@ -193,10 +204,13 @@ async function compareStatistically(
 /** Noise ratio of half the ordered samples, ln((1/.5 + 1) / 2). Statistics that could not have refused that clear nobody (a small or flat picture). */
 const HALF_RATIO = Math.log(1.5)
 
-function pictureOf(render: OwnRenderResult): Picture | undefined {
+function pictureOf(
+  render: OwnRenderResult,
+  read: (bytes: Uint8Array) => Picture | undefined = (bytes) => toPicture(decodeImage(bytes)),
+): Picture | undefined {
   if (!render.bytes) return undefined
   try {
-    return toPicture(decodeImage(render.bytes))
+    return read(render.bytes)
   } catch {
     // A broken own render is no reference; the finding says so.
     return undefined

@@ -14,13 +14,17 @@ import {
   type TaskState,
   type Window,
 } from '@pictor/core/contract'
-import { sha256Hex } from '@pictor/core/proof'
+import { bundleRoot, sha256Hex } from '@pictor/core/proof'
 import { pause } from '../node/pause.ts'
 
 /** A picture that the checker wants rendered: a whole frame, or a window of it. */
 export interface OwnRender {
   readonly frame: number
   readonly window?: Window
+  /** Another order than the job's: its layers alone. */
+  readonly spec?: RenderSpec
+  /** A file of layers among the job's files: nothing is rendered, the picture is composited again from it. */
+  readonly layers?: { readonly hash: Bytes32; readonly bytes: number }
 }
 
 /** What came back. `renderMs` is the renderer's host time. */
@@ -57,27 +61,30 @@ const FIRST_TASK = 1_000_000_000
 
 /** Renders through any farm by windowed tasks of purpose `check`: submit, poll, open. */
 export function ownRenderer(options: OwnRendererOptions): OwnRenderer {
-  let staged: Promise<StageRef> | undefined
-  const stage = (ctx: CallContext): Promise<StageRef> => {
-    staged ??= options.farm
-      .stage(options.bundle, options.files, { ...ctx, key: sha256Hex(`stage ${options.bundle.root}`) })
-      .catch((error: unknown) => {
-        staged = undefined
+  const staged = new Map<Bytes32, Promise<StageRef>>()
+  const stage = (bundle: BundleManifest, ctx: CallContext): Promise<StageRef> => {
+    const known =
+      staged.get(bundle.root) ??
+      options.farm.stage(bundle, options.files, { ...ctx, key: sha256Hex(`stage ${bundle.root}`) }).catch((error: unknown) => {
+        staged.delete(bundle.root)
         throw error
       })
-    return staged
+    staged.set(bundle.root, known)
+    return known
   }
   return {
     async render(requests, ctx) {
-      const stageRef = await stage(ctx)
+      await stage(options.bundle, ctx)
       const results: OwnRenderResult[] = []
       for (let i = 0; i < requests.length; i += BATCH) {
-        results.push(...(await renderBatch(options, stageRef, requests.slice(i, i + BATCH), ctx)))
+        results.push(...(await renderBatch(options, stage, requests.slice(i, i + BATCH), ctx)))
       }
       return results
     },
   }
 }
+
+type Stage = (bundle: BundleManifest, ctx: CallContext) => Promise<StageRef>
 
 /** What is known of one task of a batch. */
 interface Pending {
@@ -89,7 +96,7 @@ interface Pending {
 
 async function renderBatch(
   options: OwnRendererOptions,
-  stage: StageRef,
+  stage: Stage,
   requests: readonly OwnRender[],
   ctx: CallContext,
 ): Promise<OwnRenderResult[]> {
@@ -110,19 +117,30 @@ async function renderBatch(
   return Promise.all(pending.map((one) => collect(options.farm, one, ctx)))
 }
 
-async function submit(options: OwnRendererOptions, stage: StageRef, request: OwnRender, ctx: CallContext): Promise<Pending> {
-  const key = sha256Hex(`${ctx.key} ${request.frame} ${JSON.stringify(request.window ?? {})}`)
+/** The bundle with a file of layers added, and where it lies in there. */
+function bundleWith({ bundle }: OwnRendererOptions, { hash, bytes }: NonNullable<OwnRender['layers']>): [BundleManifest, string] {
+  const path = `_layers/${hash.slice(2, 18)}.exr`
+  const files = [...bundle.files.filter((file) => file.path !== path), { path, hash, bytes }]
+  return [{ root: bundleRoot(files), entry: bundle.entry, files }, path]
+}
+
+async function submit(options: OwnRendererOptions, stage: Stage, request: OwnRender, ctx: CallContext): Promise<Pending> {
+  const { layers, spec = options.spec } = request
+  const what = [request.window ?? {}, layers?.hash ?? '', spec === options.spec ? '' : spec.output]
+  const key = sha256Hex(`${ctx.key} ${request.frame} ${JSON.stringify(what)}`)
+  const [bundle, layersFrom] = layers ? bundleWith(options, layers) : [options.bundle]
   const task: Task = {
     contract: 1,
     run: options.run,
     id: FIRST_TASK + (Number.parseInt(key.slice(2, 9), 16) % FIRST_TASK),
     attempt: 1,
     purpose: 'check',
-    bundle: options.bundle,
-    stage,
-    spec: options.spec,
+    bundle,
+    stage: await stage(bundle, ctx),
+    spec,
     work: { kind: 'frames', frames: [request.frame] },
     ...(request.window ? { window: request.window } : {}),
+    ...(layersFrom === undefined ? {} : { ext: { layersFrom } }),
   }
   try {
     return { ref: await options.farm.submit(task, { ...ctx, key }) }
@@ -135,7 +153,8 @@ async function submit(options: OwnRendererOptions, stage: StageRef, request: Own
 function note(byRef: ReadonlyMap<string, Pending>, event: FarmEvent): void {
   if (event.type === 'output') {
     const one = byRef.get(event.output.task.ref)
-    if (one) one.output ??= event.output
+    // A farm may deliver files beside the picture; they carry a layer's name.
+    if (one && event.output.layer === '') one.output ??= event.output
     return
   }
   if (event.type !== 'state' && event.type !== 'frame-failed') return

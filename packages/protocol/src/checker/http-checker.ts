@@ -103,7 +103,8 @@ export function httpChecker(options: HttpCheckerOptions): Checker {
       await identified(ctx)
       const { files, ...job } = action.job
       filesOf.set(job.job, files)
-      const source = share.grant(job.job, files, hashesOf(action))
+      share.grant(job.job, files, hashesOf(action))
+      const source = share.grant(job.job, files, await layersOf(action, files))
       const json = { ...action, job: { ...job, files: source } }
       await http.call(
         { method: 'post', path: `${PROTOCOL}/actions`, headers: { 'idempotency-key': ctx.key }, json, accept: [202] },
@@ -120,6 +121,22 @@ export function httpChecker(options: HttpCheckerOptions): Checker {
       return page
     },
   }
+}
+
+/** What follows the name of the tag in a picture: one separator or the head of an EXR attribute, then the hash. */
+const LAYERS = /pictor\.layers\0[^]{0,16}?(0x[0-9a-f]{64})/
+
+/** The layers that pictures of the class `sidecar` name: they are checked with the picture. Neither PNG nor EXR compresses the text. */
+async function layersOf(action: CheckerAction, files: Artifacts): Promise<Bytes32[]> {
+  if ((action.kind !== 'hold' && action.kind !== 'check') || action.lease.checkClass !== 'sidecar') return []
+  const commits = action.kind === 'hold' ? [action.commit] : action.commits
+  const named: Bytes32[] = []
+  for (const { outputHash } of commits.flatMap((commit) => commit.outputs)) {
+    if (!(await files.has(outputHash))) continue
+    const hash = LAYERS.exec(Buffer.from(await files.read(outputHash)).toString('latin1'))?.[1]
+    if (hash) named.push(hash as Bytes32)
+  }
+  return named
 }
 
 /** The files that an action is about. */
