@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Campaign } from '../scripts/campaign.ts'
 import {
+  BLUR_ALLOWANCE,
   compareSeedLocked,
   compareWithReferences,
   cut,
@@ -42,7 +43,8 @@ function judge(
     const refused = (name: string, frame: number, seed: number): boolean => {
       const area = { x: random(257 - width), y: random(145 - height), width, height }
       const [a, b] = [seed, seed + 1].map((one) => cut(references.get(`honest_f${frame}_s${one}`), area))
-      return judgeReferences(compareWithReferences(cut(made.get(name), area), a!, b!)).length > 0
+      const found = compareWithReferences(cut(made.get(name), area), a!, b!)
+      return judgeReferences(found, 3, scene === 'motion' ? BLUR_ALLOWANCE : 1).some((one) => one.weight === 'refuse')
     }
     for (const frame of [1, 2, 3])
       for (let seed = 1; seed <= 10; seed++) {
@@ -96,7 +98,7 @@ export const campaign: Campaign = async ([folder, device = 'CUDA']) => {
       const { honest, alarms, found } = judge(gpu, cpu, ending, size, scenes)
       if (size === SIZES[0]) refused += alarms
       console.log(
-        `${ending} ${size.join(' x ')}: ${alarms} alarms in ${honest} honest ${device} pictures of ${scenes.length} scenes`,
+        `${ending} ${size.join(' x ')}: ${alarms} refused of ${honest} honest ${device} pictures of ${scenes.length} scenes`,
       )
       console.log(`  found: ${[...found].map(([kind, [hits, all]]) => `${kind} ${hits}/${all}`).join(', ')}`)
     }

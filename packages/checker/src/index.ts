@@ -1,5 +1,6 @@
 export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
 export {
+  BLUR_ALLOWANCE,
   biasLimits,
   correlationLimit,
   judgeReferences,

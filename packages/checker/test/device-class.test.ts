@@ -48,3 +48,21 @@ test('a small flat picture of another device is never accepted at a quarter of t
     expect(await verdictOf(8, seed)).not.toBe('refuse')
   }
 })
+
+test('across device classes, motion blur may shift a frame a little, which is a doubt; without blur or far beyond it is refused', async () => {
+  const scene: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
+  const verdictOf = async (gain: number, motionBlur: boolean): Promise<string> => {
+    const signer = privateKeySigner(randomPrivateKey())
+    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    open.push(checker)
+    const { spec } = (await makeJob([])).job
+    const job = await makeJob([signer], { spec: { ...spec, motionBlur } })
+    const frames = new Map([[1, renderNoise(1, { ...scene, seed: 77, gain })]])
+    const { votes } = await checkLease(checker, job, job.lease(1, [1]), frames, [build('3.4.1', 'OPTIX')])
+    return votes[0]!.verdict
+  }
+  expect(await verdictOf(1, true)).toBe('accept')
+  expect(await verdictOf(1.01, false)).toBe('refuse')
+  expect(await verdictOf(1.01, true)).toBe('unsure')
+  expect(await verdictOf(1.06, true)).toBe('refuse')
+})

@@ -1,3 +1,4 @@
+import type { Region } from '@pictor/core/contract'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 import type { ReferenceStatistics } from './references.ts'
 import type { SeedLockedStatistics, SeedLockedTolerance } from './seed-locked.ts'
@@ -49,8 +50,18 @@ export function noiseRatioLimit(found: Pick<ReferenceStatistics, 'noiseRatioErro
   return Math.max(LEAST_NOISE_RATIO, NOISE_RATIO_ERRORS * unsure(found.blocks) * found.noiseRatioError)
 }
 
-/** Statistics against two references, in words. Over-delivery (less noise than ordered) passes. */
-export function judgeReferences(found: ReferenceStatistics, channels = 3): readonly WeighedFinding[] {
+/**
+ * How far beyond a limit of bias an honest frame with motion blur may lie when farm and checker are of different device classes: GPUs and CPUs interpolate motion
+ * differently. Of 18 honest frames of an H100 (CUDA) against CPU renders six lay beyond a limit, one beyond twice, none beyond three times; without motion blur
+ * none of 126 lay beyond (docs/checker.md).
+ */
+export const BLUR_ALLOWANCE = 3
+
+/**
+ * Statistics against two references, in words. Over-delivery (less noise than ordered) passes. A bias up to `allowance` times its limit is a doubt only: 1 where
+ * farm and references are of one device class.
+ */
+export function judgeReferences(found: ReferenceStatistics, channels = 3, allowance = 1): readonly WeighedFinding[] {
   const findings: WeighedFinding[] = []
   const { noiseRatio, correlation } = found
   const noiseLimit = noiseRatioLimit(found)
@@ -64,17 +75,16 @@ export function judgeReferences(found: ReferenceStatistics, channels = 3): reado
   }
   for (const scale of found.scales) {
     const limits = biasLimits(scale.blocks, channels)
-    const already = (code: string): boolean => findings.some((one) => one.code === code)
-    if (scale.bias > limits.bias && !already('bias')) {
-      const message = `brightness, colour or content differ over the picture (blocks of ${scale.size} px): exposure, colour space, materials, lights or the wrong scene`
-      findings.push(finding('refuse', 'bias', message, { value: scale.bias, threshold: limits.bias }))
+    const weigh = (code: string, value: number, threshold: number, allowed: number, message: string, region?: Region): void => {
+      const weight = value > allowed ? 'refuse' : 'doubt'
+      if (value > threshold && !findings.some((one) => one.code === code && (one.weight === 'refuse' || weight === 'doubt')))
+        findings.push(finding(weight, code, message, { value, threshold, ...(region ? { region } : {}) }))
     }
-    if (scale.biasMax > limits.biasMax && !already('local-bias')) {
-      const message = `a part of the picture differs from two renders (blocks of ${scale.size} px): a tile, an object, a watermark`
-      findings.push(
-        finding('refuse', 'local-bias', message, { value: scale.biasMax, threshold: limits.biasMax, region: scale.biasArea }),
-      )
-    }
+    const blocks = `(blocks of ${scale.size} px)`
+    const overall = `brightness, colour or content differ over the picture ${blocks}: exposure, colour space, materials, lights or the wrong scene`
+    weigh('bias', scale.bias, limits.bias, limits.bias + Math.log(allowance), overall) // a logarithm
+    const local = `a part of the picture differs from two renders ${blocks}: a tile, an object, a watermark`
+    weigh('local-bias', scale.biasMax, limits.biasMax, limits.biasMax * allowance, local, scale.biasArea)
   }
   const smeared = correlationLimit(found)
   if (correlation > smeared) {

@@ -2,7 +2,7 @@ import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, CallContext, RenderSpec, Region } from '@pictor/core/contract'
 import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
 import { compareWithReferences } from '../compare/references.ts'
-import { judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
+import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
 import { cut, toPicture, type Picture } from '../compare/picture.ts'
 import { SAME_SEED } from '../compare/with-references.ts'
 import type { OwnRender, OwnRenderer, OwnRenderResult } from '../render/own-renders.ts'
@@ -155,7 +155,7 @@ async function compareFull(
     const message = 'a denoised picture of another device or seed cannot be told from a changed one'
     return { ...before, findings: [...demoted(before.findings), finding('doubt', 'denoised', message)] }
   }
-  return compareStatistically(renderer, request, own, before, ctx)
+  return compareStatistically(renderer, spec, request, own, before, ctx)
 }
 
 /**
@@ -164,6 +164,7 @@ async function compareFull(
  */
 async function compareStatistically(
   renderer: OwnRenderer,
+  spec: RenderSpec,
   request: ReferenceRequest,
   own: Picture,
   before: ReferenceResult,
@@ -187,9 +188,13 @@ async function compareStatistically(
     return { ...result, findings: [...demoted(before.findings), noReference(failed, 'frame')] }
   }
   const statistics = compareWithReferences(picture, a, b)
-  const judged = judgeReferences(statistics, picture.colour.length)
+  const allowance = spec.motionBlur && !request.sameDevice ? BLUR_ALLOWANCE : 1
+  const judged = judgeReferences(statistics, picture.colour.length, allowance)
   const noise = { noiseRatio: statistics.noiseRatio, noiseRatioError: statistics.noiseRatioError }
-  if (judged.length > 0) return { ...result, findings: [...judged, ...before.findings], noise }
+  if (judged.length > 0) {
+    const refused = judged.some((one) => one.weight === 'refuse')
+    return { ...result, findings: [...judged, ...(refused ? before.findings : demoted(before.findings))], noise }
+  }
   const limit = noiseRatioLimit(statistics)
   if (limit > HALF_RATIO) {
     const unclear = 'the frame was rendered with another seed or device, and the picture has too little noise to tell its samples'

@@ -29,6 +29,8 @@ export interface RenderSpec {
   readonly denoise: boolean
   readonly seed: number
   readonly animatedSeed: boolean
+  /** Whether moving objects are blurred. CPU and GPU place the blur a little differently; checkers of another device class allow for it. */
+  readonly motionBlur?: boolean
   readonly output: OutputSpec
   readonly checkClass: CheckClass
   /** Black and repeated frames that the creator says are meant. */

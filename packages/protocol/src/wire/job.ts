@@ -64,6 +64,7 @@ export const renderSpecSchema: Schema<RenderSpec> = named(
     denoise: flag,
     seed: number({ whole: true }),
     animatedSeed: flag,
+    motionBlur: optional(flag),
     output: outputSpec,
     checkClass,
     legitBlackFrames: optional(frames),

@@ -29,6 +29,7 @@ export function renderSpecOf(scene: SceneFacts, versionCode: number, options: In
     denoise: cycles?.use_denoising ?? false,
     seed: cycles?.seed ?? 0,
     animatedSeed: cycles?.use_animated_seed ?? false,
+    ...(scene.motionBlur ? { motionBlur: true } : {}),
     output,
     checkClass: checkClassOf(scene, output.format),
   }
