@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Keyv } from 'keyv'
@@ -138,6 +139,7 @@ export function createPictor(options: PictorOptions): Pictor {
   if (options.ledger) checkContract(options.ledger, 'ledger')
   const dataDir = options.dataDir ?? join(homedir(), '.local', 'share', 'pictor')
   const clock = options.clock ?? systemClock()
+  if (!options.ledger || !options.store) mkdirSync(dataDir, { recursive: true })
   const files = options.artifacts ?? folderArtifacts(join(dataDir, 'artifacts'))
   const ledger = options.ledger ?? localLedger({ signer: options.signer, path: join(dataDir, 'ledger.db'), clock })
   const store = options.store ?? sqliteStore(join(dataDir, 'pictor.db'))
@@ -154,7 +156,7 @@ export function createPictor(options: PictorOptions): Pictor {
     clock,
     leaseSigner,
     replan: options.replan ?? replanByRoute,
-    deliver: deliverToFolder(files),
+    deliver: deliverToFolder(files, options.inspector.tiles),
   })
   const newRun = (): Bytes32 => `0x${randomBytes(32).toString('hex')}`
   const close = async (): Promise<void> => {
@@ -273,41 +275,56 @@ function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): Plann
     throw new PictorError('invalid-input', 'plan.validUntilAtMs: the quotes of this plan have expired', {
       details: { path: 'plan.validUntilAtMs', hint: 'plan again; nothing was locked' },
     })
-  const frames = parseFrames(plan.spec.frames)
-  const place = new Map(frames.map((frame, i) => [frame, i]))
+  const place = new Map(parseFrames(plan.spec.frames).map((frame, i) => [frame, i]))
+  const parts = plan.spec.render.tiles?.length ?? 1
+  const unitOf = (frame: number, part: number): number => place.get(frame)! * parts + Math.max(0, part - 1)
   const leases: PlannedLease[] = []
   for (const route of plan.routes) {
-    const list = parseFrames(route.frames)
     const offer = plan.quotes.find((quote) => quote.farm === route.farm)?.offers.find(({ id }) => id === route.offer)
     const party = plan.parties[route.farm]
     if (!offer || !party)
       throw new PictorError('invalid-input', `plan.routes: no offer ${route.offer} of ${route.farm} among the plan's quotes`, {
         details: { path: 'plan.routes' },
       })
-    leases.push(
-      ...splitRoute(
-        {
-          farm: route.farm,
-          offer: { ...offer, hosts: route.hosts },
-          frames: list,
-          work: list.map((frame) => plan.estimate.work[place.get(frame)!]!),
-          classOf: list.map((frame) => plan.estimate.classOf?.[place.get(frame)!] ?? 0),
-          key: party.key,
-          payTo: party.payTo,
-          price: route.cost,
-        },
-        {
+    const pieces = (route.tiles ?? [{ part: 0, frames: route.frames }]).map(({ part, frames }) => {
+      const list = parseFrames(frames)
+      return { part, list, work: list.map((frame) => plan.estimate.work[unitOf(frame, part)]!) }
+    })
+    const totalWork = pieces.reduce((sum, { work }) => sum + sumOf(work), 0)
+    let doneWork = 0
+    let priced = 0n
+    for (const { part, list, work } of pieces) {
+      doneWork += sumOf(work)
+      // Cumulative rounding: the pieces' prices add up to the route's. In millionths of it, because work is a float.
+      const upTo =
+        part === pieces.at(-1)!.part ? route.cost : (route.cost * BigInt(Math.round((1e6 * doneWork) / totalWork))) / 1_000_000n
+      const share = {
+        farm: route.farm,
+        offer: { ...offer, hosts: route.hosts },
+        frames: list,
+        work,
+        classOf: list.map((frame) => plan.estimate.classOf?.[unitOf(frame, part)] ?? 0),
+        key: party.key,
+        payTo: party.payTo,
+        price: upTo - priced,
+      }
+      priced = upTo
+      leases.push(
+        ...splitRoute(share, {
           firstId: leases.length + 1,
           nowMs,
           deadlineAtS: Math.ceil(plan.spec.deadlineAtMs / 1000),
           checkClass: plan.spec.render.checkClass,
+          part,
           ...(leaseMs === undefined ? {} : { leaseMs }),
-        },
-      ),
-    )
+        }),
+      )
+    }
   }
   return leases
 }
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0)
 
 function orderOf(plan: Plan, terms: Terms, leases: readonly PlannedLease[], jobOptions: JobOptions): JobOrder {
   return {

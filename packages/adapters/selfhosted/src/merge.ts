@@ -1,7 +1,25 @@
 import { invalid } from '@pictor/core/contract'
-import type { Region } from '@pictor/core/contract'
+import type { Region, RenderSpec, TileMerge } from '@pictor/core/contract'
 import { decodeImage, encodeExr, encodePng } from '@pictor/image'
 import type { ImageFile, Plane } from '@pictor/image'
+
+const MERGED_FORMATS: readonly string[] = ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']
+
+/** How frames of Blender are split and merged: where every pixel is rendered by itself, and only in files that hold pixels exactly. */
+export const tileMerge: TileMerge = {
+  refusal({ engine, denoise, checkClass, output }) {
+    if (engine !== 'CYCLES') return `${engine} does not render a tile as it renders the whole frame; only CYCLES does`
+    if (denoise) return 'denoising looks beyond the edges of a tile'
+    if (checkClass !== 'crop') return 'compositor or sequencer of the scene look beyond the edges of a tile'
+    if (!MERGED_FORMATS.includes(output.format)) return `${output.format} cannot be merged without loss; PNG and OpenEXR can`
+    return undefined
+  },
+  merge: (spec: RenderSpec, parts) =>
+    mergeTiles(
+      spec.output,
+      spec.tiles!.map((region, i) => ({ region, bytes: parts[i]! })),
+    ),
+}
 
 /** One rendered tile of a frame. */
 export interface TilePart {

@@ -1,9 +1,9 @@
 import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
-import { checkFile, pictureOf, type CheckedFile } from './file-check.ts'
+import { checkFile, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
 import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
-import type { OwnRenderer } from '../render/own-renders.ts'
+import { tileRenderer, type OwnRenderer } from '../render/own-renders.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
@@ -153,7 +153,7 @@ const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Prom
 })
 
 function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw {
-  const { output } = request.job.spec
+  const output = outputOf(request.job.spec, request.lease.part)
   return draw(request.seed, one.outputRoot, one.output.frame, {
     width: output.width,
     height: output.height,
@@ -163,9 +163,9 @@ function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw
   })
 }
 
-/** A broken file needs no render; a doubtful one always does; the rest as drawn. Parts of split frames and file-only leases cannot be rendered alike. */
+/** A broken file needs no render; a doubtful one always does; the rest as drawn. File-only leases cannot be rendered alike. */
 function wantsReference({ lease }: ExamineRequest, one: Examined, drawn: Draw): boolean {
-  if (lease.checkClass === 'file-only' || lease.part !== 0) return false
+  if (lease.checkClass === 'file-only') return false
   if (one.findings.some((found) => found.weight === 'refuse')) return false
   return drawn.sampled || needsReference(one.findings)
 }
@@ -176,7 +176,8 @@ async function compareBatch(
   drawn: ReadonlyMap<Examined, Draw>,
   ctx: CallContext,
 ): Promise<void> {
-  const { job, lease, renderer } = request
+  const { job, lease } = request
+  const renderer = lease.part === 0 ? request.renderer : tileRenderer(request.renderer, job.spec.tiles![lease.part - 1]!)
   const wanted: { one: Examined; request: SidecarRequest }[] = []
   for (const one of batch) {
     const bytes = await one.bytes()

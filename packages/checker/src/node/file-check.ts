@@ -1,4 +1,4 @@
-import type { RenderSpec } from '@pictor/core/contract'
+import { invalid, type RenderSpec } from '@pictor/core/contract'
 import type { Picture } from '../compare/picture.ts'
 import { checkPixels } from '../frame/blind.ts'
 import { checkMetadata } from '../frame/metadata.ts'
@@ -17,20 +17,20 @@ export interface CheckedFile {
 }
 
 /**
- * File, order, metadata and blind pixel checks of one frame, in one pass over the file. `part` other than 0 is a piece of a split frame, whose size the order does not say.
+ * File, order, metadata and blind pixel checks of one frame, in one pass over the file. `part` other than 0 is a tile of a split frame.
  * Only a frame whose statistics are odd is decoded for a closer look.
  */
 export async function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: number, part = 0): Promise<CheckedFile> {
-  const { stats, measures, findings: opened } = await openFrame(bytes, spec.output)
+  const output = outputOf(spec, part)
+  const { stats, measures, findings: opened } = await openFrame(bytes, output)
   if (!stats) return { findings: opened }
   const { info, pixelHash } = stats
-  const output = part === 0 ? spec.output : { ...spec.output, width: info.width, height: info.height }
   const findings = [...opened, ...checkOrder(info, output), ...checkMetadata(info.metadata, spec, frame)]
   if (!measures)
     return { findings: [...findings, finding('refuse', 'no-colour', 'the file holds no colour channels')], pixelHash }
   const legitBlack = spec.legitBlackFrames?.includes(frame) ?? false
   findings.push(...(await checkPixels(stats, measures, { legitBlack }, () => decodeFrame(bytes))))
-  findings.push(...checkTraces(stats, measures, spec.output))
+  findings.push(...checkTraces(stats, measures, output))
   return { findings, features: measures.features, pixelHash }
 }
 
@@ -42,4 +42,12 @@ export async function pictureOf(bytes: Uint8Array): Promise<Picture | undefined>
     // What is wrong with the file is a finding of checkFile.
     return undefined
   }
+}
+
+/** What is ordered of a part: the size of its tile. @throws invalid-input when the order has no such part */
+export function outputOf({ output, tiles }: RenderSpec, part: number): RenderSpec['output'] {
+  if (part === 0) return output
+  const tile = tiles?.[part - 1]
+  if (!tile) throw invalid('lease.part', `0 to ${tiles?.length ?? 0}`, part)
+  return { ...output, width: tile.width, height: tile.height }
 }

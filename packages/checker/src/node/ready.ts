@@ -88,6 +88,12 @@ function inspectLease(state: JobState, job: CheckerJob, set: LeaseSet, lease: Le
   if (lease.commitByS * 1000 <= nowMs) throw refuse('commit-by', `${at} should have committed already`)
   if (lease.hedgeOf !== 0 && !state.leases[lease.hedgeOf] && lease.hedgeOf >= lease.id)
     throw refuse('hedge-of', `${at} hedges lease ${lease.hedgeOf}, which is unknown`)
+  const tiles = job.spec.tiles?.length ?? 0
+  if (tiles === 0 ? lease.part !== 0 : !(lease.part >= 1 && lease.part <= tiles && lease.frames.length === 1))
+    throw refuse(
+      'part',
+      `${at} is for part ${lease.part} of ${lease.frames.length} frames; frames of this job have ${tiles} tiles`,
+    )
   // A lease must not be checked more loosely than inspection of the scene allows.
   if (lease.checkClass === 'file-only' && job.spec.checkClass !== 'file-only') {
     throw refuse('check-class', `${at} asks for file checks only, the scene can be checked as ${job.spec.checkClass}`)

@@ -7,6 +7,7 @@ import {
   type Farm,
   type FarmEvent,
   type Output,
+  type Region,
   type RenderSpec,
   type StageRef,
   type Task,
@@ -81,6 +82,21 @@ export function ownRenderer(options: OwnRendererOptions): OwnRenderer {
       }
       return results
     },
+  }
+}
+
+/** Renders as if the tile were the whole picture: for leases of tiles. */
+export function tileRenderer(renderer: OwnRenderer, tile: Region): OwnRenderer {
+  const within = ({ region, ...window }: Window): Window => ({
+    ...window,
+    region: region ? { ...region, x: tile.x + region.x, y: tile.y + region.y } : tile,
+  })
+  return {
+    render: (requests, ctx) =>
+      renderer.render(
+        requests.map(({ window = {}, ...one }) => ({ ...one, window: within(window) })),
+        ctx,
+      ),
   }
 }
 

@@ -19,6 +19,8 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frames: string
+        /** Which tile of its frames, where frames are split. */
+        readonly part?: number
         readonly price: bigint
         readonly reason: 'plan' | 'retry' | 'refused' | 'hedge' | 'replan'
       }
@@ -34,6 +36,7 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frame: number
+        readonly part?: number
         readonly hash: Bytes32
         readonly renderMs?: number
         /** When the farm finished it. */
@@ -44,11 +47,19 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frame: number
+        readonly part?: number
         readonly hash: Bytes32
         readonly verdict: Verdict
         readonly reports: readonly FrameReport[]
       }
-    | { readonly type: 'frame-delivered'; readonly frame: number; readonly farm: string; readonly path: string }
+    /** The frame lies at `path`; of a split frame this tile is there, and the frame as soon as all are. */
+    | {
+        readonly type: 'frame-delivered'
+        readonly frame: number
+        readonly part?: number
+        readonly farm: string
+        readonly path: string
+      }
     | { readonly type: 'farm-quarantined'; readonly farm: string; readonly reason: string }
     | { readonly type: 'batch-attested'; readonly batch: number; readonly leases: readonly number[]; readonly gas?: bigint }
     | {

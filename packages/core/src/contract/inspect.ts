@@ -36,4 +36,14 @@ export interface Inspector {
   inspect(scene: string, options: InspectOptions, ctx: CallContext): Promise<Inspection>
   /** Puts the scene and every file it needs among the artifacts. @throws asset-missing with details.files */
   bundle(inspection: Inspection, files: Artifacts, ctx: CallContext): Promise<BundleManifest>
+  /** How frames are split into tiles and merged again; left out: frames of this software stay whole. */
+  readonly tiles?: TileMerge
+}
+
+/** Merging of tiles to exactly the picture that an unsplit render gives. */
+export interface TileMerge {
+  /** Why frames of this order cannot be merged exactly from tiles; undefined when they can. */
+  refusal(spec: RenderSpec): string | undefined
+  /** The whole frame from its tiles, in the order of `spec.tiles`. The same tiles give the same bytes. @throws invalid-input when a tile does not fit */
+  merge(spec: RenderSpec, tiles: readonly Uint8Array[]): Uint8Array
 }

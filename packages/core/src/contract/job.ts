@@ -1,6 +1,7 @@
 import type { BundleManifest } from './artifacts.ts'
 import type { Money } from './money.ts'
 import type { CheckClass } from './messages.ts'
+import type { Region } from './task.ts'
 
 /** The picture that is ordered. Sizes in pixels of the delivered file. */
 export interface OutputSpec {
@@ -33,6 +34,11 @@ export interface RenderSpec {
   readonly motionBlur?: boolean
   readonly output: OutputSpec
   readonly checkClass: CheckClass
+  /**
+   * Every frame is split into these tiles, which cover it exactly once; part 1 is the first. Each is rendered, checked and paid by itself, as work of the kind `tiles`, and they
+   * are merged on delivery. Left out: frames are whole.
+   */
+  readonly tiles?: readonly Region[]
   /** Black and repeated frames that the creator says are meant. */
   readonly legitBlackFrames?: readonly number[]
   readonly legitStatic?: boolean
@@ -41,7 +47,7 @@ export interface RenderSpec {
 
 /** Why each frame costs what: relative work of each frame with a band, from probes. Work 1 = one reference second. */
 export interface Estimate {
-  /** One number a frame, in the order of the job's frames; reference seconds. */
+  /** One number a frame, in the order of the job's frames; reference seconds. In a plan with tiles: one a tile, frame by frame. */
   readonly work: readonly number[]
   /** The band: true work lies within [low, high] x work for at least 90 % of frames. */
   readonly low: number

@@ -13,6 +13,8 @@ const BAND = { low: 0.8, high: 1.25 } as const
 /** Work per frame for the job, and what each probed farm needs for one unit of it. */
 export interface MeasuredEstimate {
   readonly estimate: Estimate
+  /** The part of each frame's work that every tile of it costs again. */
+  readonly fixedWork: readonly number[]
   /** Host-milliseconds a unit of work, by farm id. */
   readonly msPerWork: Readonly<Record<string, number>>
   readonly startMs: Readonly<Record<string, number>>
@@ -38,6 +40,10 @@ export function estimateFrom(
       details: { hint: 'run `pictor farms` to see what each farm says' },
     })
   const seconds = interpolate(reference.predictions, frames).map((ms) => ms / 1000)
+  const fixedWork = interpolate(
+    reference.predictions.map(({ frame, fixedMs }) => ({ frame, ms: fixedMs })),
+    frames,
+  ).map((ms) => ms / 1000)
   const total = (list: readonly { ms: number }[]) => list.reduce((sum, item) => sum + item.ms, 0)
   const msPerWork: Record<string, number> = {}
   const startMs: Record<string, number> = {}
@@ -65,6 +71,7 @@ export function estimateFrom(
       ],
       probeMs,
     },
+    fixedWork,
     msPerWork,
     startMs,
   }

@@ -11,6 +11,8 @@ export interface ProbeSample {
 export interface FramePrediction {
   readonly frame: number
   readonly ms: number
+  /** The share of it that does not depend on pixels: the same for every tile of the frame. */
+  readonly fixedMs: number
 }
 
 /**
@@ -30,13 +32,17 @@ export function predictFrames(plan: ProbePlan, samples: readonly ProbeSample[]):
     if (low === undefined || high === undefined) continue
     const slope = Math.max(0, (high - low) / (plan.load.high - plan.load.low))
     const fixed = Math.max(0, Math.min(low, high) - slope * plan.load.low)
-    predictions.push({ frame, ms: Math.max(1, fixed + slope * plan.load.full) })
+    const ms = Math.max(1, fixed + slope * plan.load.full)
+    predictions.push({ frame, ms, fixedMs: Math.min(ms, fixed) })
   }
   return predictions
 }
 
 /** Piecewise linear along the timeline between predicted frames, constant beyond the ends. `predictions` ascending by frame, at least one. */
-export function interpolate(predictions: readonly FramePrediction[], frames: readonly number[]): number[] {
+export function interpolate(
+  predictions: readonly { readonly frame: number; readonly ms: number }[],
+  frames: readonly number[],
+): number[] {
   let segment = 0
   return frames.map((frame) => {
     while (segment < predictions.length - 2 && predictions[segment + 1]!.frame < frame) segment++

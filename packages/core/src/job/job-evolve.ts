@@ -9,6 +9,7 @@ import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLea
 import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
 import { FRAME, type JobStreamState, type KeptOrder } from './job-state.ts'
 import { begin, finish, turnAgenda } from './machine.ts'
+import { partsOf } from './units.ts'
 
 /** Applies one fact. Work is proportional to what the fact names, never to the number of tasks; exceptions are the few facts that end or hold the whole job. */
 export function evolveJob(state: JobStreamState, fact: JobFact): void {
@@ -199,9 +200,9 @@ function ordered(state: JobStreamState, fact: Extract<JobFact, { t: 'ordered' }>
   state.priority = order.spec.priority ?? 0
   state.deadlineAtMs = Math.min(order.spec.deadlineAtMs, terms.deadlineAtS * 1000)
   state.frames = parseFrames(order.spec.frames)
-  const count = state.frames.length
-  if (state.frames[count - 1]! - state.frames[0]! !== count - 1)
-    state.frameIndex = new Map(state.frames.map((frame, i) => [frame, i]))
+  const last = state.frames.length - 1
+  if (state.frames[last]! - state.frames[0]! !== last) state.frameIndex = new Map(state.frames.map((frame, i) => [frame, i]))
+  const count = state.frames.length * partsOf(state)
   state.frameState = new Uint8Array(count)
   state.cover = new Uint8Array(count)
   state.attempts = new Uint8Array(count)

@@ -1,8 +1,9 @@
 import { leaseFacts } from './job-sets.ts'
-import { frameAt, mayLease } from './job-rows.ts'
+import { mayLease } from './job-rows.ts'
 import { FRAME } from './job-state.ts'
 import type { JobFact, JobInput } from './job-facts.ts'
 import type { JobStreamState, PlannedLeaseJson } from './job-state.ts'
+import { unitAt } from './units.ts'
 
 const EMPTY_WAIT_MS = 5_000
 const EMPTY_WAIT_MAX_MS = 120_000
@@ -34,7 +35,7 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
     const { lease } = planned
     const price = BigInt(lease.price)
     const fee = terms.checkFee * BigInt(lease.frames.length)
-    const indexes = lease.frames.map((frame) => frameAt(state, frame))
+    const indexes = lease.frames.map((frame) => unitAt(state, frame, lease.part))
     const hedged = lease.hedgeOf === 0 ? undefined : state.rows.get(lease.hedgeOf)
     const free = indexes.every((i) => {
       if (i === undefined || used.has(i)) return false

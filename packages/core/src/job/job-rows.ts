@@ -2,18 +2,12 @@ import { begin, restart } from './machine.ts'
 import { type FarmRow, FRAME, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-state.ts'
 import { startPace } from './pace.ts'
 import type { LeaseJson } from './task-state.ts'
+import { frameOf, partOf, unitAt } from './units.ts'
 
 /** How long frames that fell free wait for others, so that one re-plan places many. */
 export const REPLAN_WAIT_MS = 2_000
 /** Leases of a farm that fail within this time of a strike count as the same incident. */
 export const STRIKE_GAP_MS = 60_000
-
-/** Index of a frame number in the job's list. */
-export function frameAt(state: JobStreamState, frame: number): number | undefined {
-  if (state.frameIndex) return state.frameIndex.get(frame)
-  const i = frame - (state.frames[0] ?? 0)
-  return i >= 0 && i < state.frames.length ? i : undefined
-}
 
 export function farmRow(state: JobStreamState, id: string, offer: string): FarmRow {
   let row = state.farms.get(id)
@@ -46,7 +40,7 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
 /** Enters a lease into the table: its price is bound from now on. */
 export function addRow(state: JobStreamState, seq: number, planned: PlannedLeaseJson): void {
   const { lease } = planned
-  const frames = lease.frames.map((frame) => frameAt(state, frame)).filter((i) => i !== undefined)
+  const frames = lease.frames.map((frame) => unitAt(state, frame, lease.part)).filter((i) => i !== undefined)
   const row: TaskRow = {
     id: lease.id,
     farm: planned.farm,
@@ -90,9 +84,9 @@ export function leaseOfRow(state: JobStreamState, row: TaskRow): LeaseJson {
     farm: party.key,
     payTo: party.payTo,
     price: row.price.toString(),
-    frames: row.frames.map((i) => state.frames[i]!),
+    frames: row.frames.map((i) => frameOf(state, i)),
     weights: row.weights,
-    part: 0,
+    part: partOf(state, row.frames[0]!),
     checkClass: spec.render.checkClass,
     commitByS: row.commitByS,
     hedgeOf: row.hedgeOf,

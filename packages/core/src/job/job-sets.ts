@@ -60,7 +60,7 @@ export function proposeSet(state: JobStreamState, fact: Extract<JobFact, { t: 's
   const set = state.sets[fact.seq]!
   set.reason = fact.reason
   if (fact.seq === 0) {
-    for (let i = 0; i < state.frames.length; i++) if (state.frameState[i] === FRAME.idle) state.idle.add(i)
+    for (let i = 0; i < state.frameState.length; i++) if (state.frameState[i] === FRAME.idle) state.idle.add(i)
     return begin(state.agenda, { id: 'open', kind: 'open' })
   }
   closeReplan(state)

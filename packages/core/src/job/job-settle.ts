@@ -118,7 +118,7 @@ export function attestOver(state: JobStreamState): void {
 
 /** How the job would end now. */
 export function outcomeOf(state: JobStreamState): 'done' | 'partial' | 'failed' | 'canceled' {
-  if (state.frames.length > 0 && state.delivered === state.frames.length) return 'done'
+  if (state.frames.length > 0 && state.delivered === state.frameState.length) return 'done'
   if (state.wanted === 'cancel') return 'canceled'
   return state.delivered > 0 ? 'partial' : 'failed'
 }

@@ -62,7 +62,7 @@ export interface TaskRow {
   readonly seq: number
   readonly price: bigint
   readonly checkFee: bigint
-  /** Indexes into the job's frames. */
+  /** Units of the job (units.ts): indexes of frames, or of tiles of split ones. */
   readonly frames: readonly number[]
   readonly weights: readonly number[]
   readonly commitByS: number
@@ -145,6 +145,7 @@ export interface JobStreamState {
   frames: readonly number[]
   /** Index of the frame number, for lists that are not one run of numbers. */
   frameIndex: Map<number, number> | undefined
+  /** One entry a unit, here and in the next three. */
   frameState: Uint8Array
   /** Leases that cover the frame and are not over. */
   cover: Uint8Array

@@ -39,6 +39,8 @@ export interface SplitOptions {
   readonly whole?: boolean
   /** The lease that these leases hedge; 0 for none. */
   readonly hedgeOf?: number
+  /** Which tile of split frames the share is; 0 for whole frames. A lease of tiles holds one frame, because a task of tiles does. */
+  readonly part?: number
 }
 
 /** A lease with the farm and the offer that it was made from, and the host time that the plan expects for it. */
@@ -100,9 +102,12 @@ export function splitRoute(share: RouteShare, options: SplitOptions): SplitLease
   const totalMs = frameMs.reduce((sum, ms) => sum + ms, 0)
   const hosts = Math.max(1, Math.min(share.offer.hosts, count))
   const price = share.price ?? sharePrice(share.offer, count, totalMs, hosts)
+  const part = options.part ?? 0
   const chunks: [number, number][] = options.whole
     ? [[0, count]]
-    : chunkFrames(frameMs, hosts, Math.max(options.leaseMs ?? 180_000, share.offer.startMs))
+    : part > 0
+      ? share.frames.map((_, i) => [i, i + 1])
+      : chunkFrames(frameMs, hosts, Math.max(options.leaseMs ?? 180_000, share.offer.startMs))
   const weights = frameMs.map((ms) => Math.max(1, Math.min(4_000_000, Math.round(ms))))
   const weightSum = weights.reduce((sum, weight) => sum + weight, 0)
   let doneWeight = 0
@@ -122,7 +127,7 @@ export function splitRoute(share: RouteShare, options: SplitOptions): SplitLease
       price: upTo - paid,
       frames: share.frames.slice(from, to),
       weights: own,
-      part: 0,
+      part,
       checkClass: options.checkClass,
       commitByS: commitBy(options, share.offer, doneMs / hosts + expectedMs),
       hedgeOf: options.hedgeOf ?? 0,

@@ -17,6 +17,7 @@ import {
 import type { FarmParty } from '../run/index.ts'
 import { sharePrice } from '../job/split.ts'
 import { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
+import { tilesAt } from './tiles.ts'
 import { findOffer, framesAt, routeProblem } from './problem.ts'
 import type { Plan, PlanPoint, PlanRoute } from './plan.ts'
 
@@ -33,6 +34,7 @@ export interface PlanBasis {
   readonly spec: JobSpec
   /** Expanded frames, ascending. */
   readonly frames: readonly number[]
+  /** One number of work a frame, or a tile where `spec.render.tiles` split them. */
   readonly estimate: Estimate
   /** With measured speeds written in. */
   readonly quotes: readonly Quote[]
@@ -59,7 +61,7 @@ export function cheapestPlan(basis: PlanBasis): Plan {
 export function fastestPlan(basis: PlanBasis): Plan {
   const unit = 10 ** decimalsOf(basis.spec.budget.currency)
   // Checks cost a fixed share of what the farms earn, so the farms' part of the budget is known beforehand.
-  const share = 1 + Number(checkCostPerMille(basis.frames.length, basis.checkers)) / 1000
+  const share = 1 + Number(checkCostPerMille(basis.estimate.work.length, basis.checkers)) / 1000
   const budget = Number(basis.spec.budget.amount) / unit / share
   const answer = solve(basis, { kind: 'fastest', budget: budget * (1 - 1e-6), maxFarms: basis.spec.maxFarms ?? null })
   if (answer.kind !== 'plan') throw tooDear(basis, answer)
@@ -91,19 +93,22 @@ function toPlan(basis: PlanBasis, answer: RoutePlan, label: Plan['label'], lower
   const routes = answer.routes.map((route, index): PlanRoute => {
     const indices = [...answer.assign.keys()].filter((frame) => answer.assign[frame] === index)
     const { offer } = findOffer(basis.quotes, route.offer)!
-    const { expression, list } = framesAt(basis.frames, indices)
+    const tiles = basis.spec.render.tiles ? tilesAt(basis.frames, indices, basis.spec.render.tiles.length) : undefined
+    const parts = basis.spec.render.tiles?.length ?? 1
+    const { expression } = framesAt(basis.frames, new Set(indices.map((unit) => Math.floor(unit / parts))))
     return {
       farm: route.farm,
       offer: offer.id,
       hosts: route.nodes,
       frames: expression,
-      frameCount: list.length,
-      cost: sharePrice(offer, list.length, route.nodeH * HOUR_MS, route.nodes),
+      frameCount: indices.length,
+      ...(tiles ? { tiles } : {}),
+      cost: sharePrice(offer, indices.length, route.nodeH * HOUR_MS, route.nodes),
       finishMs: Math.ceil(route.finishH * HOUR_MS),
     }
   })
   const cost = routes.reduce((sum, route) => sum + route.cost, 0n)
-  const frameCount = basis.frames.length
+  const frameCount = basis.estimate.work.length
   const checkFee = checkFeePerFrame(cost, frameCount, basis.checkers)
   return {
     contract: 1,

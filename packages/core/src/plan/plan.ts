@@ -13,7 +13,10 @@ export interface PlanRoute {
   readonly hosts: number
   /** Frame range expression. */
   readonly frames: string
+  /** Frames, or tiles where frames are split. */
   readonly frameCount: number
+  /** Where frames are split: the route's tiles, by their number from 1. */
+  readonly tiles?: readonly { readonly part: number; readonly frames: string }[]
   /** In the smallest unit of the plan's currency, rounded up. */
   readonly cost: bigint
   readonly finishMs: number
@@ -29,6 +32,7 @@ export interface Plan {
   readonly createdAtMs: number
   readonly validUntilAtMs: number
   readonly spec: JobSpec
+  /** Frames, or tiles where frames are split: what is leased, checked and paid one by one. */
   readonly frameCount: number
   readonly routes: readonly PlanRoute[]
   /** What the farms earn when every frame is accepted. */

@@ -11,6 +11,7 @@ import type { Decline, Quote } from '../contract/quote.ts'
 import { estimateFrom, planProbes, probeFarm, type FarmProbe, type MeasuredEstimate } from '../estimate/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { parseDeadline } from './deadline.ts'
+import { tilesFor, tileWork, type TileRequest } from './tiles.ts'
 import { probeEntry, quoteEntry } from './kept.ts'
 import { knownOffer } from './offers.ts'
 import { PLANNED_SHARE, type PlanBasis } from './make-plan.ts'
@@ -29,6 +30,8 @@ export interface PlanRequest {
   readonly maxFarms?: number
   readonly allowHumanLanes?: boolean
   readonly inspect?: InspectOptions
+  /** Splits frames into tiles over several hosts: a number of tiles, or `auto` for jobs of fewer frames than hosts. Left out: frames are whole. */
+  readonly tiles?: TileRequest
   /** Frames that are probed on each farm (3). */
   readonly probeFrames?: number
   /** Probes again although the same scene was probed on the same farms within the last week (false). */
@@ -75,7 +78,7 @@ export async function prepare(
   const frames = parseFrames(request.frames ?? inspection.frames)
   options.onProgress?.({ step: 'bundle', scene: request.scene })
   const bundle = await options.inspector.bundle(inspection, options.files, ctx)
-  const spec: JobSpec = {
+  let spec: JobSpec = {
     name: request.name ?? request.scene.replace(/^.*[/\\]/, '').replace(/\.[^.]*$/, ''),
     frames: request.frames ?? inspection.frames,
     bundle,
@@ -90,6 +93,8 @@ export async function prepare(
   const declines: Decline[] = []
   const infos = await describeAll(options, request.allowHumanLanes === true, declines, ctx)
   const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, ctx)
+  const tiles = tilesFor(request.tiles, spec.render, frames.length, hostsOf(infos, declines), options.inspector.tiles)
+  if (tiles) spec = { ...spec, render: { ...spec.render, tiles } }
   const quotes = await quoteAll(infos, spec, measured, declines, options, ctx)
   const parties: Record<string, FarmParty> = {}
   for (const { info } of infos) if (info.key) parties[info.id] = { key: info.key, payTo: info.payTo ?? info.key }
@@ -98,7 +103,7 @@ export async function prepare(
     basis: {
       spec,
       frames,
-      estimate: measured.estimate,
+      estimate: tiles ? tileWork(measured.estimate, measured.fixedWork, tiles) : measured.estimate,
       quotes,
       declines,
       parties,
@@ -109,6 +114,15 @@ export async function prepare(
     },
   }
 }
+
+/** Hosts that could render tiles at once. Farms that cannot are declined where frames are split. */
+function hostsOf(infos: readonly Described[], declines: readonly Decline[]): number {
+  return infos
+    .filter(({ info }) => hasTiles(info) && !declines.some((one) => one.farm === info.id))
+    .reduce((sum, { info }) => sum + (info.slots ?? 1), 0)
+}
+
+const hasTiles = ({ capabilities }: FarmInfo): boolean => capabilities.tiles === 'native' || capabilities.tiles === 'emulated'
 
 interface Described {
   readonly farm: Farm
@@ -215,7 +229,8 @@ async function quoteAll(
   const answers = await Promise.all(
     infos
       .filter(({ farm }) => !declines.some((entry) => entry.farm === farm.id))
-      .map(async ({ farm }) => {
+      .map(async ({ farm, info }) => {
+        if (spec.render.tiles && !hasTiles(info)) return decline(farm.id, 'software', 'it cannot render tiles of a frame')
         try {
           const request = { spec, estimate: measured.estimate, atMs: options.clock.now() }
           const make = async () => ({

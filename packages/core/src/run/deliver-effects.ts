@@ -1,4 +1,5 @@
 import type { JobInput } from '../job/job-facts.ts'
+import { frameOf, partOf } from '../job/units.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
 
@@ -27,8 +28,8 @@ export async function deliver(
               run: host.run,
               spec,
               outDir: options.outDir,
-              frame: job.state.frames[row.frames[at]!]!,
-              part: 0,
+              frame: frameOf(job.state, row.frames[at]!),
+              part: partOf(job.state, row.frames[at]!),
               hash: hashes.get(at)!,
               farm: row.farm,
               task,
@@ -41,7 +42,7 @@ export async function deliver(
     () => 'again',
   )
   if (signal.aborted) return
-  const frames = row.frames.filter((i) => job.state.winner[i] === task).map((i) => job.state.frames[i]!)
+  const frames = row.frames.filter((i) => job.state.winner[i] === task).map((i) => frameOf(job.state, i))
   await send({ type: 'delivered', task, paths: packPaths(paths, frames) })
 }
 

@@ -84,7 +84,7 @@ export interface ReplanRequest {
   readonly quotes: readonly Quote[]
   readonly work: readonly number[]
   readonly atMs: number
-  /** Frame numbers that need a farm, ascending. */
+  /** Frame numbers that need a farm, ascending; where frames are split, of one tile, and `work` is that tile's. */
   readonly frames: readonly number[]
   /** Farms that get nothing more of this job, and why. */
   readonly excluded: Readonly<Record<string, string>>

@@ -143,5 +143,5 @@ function progressEvent(source: RunSource, state: JobStreamState): object | undef
       ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
     }
   }
-  return { type: 'progress', framesDone: state.accepted, framesTotal: state.frames.length, farms }
+  return { type: 'progress', framesDone: state.accepted, framesTotal: state.frameState.length, farms }
 }

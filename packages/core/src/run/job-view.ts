@@ -41,6 +41,8 @@ export interface JobState {
   readonly wanted: 'run' | 'hold' | 'cancel'
   readonly blocked?: string
   readonly outcome?: JobOutcome
+  /** Where frames are split into tiles: how many each has. All counts of frames below are then counts of tiles. */
+  readonly partsPerFrame?: number
   readonly framesTotal: number
   readonly framesRendered: number
   readonly framesAccepted: number
@@ -72,6 +74,8 @@ export interface JobSummary {
 
 export interface DeliveredFrame {
   readonly frame: number
+  /** Which tile of a split frame; `path` is the whole frame, `hash` that of the tile. */
+  readonly part?: number
   readonly path: string
   readonly hash: Bytes32
   readonly farm: string

@@ -7,6 +7,9 @@ import type { FilledOptions, KeptOrder } from '../job/job-state.ts'
 import type { JobProofs } from './proofs.ts'
 import type { JobOrder } from './job-order.ts'
 
+/** More tiles than a frame can sensibly have; each is a lease with its own checks. */
+const MAX_TILES = 256
+
 /** Checks an order and writes it down as the journal's first input. @throws invalid-input naming the field */
 export function orderInput(
   order: JobOrder,
@@ -17,7 +20,9 @@ export function orderInput(
   if (!/^0x[0-9a-f]{64}$/.test(order.run)) throw invalid('order.run', '32 bytes as 0x hex', order.run)
   if (terms.runId !== order.run) throw invalid('order.terms.runId', order.run, terms.runId)
   const frames = parseFrames(order.spec.frames)
-  if (order.work.length !== frames.length) throw invalid('order.work', `${frames.length} numbers, one a frame`, order.work)
+  const parts = checkTiles(order.spec.render)
+  if (order.work.length !== frames.length * parts)
+    throw invalid('order.work', `${frames.length * parts} numbers, one a frame or tile`, order.work)
   if (checkers.length === 0) throw invalid('checkers', 'at least one checker', 'none')
   const named = checkers.filter((checker) => terms.checkers.includes(checker))
   if (terms.checkers.length > 0 && named.length !== terms.checkers.length)
@@ -27,7 +32,7 @@ export function orderInput(
   const { deadlineAtS, attestByS, refundAfterS } = terms
   if (!(deadlineAtS < attestByS && attestByS < refundAfterS))
     throw invalid('order.terms', 'deadlineAtS < attestByS < refundAfterS', `${deadlineAtS}, ${attestByS}, ${refundAfterS}`)
-  checkLeases(order, frames)
+  checkLeases(order, frames, parts)
   const kept: KeptOrder = {
     run: order.run,
     spec: order.spec,
@@ -65,10 +70,30 @@ function filled(order: JobOrder): FilledOptions {
   }
 }
 
+/** Tiles a frame, 1 when frames are whole. @throws invalid-input unless the tiles cover the picture exactly once */
+function checkTiles({ tiles, output }: JobOrder['spec']['render']): number {
+  if (!tiles) return 1
+  const path = 'order.spec.render.tiles'
+  if (tiles.length < 2 || tiles.length > MAX_TILES) throw invalid(path, `2 to ${MAX_TILES} tiles`, tiles.length)
+  for (const [i, { x, y, width, height }] of tiles.entries()) {
+    const whole = [x, y, width, height].every(Number.isInteger)
+    const inside = x >= 0 && y >= 0 && width >= 1 && height >= 1 && x + width <= output.width && y + height <= output.height
+    if (!whole || !inside) throw invalid(`${path}[${i}]`, `a region of ${output.width} x ${output.height} pixels`, tiles[i])
+    const other = tiles.findIndex(
+      (one, k) => k < i && x < one.x + one.width && one.x < x + width && y < one.y + one.height && one.y < y + height,
+    )
+    if (other >= 0) throw invalid(`${path}[${i}]`, `pixels that tile ${other + 1} does not cover`, tiles[i])
+  }
+  const covered = tiles.reduce((sum, { width, height }) => sum + width * height, 0)
+  if (covered !== output.width * output.height)
+    throw invalid(path, `tiles that cover all ${output.width * output.height} pixels`, covered)
+  return tiles.length
+}
+
 /** Set 0: ids from 1, every frame once, prices within budget and cap, parties known. */
-function checkLeases(order: JobOrder, frames: readonly number[]): void {
+function checkLeases(order: JobOrder, frames: readonly number[], parts: number): void {
   const { terms, leases, parties } = order
-  const open = new Set(frames)
+  const open = new Set(frames.flatMap((frame) => Array.from({ length: parts }, (_, i) => `${frame}/${parts === 1 ? 0 : i + 1}`)))
   let price = 0n
   let count = 0
   leases.forEach(({ lease, farm }, i) => {
@@ -79,7 +104,7 @@ function checkLeases(order: JobOrder, frames: readonly number[]): void {
     if (lease.farm !== party.key || lease.payTo !== party.payTo) throw invalid(`${path}.lease.farm`, party.key, lease.farm)
     if (lease.frames.length === 0 || lease.weights.length !== lease.frames.length)
       throw invalid(`${path}.lease.weights`, `${lease.frames.length} weights`, lease.weights)
-    if (lease.part !== 0) throw invalid(`${path}.lease.part`, 'whole frames (part 0)', lease.part)
+    if (parts > 1 && lease.frames.length !== 1) throw invalid(`${path}.lease.frames`, 'one frame a tile', lease.frames)
     if (lease.checkClass !== order.spec.render.checkClass)
       throw invalid(`${path}.lease.checkClass`, order.spec.render.checkClass, lease.checkClass)
     if (lease.commitByS > terms.deadlineAtS)
@@ -87,7 +112,8 @@ function checkLeases(order: JobOrder, frames: readonly number[]): void {
     if (lease.price > terms.frameCap * BigInt(lease.frames.length))
       throw invalid(`${path}.lease.price`, `at most ${terms.frameCap} a frame`, lease.price)
     for (const frame of lease.frames)
-      if (!open.delete(frame)) throw invalid(`${path}.lease.frames`, 'frames of the job, each in one lease', frame)
+      if (!open.delete(`${frame}/${lease.part}`))
+        throw invalid(`${path}.lease.frames`, 'frames of the job, each in one lease', `${frame}, part ${lease.part}`)
     price += lease.price
     count += lease.frames.length
   })

@@ -3,9 +3,10 @@ import { formatFrames } from '../contract/frames.ts'
 import type { Bytes32, LeaseResult } from '../contract/messages.ts'
 import { unpackHashes } from '../job/hashes.ts'
 import type { JobFact } from '../job/job-facts.ts'
-import { FRAME, type JobStreamState } from '../job/job-state.ts'
+import type { JobStreamState } from '../job/job-state.ts'
 import type { TaskFact } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
+import { frameOf, missingFrames, partOf } from '../job/units.ts'
 import type { StoredFact } from '../store/types.ts'
 import type { VotesBlob } from './job-host.ts'
 import { unpackPath } from './deliver-effects.ts'
@@ -38,18 +39,30 @@ export async function projectFact(stored: StoredFact, projection: Projection): P
 async function taskEvents(task: number, fact: TaskFact, projection: Projection): Promise<Draft[]> {
   const row = projection.job().rows.get(task)
   const farm = row?.farm ?? ''
-  const frameOf = (i: number): number => projection.job().frames[row?.frames[i] ?? 0]!
+  const job = projection.job()
+  const numberOf = (i: number): number => frameOf(job, row?.frames[i] ?? 0)
+  const tile = row ? partOf(job, row.frames[0]!) : 0
+  const part = tile === 0 ? {} : { part: tile }
   switch (fact.t) {
     case 'opened': {
       const { lease, reason } = fact.order
-      return [{ type: 'task-start', task, farm, frames: formatFrames(lease.frames), price: BigInt(lease.price), reason }]
+      const frames = formatFrames(lease.frames)
+      return [{ type: 'task-start', task, farm, frames, ...part, price: BigInt(lease.price), reason }]
     }
     case 'fetched': {
       const fetched = fact.hashes === undefined ? (await projection.task(task)).fetched : undefined
       const hashes = fetched ? fact.frames.map((frame) => fetched[frame]) : unpackHashes(fact.hashes!)
       return fact.frames.map((frame, i): Draft => {
         const completedAtMs = fact.at - (fact.ago[i] ?? 0)
-        const draft = { type: 'frame-rendered' as const, task, farm, frame: frameOf(frame), hash: hashes[i]!, completedAtMs }
+        const draft = {
+          type: 'frame-rendered' as const,
+          task,
+          farm,
+          frame: numberOf(frame),
+          ...part,
+          hash: hashes[i]!,
+          completedAtMs,
+        }
         const ms = fact.ms[i]
         return ms === undefined || ms === 0 ? draft : { ...draft, renderMs: ms }
       })
@@ -75,6 +88,7 @@ async function taskEvents(task: number, fact: TaskFact, projection: Projection):
         task,
         farm,
         frame: record.frame,
+        ...part,
         hash: record.outputHash,
         verdict: record.verdict,
         reports: reports.filter((report) => report.frame === record.frame && report.part === record.part),
@@ -98,10 +112,13 @@ function jobEvents(fact: JobFact, projection: Projection): Draft[] {
       return [{ type: 'farm-quarantined', farm: fact.farm, reason: fact.reason }]
     case 'delivered': {
       const row = state.rows.get(fact.task)
-      const frames = (row?.frames ?? []).filter((i) => state.winner[i] === fact.task).map((i) => state.frames[i]!)
+      const units = (row?.frames ?? []).filter((i) => state.winner[i] === fact.task)
+      const frames = units.map((i) => frameOf(state, i))
+      const part = partOf(state, units[0] ?? 0)
       return frames.map((frame, i) => ({
         type: 'frame-delivered',
         frame,
+        ...(part === 0 ? {} : { part }),
         farm: row?.farm ?? '',
         path: typeof fact.paths === 'string' ? unpackPath(fact.paths, frame) : (fact.paths[i] ?? ''),
       }))
@@ -113,7 +130,7 @@ function jobEvents(fact: JobFact, projection: Projection): Draft[] {
     case 'blocked':
       return fact.reason === null ? [] : [{ type: 'job-blocked', reason: fact.reason }]
     case 'ended': {
-      const missing = state.frames.filter((_, i) => state.frameState[i] !== FRAME.delivered)
+      const missing = missingFrames(state)
       return [
         {
           type: 'job-end',

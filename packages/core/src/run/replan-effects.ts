@@ -4,6 +4,7 @@ import { budgetLeft } from '../job/job-replan.ts'
 import { mayLease } from '../job/job-rows.ts'
 import { FRAME, type JobStreamState, type PlannedLeaseJson } from '../job/job-state.ts'
 import { splitRoute } from '../job/split.ts'
+import { frameOf, partOf, partsOf, unitAt } from '../job/units.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
 import type { Allocation, FarmObserved, ReplanRequest } from './job-order.ts'
@@ -20,23 +21,27 @@ export async function replan(
   const error = await tryUntilDone(effort(host, job.name, `replan/${n}`, signal), async () => {
     const { state } = job
     const leases: PlannedLeaseJson[] = []
-    if (state.idle.size > 0) {
-      const request = replanRequest(host, [...state.idle])
-      leases.push(...splitAllocations(host, await shared.options.replan(request), 0))
+    // Tiles of one number are placed together: the planner sees frames.
+    for (let part = 0; part <= partsOf(state); part++) {
+      const units = [...state.idle].filter((unit) => partOf(state, unit) === part)
+      if (units.length === 0) continue
+      const request = replanRequest(host, units, part)
+      leases.push(...splitAllocations(host, await shared.options.replan(request), part, 0))
     }
     for (const hedged of state.replan.hedges) {
       const row = host.row(hedged)
       const open = row.frames.filter((i) => state.frameState[i] === FRAME.leased)
       if (open.length === 0) continue
-      const request = replanRequest(host, open, row.farm)
-      leases.push(...splitAllocations(host, await shared.options.replan(request), hedged))
+      const part = partOf(state, open[0]!)
+      const request = replanRequest(host, open, part, row.farm)
+      leases.push(...splitAllocations(host, await shared.options.replan(request), part, hedged))
     }
     await send({ type: 'replanned', n, leases })
   })
   if (error !== undefined) await refused(error)
 }
 
-function replanRequest(host: JobHost, indexes: readonly number[], without?: string): ReplanRequest {
+function replanRequest(host: JobHost, units: readonly number[], part: number, without?: string): ReplanRequest {
   const { state } = host.job
   const order = state.order!
   const excluded: Record<string, string> = {}
@@ -53,9 +58,9 @@ function replanRequest(host: JobHost, indexes: readonly number[], without?: stri
     spec: order.spec,
     terms: order.terms,
     quotes: order.quotes,
-    work: order.work,
+    work: part === 0 ? order.work : state.frames.map((frame) => order.work[unitAt(state, frame, part)!]!),
     atMs: host.shared.clock.now(),
-    frames: indexes.map((i) => state.frames[i]!).sort((a, b) => a - b),
+    frames: units.map((i) => frameOf(state, i)).sort((a, b) => a - b),
     excluded,
     busy,
     observed: observedFarms(state),
@@ -93,13 +98,10 @@ function observedFarms(state: JobStreamState): Record<string, FarmObserved> {
   return observed
 }
 
-function splitAllocations(host: JobHost, allocations: readonly Allocation[], hedgeOf: number): PlannedLeaseJson[] {
+function splitAllocations(host: JobHost, allocations: readonly Allocation[], part: number, hedgeOf: number): PlannedLeaseJson[] {
   const { state } = host.job
   const order = state.order!
-  const workOf = (frame: number): number => {
-    const at = state.frameIndex ? state.frameIndex.get(frame) : frame - state.frames[0]!
-    return order.work[at ?? -1] ?? 0
-  }
+  const workOf = (frame: number): number => order.work[unitAt(state, frame, part) ?? -1] ?? 0
   return allocations.flatMap(({ farm, offer, frames }) => {
     const party = order.parties[farm]
     const found = order.quotes.find((quote) => quote.farm === farm)?.offers.find((one) => one.id === offer)
@@ -113,6 +115,7 @@ function splitAllocations(host: JobHost, allocations: readonly Allocation[], hed
       nowMs: host.shared.clock.now(),
       deadlineAtS: order.terms.deadlineAtS,
       checkClass: order.spec.render.checkClass,
+      part,
       hedgeOf,
       whole: hedgeOf !== 0,
     }).map((planned) => ({ ...planned, lease: { ...planned.lease, price: planned.lease.price.toString() } }))

@@ -1,7 +1,8 @@
 import { isPictorError, PictorError } from '../contract/error.ts'
 import type { Failure, FailureClass } from '../contract/farm.ts'
-import type { Address, Ready } from '../contract/messages.ts'
-import type { StageRef, Task } from '../contract/task.ts'
+import type { RenderSpec } from '../contract/job.ts'
+import type { Address, Lease, Ready } from '../contract/messages.ts'
+import type { StageRef, Task, Work } from '../contract/task.ts'
 import { FAILURE_RULES } from '../job/failure.ts'
 import type { TaskRow } from '../job/job-state.ts'
 import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
@@ -75,6 +76,11 @@ export async function submit(
   await send({ type: 'submit-failed', attempt: command.attempt, failure: failureOf(error), unknown })
 }
 
+/** A lease of tiles is one tile of one frame; farms that do not know tiles decline it by its kind. */
+function workOf({ tiles }: RenderSpec, { frames, part }: Lease): Work {
+  return part === 0 ? { kind: 'frames', frames } : { kind: 'tiles', frame: frames[0]!, tiles: [tiles![part - 1]!] }
+}
+
 /** The task of a lease as its farm is handed it. */
 export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: StageRef, priority: number): Task {
   const job = host.job.state
@@ -90,7 +96,7 @@ export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: Stag
     bundle: order.spec.bundle,
     stage,
     spec: order.spec.render,
-    work: { kind: 'frames', frames: lease.frames },
+    work: workOf(order.spec.render, lease),
     offer: row.offer,
     priority,
     lease: {

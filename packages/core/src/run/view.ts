@@ -2,7 +2,7 @@ import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobFact } from '../job/job-facts.ts'
-import { FRAME, type JobStreamState } from '../job/job-state.ts'
+import type { JobStreamState } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import {
   commitOf,
@@ -16,6 +16,7 @@ import {
   type VotesBlob,
 } from './job-host.ts'
 import { leaseOfRow, mayLease } from '../job/job-rows.ts'
+import { frameOf, missingFrames, partOf, partsOf } from '../job/units.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
 import type { Projection } from './project.ts'
@@ -64,8 +65,9 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
     wanted: state.wanted,
     ...(state.blocked === undefined ? {} : { blocked: state.blocked }),
     ...(state.outcome === undefined ? {} : { outcome: state.outcome }),
-    framesTotal: state.frames.length,
-    framesRendered: Math.min(state.frames.length, state.rendered),
+    ...(partsOf(state) === 1 ? {} : { partsPerFrame: partsOf(state) }),
+    framesTotal: state.frameState.length,
+    framesRendered: Math.min(state.frameState.length, state.rendered),
     framesAccepted: state.accepted,
     framesDelivered: state.delivered,
     framesMissing: state.missing,
@@ -91,7 +93,7 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
 /** Time left from the rate so far. The band widens with what is unknown: the factor falls from 2 to 1.1 as frames come in. */
 function timeLeft(state: JobStreamState, nowMs: number): JobState['leftMs'] | undefined {
   if (state.accepted === 0 || state.phase === 'ended' || state.frames.length === 0) return undefined
-  const open = state.frames.length - state.accepted - state.missing
+  const open = state.frameState.length - state.accepted - state.missing
   const expected = Math.round(((nowMs - state.startedAtMs) / state.accepted) * open)
   const band = 1.1 + 0.9 / Math.sqrt(state.accepted)
   return { low: Math.round(expected / band), expected, high: Math.round(expected * band) }
@@ -103,7 +105,7 @@ export function jobSummary(run: Bytes32, state: JobStreamState): JobSummary {
     name: state.order?.spec.name ?? '',
     phase: state.phase === 'new' ? 'opening' : state.phase,
     ...(state.outcome === undefined ? {} : { outcome: state.outcome }),
-    framesTotal: state.frames.length,
+    framesTotal: state.frameState.length,
     framesDelivered: state.delivered,
     createdAtMs: state.startedAtMs,
   }
@@ -119,20 +121,21 @@ export async function jobResult(shared: Shared, run: Bytes32, state: JobStreamSt
     let nth = 0
     row.frames.forEach((i, at) => {
       if (state.winner[i] !== task) return
-      const frame = state.frames[i]!
+      const frame = frameOf(state, i)
+      const part = partOf(state, i)
       const path = typeof paths === 'string' ? unpackPath(paths, frame) : paths[nth]!
       nth++
-      frames.push({ frame, path, hash: hashes.get(at)!, farm: row.farm, task })
+      frames.push({ frame, ...(part === 0 ? {} : { part }), path, hash: hashes.get(at)!, farm: row.farm, task })
     })
   }
-  frames.sort((a, b) => a.frame - b.frame)
+  frames.sort((a, b) => a.frame - b.frame || (a.part ?? 0) - (b.part ?? 0))
   return {
     run,
     job: state.job,
     outcome: state.outcome ?? 'failed',
     ...(state.message === undefined ? {} : { message: state.message }),
     frames,
-    missing: state.frames.filter((_, i) => state.frameState[i] !== FRAME.delivered),
+    missing: missingFrames(state),
     money: moneyOf(state),
     material: () => receiptMaterial(shared, run, state),
   }

@@ -49,8 +49,8 @@ interface JobBook {
   readonly keys: Set<string>
   readonly sets: Map<number, string>
   readonly leases: Map<number, Lease>
-  /** Frames accepted under some lease: the same frame earns once. */
-  readonly earned: Map<number, number>
+  /** Frames and tiles accepted under some lease: the same one earns once. */
+  readonly earned: Map<string, number>
   readonly votes: Map<number, Vote[]>
   /** Leases it signed batches for. */
   readonly attested: Set<number>
@@ -197,9 +197,9 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
       commit.outputs.map((output) => {
         const honest = output.outputHash === truthHash(run, output.frame)
         const lie = hashUnit(`${options.seed} lie ${lease.id} ${output.frame}`) < (faults.liesAbout ?? 0)
-        const earned = own.earned.get(output.frame)
+        const earned = own.earned.get(`${output.frame}/${output.part}`)
         const fine = honest !== lie && (earned === undefined || earned === lease.id)
-        if (fine && !options.lean) own.earned.set(output.frame, lease.id)
+        if (fine && !options.lean) own.earned.set(`${output.frame}/${output.part}`, lease.id)
         const body = {
           job,
           lease: lease.id,

@@ -16,7 +16,7 @@ export function farmInfo(options: SimulatedFarmOptions, address: `0x${string}`):
       cancelRunning: 'native',
       hold: 'native',
       priority: 'native',
-      tiles: 'none',
+      tiles: options.tiles ? 'native' : 'none',
       samples: 'none',
       windows: 'native',
       partialOutputs: 'native',

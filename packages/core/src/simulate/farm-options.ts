@@ -93,6 +93,8 @@ export interface SimulatedFarmOptions {
   readonly lean?: boolean
   /** Reads and checks staged files (false): slower, as a farm that receives bytes does it. */
   readonly checkFiles?: boolean
+  /** Renders tiles of frames, one a task (false). */
+  readonly tiles?: boolean
   /** Refuses every quote. */
   readonly declines?: boolean
 }

@@ -78,7 +78,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
       }),
     submit: (task, ctx) =>
       verb(ctx, (nowMs) => {
-        refuseBadTask(options.id, task, key, nowMs)
+        refuseBadTask(options, task, key, nowMs)
         const known = options.idempotency === 'at-most-once' ? undefined : stats.tasksByKey.get(ctx.key)
         const content = taskContent(task)
         if (known !== undefined && contentByKey.get(ctx.key) !== content)
@@ -160,8 +160,8 @@ async function checkFiles(manifest: BundleManifest, files: Artifacts, staged: Se
   }
 }
 
-function refuseBadTask(id: string, task: Task, key: FarmKey, nowMs: number): void {
-  if (task.work.kind !== 'frames')
+function refuseBadTask({ id, tiles }: SimulatedFarmOptions, task: Task, key: FarmKey, nowMs: number): void {
+  if (task.work.kind !== 'frames' && !(task.work.kind === 'tiles' && tiles && task.work.tiles.length === 1))
     throw new PictorError('farm-refused', `${id}: work of kind ${task.work.kind} is not offered`, {
       details: { class: 'protocol' },
     })

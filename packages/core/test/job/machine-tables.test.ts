@@ -30,7 +30,7 @@ async function moves(): Promise<{ job: Map<string, Set<string>>; task: Map<strin
     const key = `${from} ${to}`
     moves.set(key, (moves.get(key) ?? new Set()).add(fact))
   }
-  for (let seed = 1; seed <= 80; seed++) {
+  for (let seed = 1; seed <= 100; seed++) {
     let world: World | undefined
     await chaosJob(seed, { onWorld: (made) => (world = made) })
     const jobState = jobMachine.empty('job')
@@ -62,7 +62,7 @@ function picture(moves: ReadonlyMap<string, ReadonlySet<string>>): string {
 }
 
 describe('docs/machine-tables.md', () => {
-  it('is what the code says (vitest -u writes it anew)', { timeout: 60_000 }, async () => {
+  it('is what the code says (vitest -u writes it anew)', { timeout: 120_000 }, async () => {
     const { job, task } = await moves()
     const failures = Object.entries(FAILURE_RULES).map(
       ([name, rule]) =>
@@ -71,7 +71,7 @@ describe('docs/machine-tables.md', () => {
     const text = [
       '# States and facts of the machine',
       '',
-      'Made from the code and from 80 simulated jobs by `packages/core/test/job/machine-tables.test.ts`; do not edit. What it means: [machine.md](machine.md).',
+      'Made from the code and from 100 simulated jobs by `packages/core/test/job/machine-tables.test.ts`; do not edit. What it means: [machine.md](machine.md).',
       '',
       '## Phases of a job, and the facts that move them',
       '',

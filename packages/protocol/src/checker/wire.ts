@@ -33,7 +33,7 @@ import { address, atMs, contract, frame, hash, name, signature, words, zeroOrMor
 import { commit, softwareBuild } from '../wire/farm.ts'
 import { manifestSchema, renderSpecSchema } from '../wire/job.ts'
 import { domain, lease, leaseSet, ready, terms } from '../wire/messages.ts'
-import { region } from '../wire/task.ts'
+import { region } from '../wire/job.ts'
 
 /** Who a checker is. */
 export interface CheckerInfo {

@@ -5,6 +5,7 @@ import type {
   JobSpec,
   Money,
   OutputSpec,
+  Region,
   RenderSpec,
   StageRef,
   TaskRef,
@@ -49,6 +50,8 @@ const outputSpec = object<OutputSpec>({
 })
 export const checkClass: Schema<CheckClass> = word('crop', 'sidecar', 'replica', 'file-only')
 
+export const region: Schema<Region> = object<Region>({ x: count(), y: count(), width: count(1), height: count(1) })
+
 /** What is rendered with what. */
 export const renderSpecSchema: Schema<RenderSpec> = named(
   'RenderSpec',
@@ -67,6 +70,7 @@ export const renderSpecSchema: Schema<RenderSpec> = named(
     motionBlur: optional(flag),
     output: outputSpec,
     checkClass,
+    tiles: optional(list(region, 256, 2)),
     legitBlackFrames: optional(frames),
     legitStatic: optional(flag),
     ext,

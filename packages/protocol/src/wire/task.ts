@@ -1,10 +1,9 @@
-import type { LeaseTicket, Region, Task, Window, Work } from '@pictor/core/contract'
+import type { LeaseTicket, Task, Window, Work } from '@pictor/core/contract'
 import { count, ext, list, named, number, object, optional, tagged, word, type Schema } from '../schema.ts'
 import { contract, frame, frames, hash, name, words } from './basics.ts'
-import { manifestSchema, renderSpecSchema, stageRefSchema } from './job.ts'
+import { manifestSchema, region, renderSpecSchema, stageRefSchema } from './job.ts'
 import { domain, lease, leaseSet, ready, terms } from './messages.ts'
 
-export const region: Schema<Region> = object<Region>({ x: count(), y: count(), width: count(1), height: count(1) })
 const window = object<Window>({
   region: optional(region),
   samples: optional(count(1)),

@@ -10,6 +10,7 @@ import type { InstalledBlender } from '../blender/installed.ts'
 import { startWorker } from '../blender/worker.ts'
 import type { Fault } from '../blender/worker.ts'
 import { requireSandbox } from '../sandbox/bubblewrap.ts'
+import { tileMerge } from '../merge.ts'
 import { bundleScene } from './bundle.ts'
 import type { SceneReport } from './report.ts'
 import { chooseScene, renderSpecOf } from './spec.ts'
@@ -58,6 +59,7 @@ export function blendInspector(options: InspectorOptions = {}): Inspector {
       const report = await reportOf(path, blender!, { timeoutMs: options.timeoutMs ?? 600_000, confined }, ctx)
       return inspectionOf(path, bytes, { header, blender: blender!.version, report }, wishes)
     },
+    tiles: tileMerge,
     bundle: async (inspection, files, ctx) => await bundleScene(inspection, files, ctx.signal ? { signal: ctx.signal } : {}),
   }
 }

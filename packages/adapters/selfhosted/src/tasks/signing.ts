@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PictorError } from '@pictor/core/contract'
+import { canonicalJson, PictorError } from '@pictor/core/contract'
 import type { Bytes32, DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
 import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
 import type { Settings } from '../options.ts'
@@ -30,9 +30,17 @@ export async function acceptLease(
   verifyLeaseTicket(ticket, signer.address, now(), terms.registryDraw > 0 ? await drawnCheckers!(ticket) : terms.checkers)
   const ordered = task.work.kind === 'frames' || task.work.kind === 'command' ? task.work.frames : [task.work.frame]
   const same = lease.frames.length === ordered.length && lease.frames.every((frame, i) => frame === ordered[i])
+  if (lease.part > 0 && !isTile(task, lease.part)) throw refused(`the task is not part ${lease.part} of its frame`)
   if (!same || task.bundle.root !== terms.bundleRoot)
     throw refused('the lease is for other frames or another scene than the task')
   return await signLeaseAccept(signer, domain, ticket.job, ticket.set.seq, lease)
+}
+
+/** Whether the task renders exactly the tile that the spec, and so the terms' specHash, gives the number `part`. */
+function isTile({ work, spec }: Task, part: number): boolean {
+  return (
+    work.kind === 'tiles' && work.tiles.length === 1 && canonicalJson(work.tiles[0]) === canonicalJson(spec.tiles?.[part - 1])
+  )
 }
 
 function committed(outputs: readonly Output[]): FrameOutput[] {
