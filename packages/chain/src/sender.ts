@@ -53,7 +53,7 @@ interface Fees {
   readonly maxPriorityFeePerGas: bigint
 }
 
-/** Sends the transactions of one key in order, pipelined: the next is sent while the last one is waited for. */
+/** Sends the transactions of one key pipelined: the next is sent while the last one is waited for. Calls that need an order wait for each other. */
 export interface Sender {
   readonly address: `0x${string}`
   /** @throws ledger-refused with the contract's reason, ledger-unreachable when the outcome is not known in time (repeating the action is safe) */
@@ -161,10 +161,11 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
   /** Takes the next nonce and sends; a nonce that somebody else used meanwhile is read anew. */
   const start = async (
     call: { to: string | null; data: string },
+    gasLimit: bigint,
+    offered: Fees,
     signal?: AbortSignal,
   ): Promise<{ tx: EvmTransaction; hash: string }> => {
-    const gasLimit = await estimate(call, signal)
-    let fees = await feesNow(rpc, most, signal)
+    let fees = offered
     for (let tries = 0; ; tries++) {
       const pending = await pendingNonce(signal)
       // With nothing in flight the node's count is right: a fork may have taken transactions back.
@@ -212,10 +213,9 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
   return {
     address,
     async send(call, signal) {
-      const started = queue.then(
-        () => start(call, signal),
-        () => start(call, signal),
-      )
+      // Only the nonce needs its turn; what can be asked before is asked before.
+      const [gasLimit, fees] = await Promise.all([estimate(call, signal), feesNow(rpc, most, signal)])
+      const started = queue.then(() => start(call, gasLimit, fees, signal))
       queue = started.catch(() => undefined)
       const { tx, hash } = await started
       const receipt = await finish(tx, hash, signal).finally(() => inFlight--)
