@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { deflateSync } from 'node:zlib'
 import { encodeExr, encodePng } from '../src/index.ts'
 import { pngChunk } from '../src/png/encode.ts'
 import { writeExr, type WriterPart } from './exr-writer.ts'
@@ -41,6 +42,21 @@ export function fuzzSeeds(): readonly Seed[] {
       { before: [pngChunk('gAMA', Uint8Array.of(0, 0, 177, 143)), pngChunk('tEXt', Buffer.from('Software\0Pictor'))], idats: 2 },
     ),
   }))
+  // Text and profiles that expand a thousandfold when inflated.
+  const bomb = deflateSync(new Uint8Array(1 << 24), { level: 9 })
+  const bombs = (
+    [
+      ['zTXt', 'Comment\0\0'],
+      ['iTXt', 'Comment\0\u0001\0\0\0'],
+      ['iCCP', 'profile\0\0'],
+    ] as const
+  ).map(([type, start]) => ({
+    name: `png-${type}-bomb`,
+    bytes: writePng(
+      { width: 2, height: 2, bitDepth: 8, colorType: 0, filters: [0], samples: [1, 2, 3, 4] },
+      { before: [pngChunk(type, Buffer.concat([Buffer.from(start, 'latin1'), bomb]))] },
+    ),
+  }))
   const data = Float32Array.from({ length: 19 * 40 }, (_, i) => Math.sin(i))
   const wide = Float32Array.from({ length: 1024 * 40 }, (_, i) => Math.sin(i >> 8) * (i & 7))
   const part: WriterPart = {
@@ -54,6 +70,7 @@ export function fuzzSeeds(): readonly Seed[] {
   return [
     ...fixtures,
     ...pngs,
+    ...bombs,
     {
       name: 'png-encoded',
       bytes: encodePng(

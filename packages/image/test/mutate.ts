@@ -54,9 +54,71 @@ const DAMAGES: readonly Damage[] = [
 export function mutate(file: Uint8Array, draw: Draw): Uint8Array {
   const png = file[0] === 0x89
   if (png && draw(3) === 0) return mutatePngPicture(file, draw)
+  if (!png && draw(3) === 0) return mutateExrStructure(file, draw)
   let bytes: Uint8Array = file
   for (let times = 1 + draw(4); times > 0; times--) if (bytes.length > 0) bytes = DAMAGES[draw(DAMAGES.length)]!(bytes, draw)
   return png && draw(4) > 0 ? mendPng(bytes) : bytes
+}
+
+/** Where an EXR's first header keeps its attributes' values, and where the header ends; as far as it can be walked. */
+function exrAttributes(bytes: Uint8Array): {
+  readonly at: ReadonlyMap<string, { from: number; size: number }>
+  readonly end: number
+} {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const found = new Map<string, { from: number; size: number }>()
+  const textEnd = (from: number): number => bytes.indexOf(0, from)
+  let at = 8
+  while (at < bytes.length && bytes[at] !== 0) {
+    const nameEnd = textEnd(at)
+    const typeEnd = textEnd(nameEnd + 1)
+    if (nameEnd < 0 || typeEnd < 0 || typeEnd + 5 > bytes.length) break
+    const size = view.getInt32(typeEnd + 1, true)
+    found.set(Buffer.from(bytes.subarray(at, nameEnd)).toString('latin1'), { from: typeEnd + 5, size })
+    at = typeEnd + 5 + size
+  }
+  return { at: found, end: at + 1 }
+}
+
+/** Sizes that overflow 32 bits when multiplied, and their neighbours. */
+const COORDINATES = [-1, 0, 1, 2 ** 30, 2 ** 30 - 1, -(2 ** 30), 2 ** 31 - 1, -(2 ** 31), 65535, 46341]
+
+/** Keeps an EXR well formed but for one to three fields that decide sizes and places: windows, codec, tiles, channels, the offset table, chunk leaders. */
+function mutateExrStructure(file: Uint8Array, draw: Draw): Uint8Array {
+  const bytes = Uint8Array.from(file)
+  const view = new DataView(bytes.buffer)
+  const { at, end } = exrAttributes(bytes)
+  const coordinate = (): number => (draw(2) === 0 ? COORDINATES[draw(COORDINATES.length)]! : draw(4096) - 64)
+  const setWord = (where: number, value: number): void => {
+    if (where >= 0 && where + 4 <= bytes.length) view.setInt32(where, value | 0, true)
+  }
+  const table = (): number => end + 8 * draw(64)
+  const chunk = (): number => (end + 8 <= bytes.length ? view.getUint32(Math.min(table(), bytes.length - 4), true) : 0)
+  const changes = [
+    () => setWord((at.get('dataWindow')?.from ?? -9) + 4 * draw(4), coordinate()),
+    () => setWord((at.get('displayWindow')?.from ?? -9) + 4 * draw(4), coordinate()),
+    () => (bytes[at.get('compression')?.from ?? 0] = draw(14)),
+    () => (bytes[at.get('lineOrder')?.from ?? 0] = draw(5)),
+    () => setWord((at.get('tiles')?.from ?? -9) + 4 * draw(2), coordinate()),
+    () => (bytes[(at.get('tiles')?.from ?? -8) + 8] = draw(40)),
+    () => setWord((at.get('channels')?.from ?? -9) + draw(at.get('channels')?.size ?? 1), draw(4)),
+    () => setWord(at.get('chunkCount')?.from ?? -9, coordinate()),
+    () => setWord(4, view.getInt32(4, true) ^ (1 << (8 + draw(6)))),
+    () => setWord(table(), draw(2) === 0 ? chunk() : draw(bytes.length + 16)),
+    () => setWord(table() + 4, draw(3)),
+    () => setWord(chunk() + 4 * draw(6), draw(2) === 0 ? coordinate() : draw(bytes.length)),
+    () => {
+      // A stream of zeros that expands a thousandfold, over the data of a chunk.
+      const bomb = deflateSync(new Uint8Array(draw(1 << 20)), { level: 9 })
+      const from = chunk() + 8
+      if (from + bomb.length <= bytes.length) {
+        bytes.set(bomb, from)
+        setWord(chunk() + 4, bomb.length)
+      }
+    },
+  ]
+  for (let times = 1 + draw(3); times > 0; times--) changes[draw(changes.length)]!()
+  return bytes
 }
 
 interface Chunk {
