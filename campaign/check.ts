@@ -192,6 +192,7 @@ async function sequences(folder: string, scenes: readonly string[]): Promise<voi
       const measured = (name: string): MeasuredFrame => ({
         features: measurePicture(get(name)),
         pixelHash: `${name.split('_s')[1]} ${get(name).raw[0]!.reduce((sum, v) => sum + v, 0)}`,
+        codes: [],
       })
       for (let seed = 0; seed < 10; seed++) {
         for (const step of [0, 1, 3]) {
@@ -200,12 +201,13 @@ async function sequences(folder: string, scenes: readonly string[]): Promise<voi
             frame,
             legitBlack: false,
             legitStatic: false,
+            animatedSeed: false,
             measure: async () => measured(`honest_f${frame}_s${((seed + frame * step) % 10) + 1}`),
           }))
           const check = sequenceCheck(items)
           for (const item of items) {
             frames++
-            for (const one of await check.findings(item))
+            for (const one of await check.findings(item, []))
               doubts.set(`${scene} ${one.weight} ${one.code}`, (doubts.get(`${scene} ${one.weight} ${one.code}`) ?? 0) + 1)
           }
         }

@@ -38,7 +38,7 @@ export const campaign: Campaign = async (args) => {
   console.log(`still decoded   ${report.decoded}`)
   for (const [code, count] of Object.entries(report.codes).toSorted((a, b) => b[1] - a[1]))
     console.log(`  ${code.padEnd(14)}${count}`)
-  console.log(`slowest         ${report.slowestMs.toFixed(1)} ms (all three readers; limit 1000)`)
+  console.log(`slowest         ${report.slowestMs.toFixed(1)} ms of CPU (all three readers; limit 1000)`)
   console.log(
     `peak memory     +${(grown / 2 ** 20).toFixed(1)} MiB (allowed ${allowed / 2 ** 20}: 4x the ${FUZZ_LIMITS.maxBytes! / 2 ** 20} MiB decode limit, and heap)`,
   )

@@ -64,19 +64,19 @@ describe('files', () => {
 })
 
 describe('pixels', () => {
-  test('black frames are suspect unless the order lists them', async () => {
+  test('black frames are doubtful unless the order lists them', async () => {
     const black = rgb(() => 0)
     expect(await codesOf(black)).toEqual(['black-frame'])
     expect(await codesOf(black, { ...SPEC, legitBlackFrames: [1] })).toEqual([])
     const random = generator(3)
     expect(await codesOf(rgb(() => (random() < 0.5 ? 1 : 0)))).toEqual(['black-frame'])
   })
-  test('one colour is suspect', async () => expect(await codesOf(rgb(() => 90))).toEqual(['constant-frame']))
-  test('missing textures are suspect', async () => {
+  test('one colour is doubtful', async () => expect(await codesOf(rgb(() => 90))).toEqual(['constant-frame']))
+  test('missing textures are doubtful', async () => {
     const random = generator(5)
     expect(await codesOf(rgb((i, c) => (i < 500 ? [250, 0, 250][c]! : 60 + Math.floor(random() * 120))))).toEqual(['magenta'])
   })
-  test('5 bits in an 8-bit file are suspect', async () => {
+  test('5 bits in an 8-bit file are doubtful', async () => {
     const random = generator(7)
     const levels = Array.from({ length: 160 * 96 }, () => Math.round((Math.floor(random() * 32) * 255) / 31))
     expect(await codesOf(rgb((i) => levels[i]!))).toEqual(['few-levels'])

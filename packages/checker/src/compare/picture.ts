@@ -8,6 +8,12 @@ export interface Area {
   readonly height: number
 }
 
+/** The smallest area that holds both. */
+export function enclosing(a: Area, b: Area): Area {
+  const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)]
+  return { x, y, width: Math.max(a.x + a.width, b.x + b.width) - x, height: Math.max(a.y + a.height, b.y + b.height) - y }
+}
+
 /** A decoded picture as the statistics see it: colour planes in a bounded domain, all of one size, row by row. */
 export interface Picture {
   readonly width: number

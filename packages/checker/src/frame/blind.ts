@@ -78,7 +78,7 @@ function placeOf(image: Pick<ImageFile, 'parts'>, part: number, name: string, wh
 
 /**
  * Black: fewer than 1 in 10,000 pixels above 1.5/255, so that dither and a hot pixel do not hide a black frame. Constant: the standard deviation of every
- * channel below 1e-4. Both are certain unless the creator listed the frame.
+ * channel below 1e-4. Fades, titles and mattes are so honestly: doubts, which the neighbours may sharpen. A black picture whose alpha has content is a matte.
  */
 function checkLevels(picture: Picture, options: BlindOptions): WeighedFinding[] {
   const pixels = picture.width * picture.height
@@ -100,18 +100,25 @@ function checkLevels(picture: Picture, options: BlindOptions): WeighedFinding[] 
     deviation = Math.max(deviation, Math.sqrt(Math.max(0, squares / pixels - (sum / pixels) ** 2)))
   }
   if (options.legitBlack) return []
+  if (lit < pixels * 1e-4 && varies(picture.alpha)) {
+    const message = 'all colours are black and only alpha has content: a matte or a shadow pass, or a picture that went missing'
+    return [finding('doubt', 'black-matte', message, { value: lit / pixels, threshold: 1e-4 })]
+  }
   if (lit < pixels * 1e-4) {
     return [
-      finding('suspect', 'black-frame', 'the whole frame is black, and the order lists no black frame here', {
+      finding('doubt', 'black-frame', 'the whole frame is black, and the order lists no black frame here', {
         value: lit / pixels,
         threshold: 1e-4,
       }),
     ]
   }
   if (deviation < 1e-4)
-    return [finding('suspect', 'constant-frame', 'the whole frame has one colour', { value: deviation, threshold: 1e-4 })]
+    return [finding('doubt', 'constant-frame', 'the whole frame has one colour', { value: deviation, threshold: 1e-4 })]
   return []
 }
+
+const varies = (alpha: Float32Array | undefined): boolean =>
+  alpha !== undefined && alpha.some((v) => Math.abs(v - alpha[0]!) > 0.01)
 
 /** Share of magenta pixels that is tolerated. */
 const MAGENTA_SHARE = 0.004
@@ -130,7 +137,7 @@ function checkMagenta(picture: Picture): WeighedFinding[] {
   if (share <= MAGENTA_SHARE) return []
   const percent = (share * 100).toFixed(1)
   return [
-    finding('suspect', 'magenta', `${percent} % of the pixels have the magenta of a missing texture`, {
+    finding('doubt', 'magenta', `${percent} % of the pixels have the magenta of a missing texture`, {
       value: share,
       threshold: MAGENTA_SHARE,
     }),

@@ -3,7 +3,10 @@ import type { OutputSpec } from '@pictor/core/contract'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 import { MOST_DISTINCT, type FrameMeasures } from './measure.ts'
 
-/** Traces that processing after the render leaves in the pixels: fewer levels than the file can hold, the 8 x 8 grid of JPEG. Formats with loss are not looked at. */
+/**
+ * Traces that processing after the render leaves in the pixels: fewer levels than the file can hold, the 8 x 8 grid of JPEG. Formats with loss are not looked at. Pixel art has few levels and a JPEG
+ * plate carries its grid honestly: doubts, which the neighbours may sharpen.
+ */
 export function checkTraces(
   stats: ImageStats,
   measures: FrameMeasures,
@@ -26,7 +29,7 @@ function checkLevelsUsed({ parts }: ImageStats, { distinct, features }: FrameMea
     if (bits.length === 0 || bits.some((one) => one === undefined)) return []
     const most = Math.max(...bits.map((one) => one!))
     const message = `the channels use only the levels of ${most} bits: the picture went through fewer bits than ordered`
-    return [finding('suspect', 'few-levels', message, { value: most, threshold: 8 })]
+    return [finding('doubt', 'few-levels', message, { value: most, threshold: 8 })]
   }
   if (!distinct || features.width * features.height < 20_000) return []
   if (distinct.some((count) => count > MOST_DISTINCT || count < 32)) return []
@@ -62,5 +65,5 @@ const GRID_LIMIT = 0.87
 function checkJpegGrid({ jpegGrid }: FrameMeasures): WeighedFinding[] {
   if (!jpegGrid || jpegGrid.ratio >= GRID_LIMIT || jpegGrid.errors < 6) return []
   const message = 'the picture carries the 8 x 8 block grid of JPEG: it was recompressed with loss'
-  return [finding('suspect', 'jpeg-grid', message, { value: jpegGrid.ratio, threshold: GRID_LIMIT })]
+  return [finding('doubt', 'jpeg-grid', message, { value: jpegGrid.ratio, threshold: GRID_LIMIT })]
 }

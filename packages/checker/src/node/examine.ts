@@ -1,6 +1,6 @@
 import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
-import { checkFile, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
+import { checkFile, measuredOf, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
 import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
 import { tileRenderer, type OwnRenderer } from '../render/own-renders.ts'
@@ -125,8 +125,8 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
   for (const [index, { output, outputRoot }] of outputs.entries()) {
     ctx.signal?.throwIfAborted()
     const startedAt = performance.now()
-    const findings = [...(await check(index)).findings]
-    if (lease.part === 0) findings.push(...(await sequence.findings(items[index]!)))
+    const alone = (await check(index)).findings
+    const findings = [...(lease.part === 0 ? await sequence.findings(items[index]!, alone) : alone)]
     checks.delete(index)
     const bytes = (): Promise<Uint8Array> => job.files.read(output.outputHash)
     frames.push({ output, outputRoot, bytes, ms: performance.now() - startedAt, findings })
@@ -145,10 +145,11 @@ const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Prom
   frame,
   legitBlack: job.spec.legitBlackFrames?.includes(frame) ?? false,
   legitStatic: job.spec.legitStatic ?? false,
+  animatedSeed: job.spec.animatedSeed,
   measure: async () => {
     // A neighbour whose bytes cannot be had serves nobody.
     const found = await check().catch(() => undefined)
-    return found?.features && found.pixelHash ? { features: found.features, pixelHash: found.pixelHash } : undefined
+    return found && measuredOf(found)
   },
 })
 

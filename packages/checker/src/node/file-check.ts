@@ -1,10 +1,12 @@
 import { invalid, type RenderSpec } from '@pictor/core/contract'
 import type { Picture } from '../compare/picture.ts'
+import { checkAreas } from '../frame/areas.ts'
 import { checkPixels } from '../frame/blind.ts'
 import { checkMetadata } from '../frame/metadata.ts'
 import { decodeFrame, openFrame } from '../frame/open.ts'
 import { checkOrder } from '../frame/order.ts'
 import { checkTraces } from '../frame/traces.ts'
+import type { MeasuredFrame } from '../sequence/check.ts'
 import type { FrameFeatures } from '../sequence/features.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 
@@ -31,6 +33,8 @@ export async function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: numb
   const legitBlack = spec.legitBlackFrames?.includes(frame) ?? false
   findings.push(...(await checkPixels(stats, measures, { legitBlack }, () => decodeFrame(bytes))))
   findings.push(...checkTraces(stats, measures, output))
+  if (!findings.some(({ code }) => code === 'black-frame' || code === 'black-matte'))
+    findings.push(...checkAreas(measures.features))
   return { findings, features: measures.features, pixelHash }
 }
 
@@ -50,4 +54,9 @@ export function outputOf({ output, tiles }: RenderSpec, part: number): RenderSpe
   const tile = tiles?.[part - 1]
   if (!tile) throw invalid('lease.part', `0 to ${tiles?.length ?? 0}`, part)
   return { ...output, width: tile.width, height: tile.height }
+}
+
+/** What the sequence check needs of a checked file; undefined where there is no picture. */
+export function measuredOf({ features, pixelHash, findings }: CheckedFile): MeasuredFrame | undefined {
+  return features && pixelHash ? { features, pixelHash, codes: findings.map(({ code }) => code) } : undefined
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Finding, RenderSpec, Verdict } from '@pictor/core/contract'
 import { cut } from '../compare/picture.ts'
 import { judgeByReferences, type References } from '../compare/with-references.ts'
-import { pictureOf } from '../node/file-check.ts'
+import { measuredOf, pictureOf } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { filePool, type FilePool } from './file-pool.ts'
 import type { FileResult } from './file-task.ts'
@@ -49,7 +49,7 @@ export async function* checkPath(path: string, options: CheckPathOptions = {}): 
   // A thread takes longer to start than a few files to read.
   const pool = filePool({ threads: set.frames.length < 4 ? 1 : threads, ...(signal ? { signal } : {}) })
   try {
-    yield* checkFrames(set, pool, 2 * threads + 2, options)
+    yield* checkFrames(set, pool, 2 * threads + 4, options)
   } finally {
     await pool.close()
   }
@@ -68,8 +68,8 @@ async function* checkFrames(set: CheckSet, pool: FilePool, ahead: number, option
     for (let next = index; next < Math.min(frames.length, index + ahead); next++) results.start(next)
     const result = await results.get(index)
     const startedAt = performance.now()
-    const beside = await sequences.get(entry.sequence)!.findings(items[index]!)
-    const findings = await judgeEntry(entry, [...result.findings, ...beside], referencesOf(references, entry), cache)
+    const beside = await sequences.get(entry.sequence)!.findings(items[index]!, result.findings)
+    const findings = await judgeEntry(entry, beside, referencesOf(references, entry), cache)
     results.forget(index)
     const ms = Math.round((result.ms + performance.now() - startedAt) * 10) / 10
     yield { file: entry.file, frame: entry.frame, verdict: verdictOf(findings), findings: published(findings), ms }
@@ -107,9 +107,9 @@ const itemOf = (entry: FrameEntry, result: () => Promise<FileResult>): SequenceI
   frame: entry.frame,
   legitBlack: entry.spec.legitBlackFrames?.includes(entry.frame) ?? false,
   legitStatic: entry.spec.legitStatic ?? false,
+  animatedSeed: entry.spec.animatedSeed,
   measure: async () => {
-    const { features, pixelHash } = await result()
-    return features && pixelHash ? { features, pixelHash } : undefined
+    return measuredOf(await result())
   },
 })
 

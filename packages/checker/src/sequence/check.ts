@@ -1,13 +1,17 @@
 import type { WeighedFinding } from '../verdict/finding.ts'
-import { checkBlankArea, checkContinuity, type Neighbours } from './continuity.ts'
+import { weighBeside } from './beside.ts'
+import { checkBlankArea, checkContinuity } from './continuity.ts'
 import { findInterpolation, findNoisyCopy } from './copies.ts'
 import { findDuplicates } from './duplicates.ts'
 import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
+import { findOddArea } from './odd-area.ts'
 
 /** What the sequence checks need to know of a frame. */
 export interface MeasuredFrame {
   readonly features: FrameFeatures
   readonly pixelHash: string
+  /** Codes of what was found on the frame by itself. */
+  readonly codes: readonly string[]
 }
 
 /** One file of a picture sequence. */
@@ -19,16 +23,20 @@ export interface SequenceItem {
   readonly legitBlack: boolean
   /** Whether the order says that frames may repeat. */
   readonly legitStatic: boolean
+  /** Whether the order says that each frame has noise of its own, which then never repeats. */
+  readonly animatedSeed: boolean
   /** Reads the frame; undefined where it cannot be opened, which its own line says. Asked again when it was long ago. */
   measure(): Promise<MeasuredFrame | undefined>
 }
 
 /** Looks at each frame of a sequence beside its neighbours. */
 export interface SequenceCheck {
-  findings(entry: SequenceItem): Promise<readonly WeighedFinding[]>
+  /** What was found on the frame by itself (`before`), weighed beside its neighbours, and what they add. */
+  findings(entry: SequenceItem, before: readonly WeighedFinding[]): Promise<readonly WeighedFinding[]>
 }
 
-interface Measured extends MeasuredFrame {
+/** A frame with its measurements. */
+export interface Measured extends MeasuredFrame {
   readonly entry: SequenceItem
 }
 
@@ -53,45 +61,68 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
     return known
   }
   return {
-    async findings(entry) {
+    async findings(entry, before) {
       const own = await measure(entry)
-      if (!own) return []
-      const near = (await Promise.all(around(single, entry).map(measure))).filter((one) => one !== undefined)
-      return judge(own, near)
+      if (!own) return before
+      const wide = (await Promise.all(around(single, entry).map(measure))).filter((one) => one !== undefined)
+      const near = [
+        ...wide.filter((one) => one.entry.frame < entry.frame).slice(-2),
+        ...wide.filter((one) => one.entry.frame > entry.frame).slice(0, 2),
+      ]
+      return [...weighBeside(own, near, before), ...judge(own, near, wide)]
     },
   }
 }
 
-function judge(own: Measured, near: readonly Measured[]): readonly WeighedFinding[] {
+/** `near` are two frames on each side, `wide` four. */
+function judge(own: Measured, near: readonly Measured[], wide: readonly Measured[]): readonly WeighedFinding[] {
   const { entry, features: x } = own
   const findings = duplicateOf(own, near)
   if (findings.length > 0) return findings
-  const neighbours = choose(
-    entry,
-    near.filter((one) => !one.entry.legitBlack),
-  )
+  const usable = near.filter((one) => !one.entry.legitBlack)
+  const neighbours = choose(entry, usable)
   if (!neighbours) return []
   const { surround } = neighbours
   const [a, b] = [neighbours.a.features, neighbours.b.features]
-  const found = [...checkContinuity(x, neighboursOf(neighbours)), ...checkBlankArea(x, neighboursOf(neighbours))]
+  const found = [
+    ...checkContinuity(x, { a, b, surround }),
+    ...(own.codes.includes('black-frame')
+      ? []
+      : checkBlankArea(
+          x,
+          { a, b },
+          wide.map((one) => one.features),
+        )),
+  ]
+  if (!surround) return found
+  const beyond = [
+    usable.find((one) => one.entry.frame < neighbours.a.entry.frame),
+    usable.findLast((one) => one.entry.frame > neighbours.b.entry.frame),
+  ]
+  const [before, after] = beyond.map((one) => one?.features)
+  if (found.length === 0) found.push(...some(findOddArea(x, [a, b], [before, after])))
   // Only frames whose content lies with the neighbours can be made from them.
-  if (!surround || !sameGrid(x, a) || !sameGrid(a, b) || contentDistance(x, a) > 2 * contentDistance(a, b) + 0.01) return found
-  const made = findInterpolation(x, a, b) ?? (leavesDoubleStep(entry, x, near) ? findNoisyCopy(x, a, b) : undefined)
-  return made ? [...found, made] : found
+  if (!sameGrid(x, a) || !sameGrid(a, b) || contentDistance(x, a) > 2 * contentDistance(a, b) + 0.01) return found
+  const made =
+    findInterpolation(x, [a, b], [before, after]) ?? (leavesDoubleStep(entry, x, near) ? findNoisyCopy(x, a, b) : undefined)
+  return [...found, ...some(made)]
 }
 
-const neighboursOf = ({ a, b, surround }: Chosen): Neighbours => ({ a: a.features, b: b.features, surround })
+const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
 
 /**
- * A frame equal to an earlier one. Holds and animation on twos repeat frames honestly, and then go on with an ordinary step; a frame that was replaced by a copy leaves
- * a double step behind it. Only that makes it a suspicion, the rest are doubts.
+ * A frame equal to an earlier one. Holds, loops and animation on twos repeat frames honestly, so it is a doubt, and suspect only where each frame should have noise of its own.
  */
 function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[]): WeighedFinding[] {
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.pixelHash }))
   const found = findDuplicates([...others, { frame: entry.frame, pixelHash }], entry.legitStatic).get(entry.frame)
   if (!found) return []
-  return [leavesDoubleStep(entry, features, near) ? found : { ...found, weight: 'doubt' }]
+  const noisy = features.near.filter((energy) => energy > NOISY).length > features.near.length / 4
+  return [entry.animatedSeed && noisy ? found : { ...found, weight: 'doubt' }]
 }
+
+/** Noise of a quarter of an 8-bit step. */
+const NOISY = 2 * (1 / 1020) ** 2
 
 /** Whether the step from this frame to the next is about two of the usual steps around it: what a copy of its predecessor leaves behind, and easing in does not. */
 function leavesDoubleStep(entry: SequenceItem, own: FrameFeatures, near: readonly Measured[]): boolean {
@@ -109,7 +140,10 @@ function leavesDoubleStep(entry: SequenceItem, own: FrameFeatures, near: readonl
 /** A step this much longer than the usual one is two steps. */
 const DOUBLE_STEP = 1.5
 
-/** Two frames before and two after, of those that exactly one file claims. */
+/** Frames looked at on each side: two to compare with, two more to see whether the shot does such a thing more than once. */
+const WIDE = 4
+
+/** {@link WIDE} frames before and after, of those that exactly one file claims. */
 function around(single: readonly SequenceItem[], { frame }: SequenceItem): readonly SequenceItem[] {
   let [low, high] = [0, single.length]
   while (low < high) {
@@ -118,7 +152,7 @@ function around(single: readonly SequenceItem[], { frame }: SequenceItem): reado
     else high = middle
   }
   const after = single[low]?.frame === frame ? low + 1 : low
-  return [...single.slice(Math.max(0, low - 2), low), ...single.slice(after, after + 2)]
+  return [...single.slice(Math.max(0, low - WIDE), low), ...single.slice(after, after + WIDE)]
 }
 
 interface Chosen {

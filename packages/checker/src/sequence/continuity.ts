@@ -1,4 +1,4 @@
-import type { Area } from '../compare/picture.ts'
+import { enclosing, type Area } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 import { blockArea, contentDistance, median, sameGrid, type FrameFeatures } from './features.ts'
 
@@ -78,6 +78,7 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
       'the frame is like neither of its neighbours, which are like each other: another scene, camera, object or light'
     findings.push(finding('doubt', 'content-jump', message, { value: distance, threshold: limit }))
   }
+  findings.push(...checkFireflies(x, a, b))
   const between = relate(a, b)
   const toA = relate(x, a)
   const toB = relate(x, b)
@@ -116,6 +117,14 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
   return findings
 }
 
+/** Isolated bright pixels come in similar numbers in all frames of a shot; counts are allowed to scatter by a factor and by chance. */
+function checkFireflies(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): WeighedFinding[] {
+  const limit = 3 * Math.max(a.hot, b.hot) + 12
+  if (x.hot <= limit) return []
+  const message = `${x.hot} isolated bright pixels, the neighbouring frames have ${a.hot} and ${b.hot}: fireflies that only this frame has`
+  return [finding('doubt', 'fireflies', message, { value: x.hot, threshold: limit })]
+}
+
 /** A block counts as empty here and filled in the neighbours when its level differs from both by this: three 8-bit steps. */
 const LEVEL_STEP = 3 / 255
 /** Fewest blocks: a tile of 32 pixels, of 64 above Full HD. */
@@ -123,11 +132,16 @@ const LEAST_BLANK = 4
 
 /**
  * Finds an area that is exactly of one colour here and has other content in both neighbours: tiles that never arrived, rows that were never written. A black one that fills
- * its rectangle is suspect; other flat areas may be flat-coloured objects passing by, and are doubts.
+ * its rectangle is suspect; other flat areas may be flat-coloured objects passing by, and are doubts, as are black ones where frames around have black areas too: something
+ * black flies by, or a screen blinks.
  */
-export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours): readonly WeighedFinding[] {
+export function checkBlankArea(
+  x: FrameFeatures,
+  { a, b }: Pick<Neighbours, 'a' | 'b'>,
+  wide: readonly FrameFeatures[],
+): readonly WeighedFinding[] {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return []
-  let count = 0
+  const blank = new Set<number>()
   let black = 0
   let pixels = 0
   let box: Area | undefined
@@ -135,30 +149,31 @@ export function checkBlankArea(x: FrameFeatures, { a, b }: Neighbours): readonly
     if (!x.blank[i] || a.blank[i] || b.blank[i]) continue
     const level = levelOf(x, i)
     if (Math.abs(level - levelOf(a, i)) < LEVEL_STEP || Math.abs(level - levelOf(b, i)) < LEVEL_STEP) continue
-    count++
+    blank.add(i)
     if (level === 0) black++
     const area = blockArea(x, i)
     pixels += area.width * area.height
-    box = around(box, area)
+    box = box ? enclosing(box, area) : area
   }
-  if (count < LEAST_BLANK || !box) return []
+  if (blank.size < LEAST_BLANK || !box) return []
   const filled = pixels / (box.width * box.height)
   const message = `an area of ${box.width} x ${box.height} pixels has one flat colour here and content in the neighbouring frames: a tile or rows that never arrived`
-  const weight = black === count && filled > 0.8 ? 'suspect' : 'doubt'
-  return [finding(weight, 'blank-area', message, { value: count, threshold: LEAST_BLANK - 1, region: box })]
+  const others = Math.max(...wide.map((frame) => passingBlack(frame, x, blank)))
+  const certain = black === blank.size && filled > 0.8 && others < blank.size / 4
+  return [
+    finding(certain ? 'suspect' : 'doubt', 'blank-area', message, { value: blank.size, threshold: LEAST_BLANK - 1, region: box }),
+  ]
+}
+
+/** Blocks of a frame that are black where `x` is not, or where `x` has its blank area: black that comes and goes. */
+function passingBlack(frame: FrameFeatures, x: FrameFeatures, blank: ReadonlySet<number>): number {
+  if (!sameGrid(frame, x)) return 0
+  let count = 0
+  for (let i = 0; i < frame.blank.length; i++) {
+    if (frame.blank[i] && levelOf(frame, i) === 0 && (blank.has(i) || !x.blank[i])) count++
+  }
+  return count
 }
 
 const levelOf = (frame: FrameFeatures, block: number): number =>
   frame.means.reduce((sum, plane) => sum + plane[block]!, 0) / frame.means.length
-
-function around(box: Area | undefined, add: Area): Area {
-  if (!box) return add
-  const x = Math.min(box.x, add.x)
-  const y = Math.min(box.y, add.y)
-  return {
-    x,
-    y,
-    width: Math.max(box.x + box.width, add.x + add.width) - x,
-    height: Math.max(box.y + box.height, add.y + add.height) - y,
-  }
-}

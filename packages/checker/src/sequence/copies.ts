@@ -10,32 +10,77 @@ const LEAST_SAMPLES = 60
 
 /**
  * Suspects a frame that is the mean of its neighbours: where they differ, an honest frame shows moving objects in between, not both half transparent. Interpolated when
- * 90 % of the moved pixels lie within 1.2 steps of 1/255 of the mean. Looks at the pixels that {@link FrameFeatures} kept.
+ * 90 % of the moved pixels lie within 1.2 steps of 1/255 of the mean. An even fade is the mean of its neighbours honestly, and so is every frame of a cross-dissolve, whose
+ * neighbours (seen by the frames `beyond` them) are means as well. Looks at the pixels that {@link FrameFeatures} kept.
  */
-export function findInterpolation(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): WeighedFinding | undefined {
+export function findInterpolation(
+  x: FrameFeatures,
+  [a, b]: readonly [FrameFeatures, FrameFeatures],
+  [before, after]: readonly [FrameFeatures | undefined, FrameFeatures | undefined],
+): WeighedFinding | undefined {
+  const share = meanShare(x, a, b)
+  if (share === undefined || share < BETWEEN || isFade(a, b)) return undefined
+  const dissolves = [before && meanShare(a, before, x), after && meanShare(b, x, after)].filter((one) => one !== undefined)
+  if (dissolves.some((one) => one >= BETWEEN / 2)) return undefined
+  const message = `${Math.round(share * 100)} % of what moves is the mean of the neighbouring frames: the frame was interpolated, not rendered`
+  return finding(dissolves.length > 0 ? 'suspect' : 'doubt', 'interpolated', message, { value: share, threshold: BETWEEN })
+}
+
+/** Share of the moved pixels that lie at the mean. */
+const BETWEEN = 0.9
+
+/** Share of the pixels in which `a` and `b` differ that are their mean in `x`; undefined where too few differ. Display values may have been averaged as they are or as light. */
+function meanShare(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): number | undefined {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return undefined
   const shown = x.hdr ? encodeHdr : (v: number): number => v
   let moved = 0
   let between = 0
+  let betweenLight = 0
   for (let i = 0; i < x.samples[0]!.length; i++) {
     let apart = 0
     let off = 0
+    let offLight = 0
     for (let c = 0; c < x.samples.length; c++) {
-      const [p, q] = [a.samples[c]![i]!, b.samples[c]![i]!]
+      const [v, p, q] = [x.samples[c]![i]!, a.samples[c]![i]!, b.samples[c]![i]!]
       apart = Math.max(apart, Math.abs(shown(p) - shown(q)))
-      // The mean is taken in the file's own values; the distance is judged as it would be seen: the relative form bounds it for HDR.
       const mean = (p + q) / 2
-      const distance = Math.abs(x.samples[c]![i]! - mean)
-      off = Math.max(off, x.hdr ? distance / (1e-3 + 2 * Math.abs(mean)) : distance)
+      // The distance is judged as it would be seen: the relative form bounds it for HDR.
+      off = Math.max(off, x.hdr ? Math.abs(v - mean) / (1e-3 + 2 * Math.abs(mean)) : Math.abs(v - mean))
+      if (!x.hdr) offLight = Math.max(offLight, Math.abs(v - ((p ** 2.2 + q ** 2.2) / 2) ** (1 / 2.2)))
     }
     if (!(apart > MOVED)) continue
     moved++
-    if (off <= 1.2 / 255) between++
+    if (off <= NEAR) between++
+    if (offLight <= NEAR) betweenLight++
   }
-  const share = between / Math.max(1, moved)
-  if (moved < Math.max(LEAST_SAMPLES, LEAST_MOVED / x.step ** 2) || share < 0.9) return undefined
-  const message = `${Math.round(share * 100)} % of what moves is the mean of the neighbouring frames: the frame was interpolated, not rendered`
-  return finding('suspect', 'interpolated', message, { value: share, threshold: 0.9 })
+  if (moved < Math.max(LEAST_SAMPLES, LEAST_MOVED / x.step ** 2)) return undefined
+  return Math.max(between, x.hdr ? 0 : betweenLight) / moved
+}
+
+/** How far from the mean a pixel may lie: rounding, and a little. */
+const NEAR = 1.2 / 255
+
+/** Whether `b` is `a` made darker or brighter: one straight line through the pixels' values explains 90 % of the difference. */
+function isFade(a: FrameFeatures, b: FrameFeatures): boolean {
+  let rest = 0
+  let all = 0
+  for (let c = 0; c < a.samples.length; c++) {
+    const [p, q] = [a.samples[c]!, b.samples[c]!]
+    let [sp, sd, spp, spd, sdd] = [0, 0, 0, 0, 0]
+    for (let i = 0; i < p.length; i++) {
+      const [v, d] = [p[i]!, q[i]! - p[i]!]
+      sp += v
+      sd += d
+      spp += v * v
+      spd += v * d
+      sdd += d * d
+    }
+    const variance = spp - (sp * sp) / p.length
+    const covariance = spd - (sp * sd) / p.length
+    all += sdd
+    rest += sdd - (sd * sd) / p.length - (variance > 0 ? covariance ** 2 / variance : 0)
+  }
+  return rest < 0.1 * all
 }
 
 /**

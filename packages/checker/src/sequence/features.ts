@@ -18,6 +18,8 @@ export interface FrameFeatures {
   readonly far: Float64Array
   /** Per block, 1 where all its pixels are exactly alike in every plane: nothing was rendered there, or the scene is flat. */
   readonly blank: Uint8Array
+  /** Isolated pixels, far brighter than the four beside them, in the plane that has most. Above Full HD, of every eighth row. */
+  readonly hot: number
   /** Every `step`-th pixel of every `step`-th row of each plane, in the domain of {@link Picture.raw}. */
   readonly step: number
   readonly samples: readonly Float32Array[]
@@ -70,6 +72,7 @@ export function featureMeter(width: number, height: number, planes: number, hdr:
   let y = 0
   const rowAt = (at: number): readonly Float32Array[] => ring[at % 3]!
   const all = side === SIDE
+  const hot = each(() => 0)
   const looked = (at: number): boolean => all || at % BAND < LOOKED_AT
   const counted = new Float64Array(rows)
   const blockRow = (at: number): number => Math.min(rows - 1, Math.floor(at / side))
@@ -90,7 +93,10 @@ export function featureMeter(width: number, height: number, planes: number, hdr:
         addLevels(sums, rowAt(y), row, counted[row] === 0)
         counted[row]!++
       }
-      if (y >= 2 && (all || y % BAND === LOOKED_AT - 1)) addPairs(sums, rowAt(y - 2), rowAt(y - 1), rowAt(y), blockRow(y - 2))
+      if (y >= 2 && (all || y % BAND === LOOKED_AT - 1)) {
+        addPairs(sums, rowAt(y - 2), rowAt(y - 1), rowAt(y), blockRow(y - 2))
+        for (let c = 0; c < planes; c++) hot[c]! += hotPixels(rowAt(y - 2)[c]!, rowAt(y - 1)[c]!, rowAt(y)[c]!)
+      }
       y++
     },
     finish: () => {
@@ -103,7 +109,7 @@ export function featureMeter(width: number, height: number, planes: number, hdr:
         near[block] = near[block]! / pairs
         far[block] = far[block]! / pairs
       }
-      return { width, height, hdr, side, columns, rows, means, near, far, blank, step, samples }
+      return { width, height, hdr, side, columns, rows, means, near, far, blank, hot: Math.max(...hot), step, samples }
     },
   }
 }
@@ -193,6 +199,19 @@ function addPairs(
       far[block] = far[block]! + n2
     }
   }
+}
+
+/** A firefly is brighter than the pixels beside it by this much of the range. */
+const HOT = 0.25
+
+/** Pixels of `row` that stand out from the four beside them. */
+function hotPixels(above: Float32Array, row: Float32Array, below: Float32Array): number {
+  let hot = 0
+  for (let i = 1; i < row.length - 1; i++) {
+    const rest = row[i]! - HOT
+    if (rest > below[i]! && rest > above[i]! && rest > row[i - 1]! && rest > row[i + 1]!) hot++
+  }
+  return hot
 }
 
 /** Whether two frames can be compared block by block. */
