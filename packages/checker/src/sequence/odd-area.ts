@@ -1,4 +1,4 @@
-import { enclosing, type Area } from '../compare/picture.ts'
+import { enclosing } from '../compare/picture.ts'
 import { finding, type WeighedFinding } from '../verdict/finding.ts'
 import { blockArea, sameGrid, type FrameFeatures } from './features.ts'
 
