@@ -46,7 +46,7 @@ beforeAll(async () => {
 }, 240_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** TypeScript of a document, one text a block. */
+/** TypeScript of a document, one text a block. A fence `ts sketch` says that a block is no whole program. */
 async function examplesOf(document: string): Promise<string[]> {
   const text = await readFile(join(REPOSITORY, document), 'utf8')
   return [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```/gm)].map((block) => block[1]!)
