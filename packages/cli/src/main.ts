@@ -63,6 +63,8 @@ withState(program.command('render [scene]'))
   .option('--samples <n>', "samples a pixel instead of the file's")
   .option('--name <name>', 'name of the job and its files')
   .option('--probe-again', 'measure the farms again instead of using probes of the last seven days', false)
+  .option('--tiles <auto|n>', 'split each frame over hosts: into n tiles, or auto when there are fewer frames than hosts')
+  .option('--scouts', 'first, middle and last frame first; the rest when they pass', false)
   .option('--attach <run>', 'take this run up again')
   .action((scene: string | undefined, options: StateArguments) =>
     perform(options.json, async (context) =>
@@ -76,6 +78,7 @@ withState(program.command('plan [scene]'))
   .option('--deadline <when>', 'such as 2h or "friday 18:00"', '24h')
   .option('--budget <usd>', 'the most to spend', '1000')
   .option('--probe-again', 'measure the farms again instead of using probes of the last seven days', false)
+  .option('--tiles <auto|n>', 'split each frame over hosts: into n tiles, or auto when there are fewer frames than hosts')
   .option('--svg <file>', 'write the chart as SVG')
   .option('--png <file>', 'write the chart as PNG')
   .option('--instance <file>', 'a pictor-route-instance/1 file')
@@ -137,6 +140,14 @@ for (const verb of ['cancel', 'pause', 'resume'] as const)
         (await import('./commands/jobs.ts')).change(verb, run, state(options) as never, context),
       ),
     )
+
+withState(program.command('set <run>'))
+  .description('change priority or deadline of a run while it runs')
+  .option('--priority <n>', 'whole number; farms that know priorities take higher ones first')
+  .option('--deadline <when>', 'such as 2h or an ISO date; not later than the one the money was locked for')
+  .action((run: string, options: StateArguments) =>
+    perform(options.json, async (context) => (await import('./commands/jobs.ts')).set(run, state(options) as never, context)),
+  )
 
 withState(program.command('watch <run>'))
   .description('follow a run that another process drives')

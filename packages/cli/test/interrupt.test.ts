@@ -30,6 +30,21 @@ describe.skipIf(!blender)('a run under way', () => {
     const running = startPictor(job.with(job.indexOf('1-6'), `1-${frames}`), options)
     const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
     await running.seen(/"type":"task-start"/)
+    const set = await pictor(['set', run, '--priority', '3', '--deadline', '30m', '--json'], options)
+    expect(set.objects.map(({ type, input }) => [type, Object.keys(input as object)])).toEqual([
+      ['posted', ['priority']],
+      ['posted', ['deadlineAtMs']],
+    ])
+    expect((await pictor(['pause', run, '--json'], options)).objects).toMatchObject([{ type: 'posted', input: 'pause' }])
+    await running.seen(/"type":"job-hold"/)
+    const listed = await pictor(['jobs', '--json'], options)
+    expect(listed.objects.find((object) => object.run === run)).toMatchObject({
+      type: 'job',
+      phase: 'running',
+      framesTotal: frames,
+    })
+    expect((await pictor(['resume', run, '--json'], options)).code).toBe(0)
+    await running.seen(/"type":"job-resume"/)
     const canceled = await pictor(['cancel', run, '--yes', '--json'], options)
     expect(canceled.code, canceled.stderr).toBe(0)
     expect(canceled.objects.find((object) => object.type === 'cancel-preview')).toMatchObject({ framesTotal: frames })
@@ -46,6 +61,19 @@ describe.skipIf(!blender)('a run under way', () => {
     expect([book.locked, book.pending]).toEqual(['0', '0'])
     expect(BigInt(book.released) + BigInt(book.refunded)).toBe(BigInt(book.deposited))
   }, 120_000)
+
+  it('refuses changes that say nothing or nonsense, and names the option', async () => {
+    const run = `0x${'ab'.repeat(32)}`
+    for (const [args, path] of [
+      [[], 'priority'],
+      [['--priority', 'high'], 'priority'],
+      [['--deadline', 'yesterday'], 'deadline'],
+    ] as const) {
+      const refused = await pictor(['set', run, ...args, '--json'], options)
+      expect(refused.objects.at(-1)).toMatchObject({ type: 'error', code: 'invalid-input', details: { path } })
+      expect(refused.code).toBe(4)
+    }
+  }, 60_000)
 
   it('refuses a run that does not exist', async () => {
     const absent = await pictor(['render', '--attach', `0x${'ab'.repeat(32)}`, '--out', 'out', '--json'], options)

@@ -119,7 +119,7 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
   const items = outputs.map(({ output }, index) => itemOf(job, output.frame, output.outputHash, () => check(index)))
   const others = request.neighbours
     .filter(({ frame }) => !own.has(frame))
-    .map(({ frame, hash }) => itemOf(job, frame, hash, async () => checkFile(await job.files.read(hash), job.spec, frame)))
+    .map(({ frame, hash }) => itemOf(job, frame, hash, () => checkNeighbour(job, frame, hash)))
   const sequence = sequenceCheck([...items, ...others])
   const frames: Examined[] = []
   for (const [index, { output, outputRoot }] of outputs.entries()) {
@@ -138,6 +138,12 @@ async function checkCommitted(job: CheckerJob, { frame, outputHash }: FrameOutpu
   const data = await job.files.read(outputHash)
   if (sha256(data) === outputHash) return checkFile(data, job.spec, frame, part)
   return { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
+}
+
+/** A frame of another lease, which the quorum accepted; where its bytes are gone nothing is compared with it. */
+async function checkNeighbour(job: CheckerJob, frame: number, hash: Bytes32): Promise<CheckedFile> {
+  const bytes = await job.files.read(hash).catch(() => undefined)
+  return bytes ? checkFile(bytes, job.spec, frame) : { findings: [] }
 }
 
 const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Promise<CheckedFile>): SequenceItem => ({

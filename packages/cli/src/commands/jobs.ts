@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises'
-import { formatMoney, type Bytes32, type JobState } from '@pictor/core'
+import { formatMoney, parseDeadline, PictorError, type Bytes32, type JobState } from '@pictor/core'
 import { compose, type StateOptions } from '../compose.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
@@ -72,6 +72,48 @@ export async function change(
   } finally {
     await close()
   }
+}
+
+/** `pictor set`: another priority or deadline for a run, whichever process drives it. */
+export async function set(
+  run: string,
+  options: StateOptions & { readonly priority?: string; readonly deadline?: string },
+  context: CommandContext,
+): Promise<number> {
+  const inputs = changesOf(options)
+  const { pictor, close } = await compose(options)
+  try {
+    const { phase, deadlineAtMs } = await pictor.state(run as Bytes32)
+    if (phase === 'ended')
+      throw new PictorError('invalid-input', `run ${run} has ended`, {
+        details: { path: 'run', hint: 'pictor jobs lists those that run' },
+      })
+    for (const input of inputs) {
+      await pictor.post(run as Bytes32, input)
+      context.emit({ type: 'posted', run, input })
+    }
+    context.screen.log(`recorded for ${run}; the process that runs the job acts on it`)
+    const later = inputs.some((input) => 'deadlineAtMs' in input && input.deadlineAtMs > deadlineAtMs)
+    if (later) context.screen.log('  a deadline later than the one in the terms of the money stays at that one')
+    return EXIT.ok
+  } finally {
+    await close()
+  }
+}
+
+function changesOf({ priority, deadline }: { readonly priority?: string; readonly deadline?: string }) {
+  if (priority === undefined && deadline === undefined)
+    throw new PictorError('invalid-input', 'nothing to set', {
+      details: { path: 'priority', hint: '--priority 5 or --deadline 2h' },
+    })
+  if (priority !== undefined && !/^-?\d{1,6}$/.test(priority))
+    throw new PictorError('invalid-input', `priority: expected a whole number, found ${priority}`, {
+      details: { path: 'priority' },
+    })
+  return [
+    ...(priority === undefined ? [] : [{ priority: Number(priority) }]),
+    ...(deadline === undefined ? [] : [{ deadlineAtMs: parseDeadline(deadline, Date.now()) }]),
+  ]
 }
 
 function cancelLines(state: JobState): string[] {

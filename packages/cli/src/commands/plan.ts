@@ -8,6 +8,7 @@ import { chartLines } from '../terminal/chart.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.ts'
 import type { CommandContext } from './context.ts'
+import { tilesOf } from './render.ts'
 
 export interface PlanOptions extends StateOptions {
   readonly scene?: string
@@ -15,6 +16,7 @@ export interface PlanOptions extends StateOptions {
   readonly deadline: string
   readonly budget: string
   readonly probeAgain?: boolean
+  readonly tiles?: string
   readonly instance?: string
   readonly svg?: string
   readonly png?: string
@@ -36,6 +38,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       budget: usd(options.budget),
       ...(options.frames === undefined ? {} : { frames: options.frames }),
       ...(options.probeAgain ? { probeAgain: true } : {}),
+      ...tilesOf(options.tiles),
     })
     context.emit({ type: 'plans', cheapest: plans.cheapest, fastest: plans.fastest, frontier: plans.frontier })
     for (const line of inspectionLines(plans.inspection, context)) context.screen.log(line)

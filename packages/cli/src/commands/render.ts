@@ -18,6 +18,8 @@ export interface RenderOptions extends StateOptions {
   readonly samples?: string
   readonly name?: string
   readonly probeAgain?: boolean
+  readonly tiles?: string
+  readonly scouts?: boolean
 }
 
 /** A second Ctrl-C within this time ends the process at once. */
@@ -49,12 +51,21 @@ export async function render(options: RenderOptions, context: CommandContext): P
       const plan = options.goal === 'fastest' ? plans.fastest : plans.cheapest
       for (const line of [...inspectionLines(plans.inspection, context), ...planLines(plan, context)]) context.screen.log(line)
       context.emit({ type: 'plan', plan })
-      return pictor.submit(plan, { outDir: resolve(options.out) })
+      return pictor.submit(plan, { outDir: resolve(options.out), ...(options.scouts ? { scouts: true } : {}) })
     }
   } finally {
     ended()
     await composition.close()
   }
+}
+
+/** `--tiles auto` or a number of them. @throws invalid-input */
+export function tilesOf(text: string | undefined): { readonly tiles?: 'auto' | number } {
+  if (text === undefined) return {}
+  if (text === 'auto') return { tiles: 'auto' }
+  if (!/^\d{1,3}$/.test(text))
+    throw new PictorError('invalid-input', `tiles: expected auto or a number, found ${text}`, { details: { path: 'tiles' } })
+  return { tiles: Number(text) }
 }
 
 function checkRequest(options: RenderOptions) {
@@ -77,6 +88,7 @@ function checkRequest(options: RenderOptions) {
     ...(options.frames === undefined ? {} : { frames: options.frames }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.probeAgain ? { probeAgain: true } : {}),
+    ...tilesOf(options.tiles),
     ...(samples === undefined ? {} : { inspect: { samples } }),
   }
 }

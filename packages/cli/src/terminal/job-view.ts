@@ -22,12 +22,19 @@ export function jobView(screen: Screen, style: Style, currency: string, names?: 
 
 /** Follows a run to its end. Ends early, without touching the run, when the signal aborts. */
 export async function followRun(run: JobRun, view: JobView, signal?: AbortSignal): Promise<void> {
-  const timer = setInterval(() => view.screen.live(liveBlock(run.state(), view)), 250)
+  let last: string | undefined
+  const show = (): void => {
+    const lastLine = last === undefined ? [] : [`  ${'last'.padEnd(NAME_WIDTH)} ${view.style.dim(last)}`]
+    // The job's own line stays the last one: a log file gets only that.
+    view.screen.live([...lastLine, ...liveBlock(run.state(), view)])
+  }
+  const timer = setInterval(show, 250)
   try {
     for await (const event of run.events(undefined, signal ? { signal } : {})) {
       const line = eventLine(event, view)
       if (line) view.screen.log(line)
-      view.screen.live(liveBlock(run.state(), view))
+      if (event.type === 'frame-delivered') last = `frame ${event.frame} by ${event.farm}: ${event.path}`
+      show()
     }
   } finally {
     clearInterval(timer)
@@ -38,26 +45,37 @@ export async function followRun(run: JobRun, view: JobView, signal?: AbortSignal
 const NAME_WIDTH = 12
 const BAR_WIDTH = 32
 
-/** One line a farm and one for the job. */
+/** One line a farm and one for the job: what is accepted (full), under work (half), the rate, the time left with its band, the cost so far. */
 export function liveBlock(state: JobState, view: JobView): string[] {
-  const { style } = view
+  const { style, money } = view
+  const unit = state.partsPerFrame === undefined ? 'frames' : 'tiles'
   const farms = Object.entries(state.farms).map(([farm, counts]) => {
-    const total = Math.max(1, state.framesTotal)
-    const cells = bar(counts.accepted / total, counts.leased / total, BAR_WIDTH)
-    const refused = counts.refused > 0 ? style.red(`  ${counts.refused} refused`) : ''
-    const quarantined = counts.quarantined ? style.red('  no more of this job') : ''
-    return `  ${farm.padEnd(NAME_WIDTH)} ${style.cyan(cells)} ${String(counts.accepted).padStart(4)} accepted, ${counts.leased} leased${refused}${quarantined}`
+    const total = Math.max(1, counts.leased)
+    const cells = bar(counts.accepted / total, counts.quarantined ? 0 : 1 - counts.accepted / total, BAR_WIDTH)
+    const { working } = counts
+    const now =
+      working === undefined
+        ? ''
+        : `, frame ${working.frame}${working.fraction === undefined ? '' : ` at ${Math.floor(100 * working.fraction)} %`}`
+    const refused = counts.refused > 0 ? style.red(`, ${counts.refused} refused`) : ''
+    const quarantined = counts.quarantined ? style.red(', no more of this job') : ''
+    const done = `${counts.accepted} of ${counts.leased} ${unit}${perHour(counts.framesPerHour)}`
+    return `  ${farm.padEnd(NAME_WIDTH)} ${style.cyan(cells)}        ${done}${style.dim(now)}${refused}${quarantined}`
   })
   const done = state.framesAccepted / Math.max(1, state.framesTotal)
-  const rendered = Math.max(0, state.framesRendered - state.framesAccepted) / Math.max(1, state.framesTotal)
   const left =
     state.leftMs && state.phase === 'running' ? `, ${duration(state.leftMs.low)} to ${duration(state.leftMs.high)} left` : ''
-  const word = state.blocked ? style.yellow(`blocked: ${state.blocked}`) : state.wanted === 'run' ? state.phase : state.wanted
+  const word = state.blocked ? style.yellow(`blocked: ${state.blocked}, `) : state.wanted === 'run' ? '' : `${state.wanted}, `
+  const spent = `${word}${state.phase === 'running' ? '' : `${state.phase}, `}${money(state.money.spent)} spent`
+  const percent = `${Math.floor(state.percent)} %`.padStart(6)
   return [
     ...farms,
-    `  ${style.bold('job'.padEnd(NAME_WIDTH))} ${style.green(bar(done, rendered, BAR_WIDTH))} ${String(state.framesAccepted).padStart(4)} of ${state.framesTotal} frames${left}  ${style.dim(`${word}, paid ${view.money(state.money.paid)}`)}`,
+    `  ${style.bold('job'.padEnd(NAME_WIDTH))} ${style.green(bar(done, state.percent / 100 - done, BAR_WIDTH))} ${percent} ${state.framesAccepted} of ${state.framesTotal} ${unit}${perHour(state.framesPerHour)}${left}  ${style.dim(spent)}`,
   ]
 }
+
+const perHour = (rate: number | undefined): string =>
+  rate === undefined ? '' : `, ${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/h`
 
 /** The line an event leaves behind; nothing for events that the bars show. */
 export function eventLine(event: JobEvent, { style, money, name }: JobView): string | undefined {

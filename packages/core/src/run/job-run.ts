@@ -30,6 +30,7 @@ export function jobRun(source: RunSource): JobRun {
   let seen: JobStreamState = source.host()?.job.state ?? jobMachine.empty(`job:${run}`)
   const emitter = new EventEmitter()
   let pumping = false
+  let mostPercent = 0
 
   const job = (): JobStreamState => {
     const host = source.host()
@@ -88,13 +89,13 @@ export function jobRun(source: RunSource): JobRun {
   }
   return {
     id: run,
-    state: () =>
-      jobState(
-        run,
-        job(),
-        [...(source.host()?.tasks.values() ?? [])].map((task) => task.state),
-        clock.now(),
-      ),
+    state() {
+      const host = source.host()
+      const tasks = [...(host?.tasks.values() ?? [])].map((task) => task.state)
+      const state = jobState(run, job(), tasks, clock.now(), host?.progress)
+      mostPercent = Math.max(mostPercent, state.percent)
+      return { ...state, percent: mostPercent }
+    },
     async done(options) {
       const rest = nap(clock)
       const stopNews = source.onNews(() => rest.kick())

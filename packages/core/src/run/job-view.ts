@@ -29,6 +29,8 @@ export interface JobMoneyState {
   readonly locked: bigint
   /** Prices and check fees of leases that are live or wait for release. */
   readonly pending: bigint
+  /** Cost so far: paid, or attested and waiting for release. */
+  readonly spent: bigint
   readonly paid: bigint
   readonly refunded: bigint
 }
@@ -41,6 +43,10 @@ export interface JobState {
   readonly wanted: 'run' | 'hold' | 'cancel'
   readonly blocked?: string
   readonly outcome?: JobOutcome
+  /** Share of the job that is done, 0 to 100; never falls in one handle (`JobRun.state`). */
+  readonly percent: number
+  /** Accepted frames an hour since the start. */
+  readonly framesPerHour?: number
   /** Where frames are split into tiles: how many each has. All counts of frames below are then counts of tiles. */
   readonly partsPerFrame?: number
   readonly framesTotal: number
@@ -52,7 +58,15 @@ export interface JobState {
   readonly farms: Readonly<
     Record<
       string,
-      { readonly leased: number; readonly accepted: number; readonly refused: number; readonly quarantined?: string }
+      {
+        readonly leased: number
+        readonly accepted: number
+        readonly refused: number
+        readonly framesPerHour?: number
+        /** The frame under work and its share done, 0 to 1, where this process drives the run. */
+        readonly working?: { readonly frame: number; readonly fraction?: number }
+        readonly quarantined?: string
+      }
     >
   >
   readonly tickets: readonly { readonly farm: string; readonly ticket: Ticket }[]

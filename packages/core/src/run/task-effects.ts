@@ -6,6 +6,7 @@ import { askChecker, type CheckerRequest } from './ask-checker.ts'
 import { collect } from './collect.ts'
 import { effort, pauseUntil, tryUntilDone } from './effort.ts'
 import { commitOf, type JobHost } from './job-host.ts'
+import { neighboursOf } from './neighbours.ts'
 import { leaseResult } from './settle-effects.ts'
 import { farmOf, submit } from './submit-effects.ts'
 
@@ -81,7 +82,14 @@ export async function performTask(
     case 'check': {
       const commits = state.commits.map((kept) => commitOf(state, host.jobId(), kept))
       const software = await softwareOf(host, state.order!.farm, signal)
-      return askOne(command, { kind: 'check', lease: host.lease(host.row(task)), commits, ...(software ? { software } : {}) })
+      const neighbours = await neighboursOf(host, host.row(task))
+      return askOne(command, {
+        kind: 'check',
+        lease: host.lease(host.row(task)),
+        commits,
+        ...(neighbours.length > 0 ? { neighbours } : {}),
+        ...(software ? { software } : {}),
+      })
     }
     case 'reveal':
       return askOne(command, { kind: 'reveal', lease: task })

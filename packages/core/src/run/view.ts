@@ -19,6 +19,7 @@ import { leaseOfRow, mayLease } from '../job/job-rows.ts'
 import { frameOf, missingFrames, partOf, partsOf } from '../job/units.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
+import { framesPerHour, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
 import type { Projection } from './project.ts'
 import { foldStream } from './fold.ts'
 import type {
@@ -45,12 +46,19 @@ export function moneyOf(state: JobStreamState): JobMoneyState {
     currency: state.order?.spec.budget.currency ?? '',
     locked: money.locked,
     pending: state.phase === 'ended' ? money.pending : money.live + money.liveCheck + money.pending,
+    spent: money.paid + money.pending,
     paid: money.paid,
     refunded: money.refunded,
   }
 }
 
-export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<TaskStreamState>, nowMs: number): JobState {
+export function jobState(
+  run: Bytes32,
+  state: JobStreamState,
+  tasks: Iterable<TaskStreamState>,
+  nowMs: number,
+  running: RunningTasks = new Map(),
+): JobState {
   const order = state.order
   const tickets = [...tasks].flatMap((task) =>
     [...task.tickets.values()]
@@ -58,6 +66,8 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
       .map((ticket) => ({ farm: task.order?.farm ?? '', ticket })),
   )
   const left = timeLeft(state, nowMs)
+  const rate = framesPerHour(state.accepted, state, nowMs)
+  const work = underWork(state, running)
   return {
     run,
     name: order?.spec.name ?? '',
@@ -65,6 +75,8 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
     wanted: state.wanted,
     ...(state.blocked === undefined ? {} : { blocked: state.blocked }),
     ...(state.outcome === undefined ? {} : { outcome: state.outcome }),
+    percent: 100 * shareDone(state, running),
+    ...(rate === undefined ? {} : { framesPerHour: rate }),
     ...(partsOf(state) === 1 ? {} : { partsPerFrame: partsOf(state) }),
     framesTotal: state.frameState.length,
     framesRendered: Math.min(state.frameState.length, state.rendered),
@@ -76,6 +88,8 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
       [...state.farms.values()].map((farm) => [
         farm.id,
         {
+          ...farmRate(farm.accepted, state, nowMs),
+          ...(work.has(farm.id) ? { working: work.get(farm.id)! } : {}),
           leased: farm.leased,
           accepted: farm.accepted,
           refused: farm.refused,
@@ -90,13 +104,9 @@ export function jobState(run: Bytes32, state: JobStreamState, tasks: Iterable<Ta
   }
 }
 
-/** Time left from the rate so far. The band widens with what is unknown: the factor falls from 2 to 1.1 as frames come in. */
-function timeLeft(state: JobStreamState, nowMs: number): JobState['leftMs'] | undefined {
-  if (state.accepted === 0 || state.phase === 'ended' || state.frames.length === 0) return undefined
-  const open = state.frameState.length - state.accepted - state.missing
-  const expected = Math.round(((nowMs - state.startedAtMs) / state.accepted) * open)
-  const band = 1.1 + 0.9 / Math.sqrt(state.accepted)
-  return { low: Math.round(expected / band), expected, high: Math.round(expected * band) }
+function farmRate(accepted: number, state: JobStreamState, nowMs: number): { readonly framesPerHour?: number } {
+  const rate = framesPerHour(accepted, state, nowMs)
+  return rate === undefined ? {} : { framesPerHour: rate }
 }
 
 export function jobSummary(run: Bytes32, state: JobStreamState): JobSummary {
