@@ -6,6 +6,7 @@ import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { folderArtifacts } from '../packages/core/src/artifacts/index.ts'
 import type { Task } from '@pictor/core/contract'
 import type { Bench } from '../scripts/bench.ts'
+import { twoHosts } from './render/two-hosts.ts'
 import { wholeJob } from './render/whole-job.ts'
 
 /** Scenes made from our own: `plain`, the same under an HDRI world, and `heavy` (more pixels and samples, so that rendering itself is nearly all). */
@@ -146,6 +147,7 @@ export const bench: Bench = async (report, args) => {
     )
     for (const scene of ['plain', 'hdri', 'heavy'])
       await compare(report, folder, scene, scene === 'heavy' ? Math.ceil(frames / 10) : frames)
+    await twoHosts(report, folder, 'plain.blend', 40)
     await wholeJob(report, folder, join(folder, 'plain.blend'), Math.min(frames, 24))
   } finally {
     rmSync(folder, { recursive: true, force: true })

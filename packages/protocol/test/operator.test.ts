@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FarmCapabilities, FarmEvent, Task, TaskRef } from '@pictor/core/contract'
+import type { FarmCapabilities, FarmEvent, HostRating, Task, TaskRef } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, verifyCommit } from '@pictor/core/proof'
 import { smallJob } from '../../core/test/conformance/small-farm.ts'
 import {
@@ -266,9 +266,17 @@ describe('quoteFrom', () => {
     trust: 'A',
   }
   const nowMs = Date.parse('2026-11-24')
-  const quote = async (options: Partial<Parameters<typeof quoteFrom>[1]>) => {
+  const quote = async (options: Partial<Parameters<typeof quoteFrom>[1]>, rating?: HostRating) => {
     const { job } = await smallJob()
-    const estimate = { work: [1], low: 1, high: 1, classes: [{ id: 'a', memoryMiB: 1 }], basis: [], probeMs: 0 }
+    const estimate = {
+      work: [1],
+      low: 1,
+      high: 1,
+      classes: [{ id: 'a', memoryMiB: 1 }],
+      basis: [],
+      probeMs: 0,
+      ...(rating ? { rating } : {}),
+    }
     const base = { farm: 'f', figures: [figure], device: 'cpu', readyMs: 0, validForMs: 1_000, remarks: [] } as const
     return quoteFrom({ spec: job, estimate, atMs: nowMs }, { ...base, hostRating: 55, ...options }, nowMs)
   }
@@ -280,6 +288,25 @@ describe('quoteFrom', () => {
     expect(answer.offers[0]!.msPerWork).toEqual([2_000])
     expect(answer.firmness).toBe('estimate')
     expect(answer.basis.join()).toContain('trust A')
+  })
+  it('takes the speed from what the estimate says of its machine, unless the caller knows better', async () => {
+    const rating = { ghz: 11, octaneBench: 500, basis: '4 threads at 2.75 GHz' }
+    const found = async (...args: Parameters<typeof quote>) => {
+      const answer = await quote(...args)
+      if (answer.kind !== 'quote') throw new Error(answer.message)
+      return { ms: answer.offers[0]!.msPerWork[0], basis: answer.basis.join() }
+    }
+    expect(await found({}, rating)).toEqual({
+      ms: 200,
+      basis: expect.stringMatching(/counts 11 GHz \(4 threads at 2\.75 GHz\)/) as string,
+    })
+    expect((await found({ referenceRating: 110 }, rating)).ms).toBe(2000)
+    const gpu = { device: 'gpu', figures: [{ ...figure, device: 'gpu', unit: 'OctaneBench-hour' }], hostRating: 2000 } as const
+    expect((await found(gpu, rating)).ms).toBe(250)
+    expect(await found(gpu, { ghz: 11, basis: 'CPU' })).toEqual({
+      ms: 1000,
+      basis: expect.stringMatching(/taken as equal/) as string,
+    })
   })
   it('makes no offer of a tier that nobody published a rate for, and declines when none is left', async () => {
     const { rate: _rate, ...empty } = figure

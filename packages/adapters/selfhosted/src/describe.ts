@@ -6,6 +6,7 @@ import { gpuMetrics } from './blender/gpu-metrics.ts'
 import type { InstalledBlender } from './blender/installed.ts'
 import { endingOf } from './blender/order.ts'
 import type { Settings } from './options.ts'
+import { ratingOf } from './rating.ts'
 import { workingSandbox } from './sandbox/bubblewrap.ts'
 
 /** One entry a slot: the GPU it is pinned to, or undefined for the CPU. No entry: nothing here may render. */
@@ -29,6 +30,7 @@ export async function describeFarm(
 ): Promise<FarmInfo> {
   const { id, name, signer, price } = settings
   const kinds = [...new Set(devices.map((device) => device?.kind ?? 'CPU'))]
+  const rating = ratingOf(settings, devices[0])
   const payTo = settings.payTo ?? signer?.address
   return {
     contract: 1,
@@ -69,6 +71,7 @@ export async function describeFarm(
     slots: devices.length,
     adapter: { name: manifest.name, version: manifest.version },
     ...(price ? { priceBook: priceBookOf(price) } : {}),
+    ...(rating ? { rating } : {}),
     ext: {
       trust: settings.trust,
       devices: devices.map((device) => ({ kind: 'CPU', name: 'CPU', ...device })),

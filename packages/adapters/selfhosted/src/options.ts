@@ -1,4 +1,4 @@
-import type { Address, DigestSigner, LeaseTicket, LedgerDomain } from '@pictor/core/contract'
+import type { Address, DigestSigner, HostRating, LeaseTicket, LedgerDomain } from '@pictor/core/contract'
 import type { CommandRenderer } from './command/template.ts'
 
 /** How a farm of one's own machine is set up. */
@@ -27,6 +27,8 @@ export interface SelfHostedOptions {
   readonly price?: { readonly perHostHour: bigint; readonly currency?: string; readonly source?: string; readonly asOf?: string }
   /** Host milliseconds a unit of work (1 = a second of the reference machine), when it was measured; see `msPerWork` of an offer. Default 1000. */
   readonly msPerWork?: number
+  /** What one slot is in the units of price lists, such as the OctaneBench points of its GPU. Default: GHz of a CPU slot by its threads and clock. */
+  readonly rating?: Partial<HostRating>
   /** The farm's key: accepts leases and signs commitments. Without it the farm takes no leases. */
   readonly signer?: DigestSigner
   /** Account that is paid; default: the signer's address. */
@@ -58,7 +60,7 @@ export interface SelfHostedOptions {
   readonly now?: () => number
 }
 
-type Optional = 'price' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers'
+type Optional = 'price' | 'rating' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers'
 
 /** Options with every default filled in. */
 export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &

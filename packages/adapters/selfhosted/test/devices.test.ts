@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { oncePerCard, withMemory } from '../src/blender/devices.ts'
 import { parseNvidiaSmi, parseRocmSmi } from '../src/blender/gpu-metrics.ts'
 import { blenderAt, chooseBlender, computeDevices, selfHosted, versionOfCode } from '../src/index.ts'
+import { ratingOf } from '../src/rating.ts'
 import { hasBlender, tempFolder } from './support.ts'
 
 describe('devices and versions', () => {
@@ -61,6 +62,22 @@ describe('devices and versions', () => {
     )
     expect(found.map((device) => device.memoryMiB)).toEqual([16376, undefined, expect.any(Number)])
     expect(found[0]!.driver).toBe('550.54')
+  })
+
+  it('counts a CPU slot in GHz by its threads and clock, and takes the owner’s word for a GPU', () => {
+    const gpu = { kind: 'OPTIX', id: 'x', name: 'NVIDIA A' } as const
+    const slot = { threadsPerSlot: 4 }
+    expect(ratingOf(slot, undefined, { model: 'Intel(R) Xeon(R) CPU @ 2.20GHz', speed: 2999 })).toEqual({
+      ghz: 8.8,
+      basis: '4 threads (logical cores) of Intel(R) Xeon(R) CPU @ 2.20GHz at 2.2 GHz by its name',
+    })
+    expect(ratingOf(slot, undefined, { model: 'AMD EPYC', speed: 2450 })).toMatchObject({
+      ghz: 9.8,
+      basis: expect.stringMatching(/by the system/) as string,
+    })
+    expect(ratingOf(slot, undefined, { model: 'ARM', speed: 0 })).toBeUndefined()
+    expect(ratingOf(slot, gpu)).toBeUndefined()
+    expect(ratingOf({ ...slot, rating: { octaneBench: 670 } }, gpu)).toEqual({ octaneBench: 670, basis: 'set by the owner' })
   })
 
   it('counts a card once, by its faster kind', () => {

@@ -291,6 +291,34 @@ describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, ()
     buildScenes(temp.path)
   })
 
+  it('finds files of a scene that was saved on Windows, and says where', async () => {
+    const options = { pathMap: { 'z:/library': join(temp.path, 'outside') } }
+    const found = await blendInspector(options).inspect(join(temp.path, 'windows', 'windows.blend'), {}, ctx)
+    const facts = (found.ext!['blend'] as { report: { external: { stored: string; absolute: string; moved?: boolean }[] } })
+      .report.external
+    const where = (ending: string) => facts.find((one) => one.stored.endsWith(ending))?.absolute
+    expect(where('red.png')).toBe(join(temp.path, 'windows', 'maps', 'red.png'))
+    expect(where('far.png')).toBe(join(temp.path, 'outside', 'far.png'))
+    expect(where('tex.png')).toBe(join(temp.path, 'tex.png'))
+    expect(found.external.filter((one) => one.missing)).toEqual([])
+    expect(found.warnings.map((one) => one.code)).toContain('moved-files')
+    const bundle = await inspector.bundle(found, artifacts, ctx)
+    expect(bundle.files.map((file) => file.path)).toContain('maps/red.png')
+    // A farm that knows none of these drives renders the cube in red.
+    const farm = selfHosted({ id: 'windows', workDir: join(temp.path, 'windows-farm'), threadsPerSlot: 1 })
+    try {
+      const stage = await farm.stage(bundle, artifacts, ctx)
+      const task = { contract: 1, run: 'r', id: 1, attempt: 1, purpose: 'render', bundle, stage, spec: found.spec } as const
+      const ref = await farm.submit({ ...task, work: { kind: 'frames', frames: [1] } }, { key: 'windows' })
+      const [red, green] = decodeImage(await bytesOf(farm, await finish(farm, ref), ref, 1)).parts[0]!.planes
+      expect(red!.data.filter((r, i) => r > 0.5 && green!.data[i]! < r * 0.6).length).toBeGreaterThan(20)
+    } finally {
+      await farm.close?.()
+    }
+    const unmapped = await inspector.inspect(join(temp.path, 'windows', 'windows.blend'), {}, ctx)
+    expect(unmapped.external.filter((one) => one.missing).map((one) => one.path)).toEqual(['Z:/Library/far.png'])
+  })
+
   it('does not carry off files that no scene is made of', async () => {
     const found = await inspect('shot/linked.blend')
     const secret = join(temp.path, 'id_ed25519')

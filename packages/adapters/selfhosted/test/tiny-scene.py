@@ -7,8 +7,8 @@ import bpy
 folder = sys.argv[sys.argv.index('--') + 1]
 
 
-def save(name):
-    bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, name), compress=True)
+def save(name, relative_remap=True):
+    bpy.ops.wm.save_as_mainfile(filepath=os.path.join(folder, name), compress=True, relative_remap=relative_remap)
 
 
 def paint(path, color):
@@ -98,6 +98,18 @@ with bpy.data.libraries.load(os.path.join(folder, 'outside', 'library.blend'), l
 scene.collection.objects.link(here.objects[0])
 bpy.ops.file.make_paths_relative()
 bpy.ops.wm.save_mainfile(compress=True)
+
+# Saved on Windows: a texture on a drive, one relative with backslashes, one on a drive that nobody knows here.
+os.makedirs(os.path.join(folder, 'windows', 'maps'), exist_ok=True)
+paint(os.path.join(folder, 'windows', 'maps', 'red.png'), (1, 0, 0, 1))
+scene, cube = fresh()
+textured(cube, os.path.join(folder, 'windows', 'maps', 'red.png'))
+cube.active_material.node_tree.nodes['Image Texture'].image.filepath = 'D:\\Jobs\\Spring\\maps\\red.png'
+for name, path in (('share', 'Z:\\Library\\far.png'), ('slash', '//..\\tex.png')):
+    node = cube.active_material.node_tree.nodes.new('ShaderNodeTexImage')
+    node.image = bpy.data.images.new(name, 4, 4)
+    node.image.source, node.image.filepath = 'FILE', path
+save('windows/windows.blend', relative_remap=False)
 
 # A compositor that reaches over pixels, more with every frame.
 scene, cube = fresh()

@@ -48,6 +48,14 @@ export interface ListedPrice {
   readonly note?: string
 }
 
+/** A host, or one slot of it, in the units that render farms price by: GHz (threads x nominal clock) of its CPU, OctaneBench points of its GPU. */
+export interface HostRating {
+  readonly ghz?: number
+  readonly octaneBench?: number
+  /** What the figures rest on, in words. */
+  readonly basis: string
+}
+
 export interface FarmInfo {
   readonly contract: 1
   readonly id: string
@@ -62,6 +70,8 @@ export interface FarmInfo {
   readonly key?: Address
   readonly payTo?: Address
   readonly slots?: number
+  /** What one slot is in the units of price lists. */
+  readonly rating?: HostRating
   /** Source and date of prices, for people. */
   readonly priceBook?: {
     readonly source: string

@@ -1,4 +1,5 @@
 import type { BundleManifest } from './artifacts.ts'
+import type { HostRating } from './farm.ts'
 import type { Money } from './money.ts'
 import type { CheckClass } from './messages.ts'
 import type { Region } from './task.ts'
@@ -55,6 +56,8 @@ export interface Estimate {
   /** Memory class of each frame, an index into `classes`; one class when left out. */
   readonly classes: readonly { readonly id: string; readonly memoryMiB: number }[]
   readonly classOf?: readonly number[]
+  /** Rating of the slot whose seconds `work` counts, where it is known: by it price lists in GHz-hours and OctaneBench-hours apply. */
+  readonly rating?: HostRating
   /** What it rests on, in words: probes made, frames, settings. */
   readonly basis: readonly string[]
   /** What the probes cost. */

@@ -1,8 +1,10 @@
+import type { HostRating } from '../contract/farm.ts'
 import type { Estimate } from '../contract/job.ts'
 import { PictorError } from '../contract/error.ts'
 import { interpolate, predictFrames } from './fit.ts'
+import type { ProbeSample } from './fit.ts'
 import type { FarmProbe } from './probe.ts'
-import type { ProbePlan } from './probe-plan.ts'
+import type { ProbeKind, ProbePlan } from './probe-plan.ts'
 
 /**
  * The band of the slope model: true cost lay within 0.80 and 1.25 of the prediction for every scene and both start states that it was measured on but one
@@ -30,6 +32,7 @@ export function estimateFrom(
   probes: readonly FarmProbe[],
   frames: readonly number[],
   memoryMiB: number,
+  ratings: Readonly<Record<string, HostRating>> = {},
 ): MeasuredEstimate {
   const usable = probes
     .map((probe) => ({ probe, predictions: predictFrames(plan, probe.samples) }))
@@ -44,15 +47,14 @@ export function estimateFrom(
     reference.predictions.map(({ frame, fixedMs }) => ({ frame, ms: fixedMs })),
     frames,
   ).map((ms) => ms / 1000)
-  const total = (list: readonly { ms: number }[]) => list.reduce((sum, item) => sum + item.ms, 0)
   const msPerWork: Record<string, number> = {}
   const startMs: Record<string, number> = {}
-  for (const { probe, predictions } of usable) {
-    const shared = reference.predictions.filter(({ frame }) => predictions.some((other) => other.frame === frame))
-    const same = predictions.filter(({ frame }) => shared.some((other) => other.frame === frame))
-    msPerWork[probe.farm] = shared.length === 0 ? 1000 : (1000 * total(same)) / total(shared)
+  for (const probe of probes) {
+    const factor = speedFactor(reference.probe.samples, probe.samples)
+    if (factor !== undefined) msPerWork[probe.farm] = 1000 * factor
     startMs[probe.farm] = probe.startMs
   }
+  const rating = ratings[reference.probe.farm]
   const probeMs = probes.reduce((sum, probe) => sum + probe.spentMs, 0)
   const earlier = usable.filter(({ probe }) => probe.spentMs === 0)
   return {
@@ -61,9 +63,17 @@ export function estimateFrom(
       low: BAND.low,
       high: BAND.high,
       classes: [{ id: 'scene', memoryMiB }],
+      ...(rating ? { rating } : {}),
       basis: [
-        `probe renders of frames ${plan.frames.join(', ')} at ${plan.low.resolutionPct} % size with ${plan.low.samples} and ${plan.high.samples} samples on ${usable.map(({ probe }) => probe.farm).join(', ')}`,
-        'fixed cost and cost per pixel-sample separated by two probes a frame; frames between probes interpolated',
+        ...basisOf(plan, reference.probe),
+        ...(probes.length > 1
+          ? [
+              `speed of ${probes
+                .slice(1)
+                .map((probe) => probe.farm)
+                .join(', ')} by the same renders`,
+            ]
+          : []),
         ...earlier.map(
           ({ probe }) =>
             `probes of ${probe.farm} were rendered for an earlier plan, ${new Date(probe.measuredAtMs).toISOString()}`,
@@ -75,4 +85,32 @@ export function estimateFrom(
     msPerWork,
     startMs,
   }
+}
+
+/** How much longer a farm took than the reference for the same renders; undefined when they share none. */
+function speedFactor(reference: readonly ProbeSample[], other: readonly ProbeSample[]): number | undefined {
+  const keyOf = ({ frame, window }: ProbeSample): string => `${frame} ${window}`
+  const counted = (samples: readonly ProbeSample[]): ProbeSample[] => samples.filter((one) => one.window !== 'warm')
+  const mean = (samples: readonly ProbeSample[], key: string): number => {
+    const times = samples.filter((one) => keyOf(one) === key).map((one) => one.renderMs)
+    return times.reduce((sum, ms) => sum + ms, 0) / times.length
+  }
+  const theirs = new Set(counted(other).map(keyOf))
+  const shared = [...new Set(counted(reference).map(keyOf))].filter((key) => theirs.has(key))
+  const total = (samples: readonly ProbeSample[]): number => shared.reduce((sum, key) => sum + mean(samples, key), 0)
+  return total(reference) > 0 ? total(other) / total(reference) : undefined
+}
+
+/** What the probes of the reference were, in words. */
+function basisOf({ low, high }: ProbePlan, { farm, samples }: FarmProbe): string[] {
+  const framesOf = (window: ProbeKind): string =>
+    [...new Set(samples.filter((one) => one.window === window).map((one) => one.frame))].sort((a, b) => a - b).join(', ')
+  const [modelled, whole] = [framesOf('high'), framesOf('full')]
+  return [
+    `probe renders of frames ${modelled} on ${farm} at ${low.resolutionPct} % size with ${low.samples} samples and at ${high.resolutionPct} % with ${high.samples}: fixed cost and cost per pixel-sample apart`,
+    ...(whole === ''
+      ? ['no whole frame was rendered: the job is too short for it']
+      : [`frames ${whole} rendered whole, the others corrected by them`]),
+    'frames between probes interpolated',
+  ]
 }

@@ -1,4 +1,5 @@
 export { estimateFrom, type MeasuredEstimate } from './estimate.ts'
 export { interpolate, predictFrames, type FramePrediction, type ProbeSample } from './fit.ts'
+export { nextProbes, type ProbeOrder } from './next-probes.ts'
 export { probeFarm, type FarmProbe, type ProbeRequest } from './probe.ts'
-export { planProbes, type ProbePlan } from './probe-plan.ts'
+export { planProbes, type ProbeKind, type ProbePlan } from './probe-plan.ts'

@@ -1,34 +1,55 @@
 import type { RenderSpec } from '../contract/job.ts'
 import type { Window } from '../contract/task.ts'
 
-/** Two windows over the same frames: their difference is the price of samples, the rest is fixed cost. */
+/** How a frame is probed: `warm` opens the scene and is not counted, `low` and `high` differ in samples, `full` is the frame as ordered. */
+export type ProbeKind = 'warm' | 'low' | 'high' | 'full'
+
+/** Two cheap windows, whose difference is the price of samples and whose rest is fixed cost, and how far to go with them. */
 export interface ProbePlan {
-  /** Frames that are probed, ascending. */
+  /** Frames of the job that may be probed, ascending: all of them, or an even choice of a long job's. */
   readonly frames: readonly number[]
   readonly low: Window
   readonly high: Window
   /** Pixels x samples of one frame: under `low`, under `high`, and as ordered. */
   readonly load: { readonly low: number; readonly high: number; readonly full: number }
+  /** Most that the probes of one farm may cost, in whole frames. */
+  readonly budgetFrames: number
+  /** Most frames that are probed. */
+  readonly mostFrames: number
 }
 
-/** Probe resolution that the slope model was measured with (192 x 108 px; five scenes, mean error 8.4 %): smaller ones are dominated by fixed cost. */
-const PROBE_PIXELS = 192 * 108
+/** What probes may cost, of the job's rendering (issue: at most 5 % of a job of 100 frames; the rest is left for what a frame cost more than thought). */
+const BUDGET_SHARE = 0.042
 
-/** Most samples of a probe, of the same measurement (2 and 16). */
-const PROBE_SAMPLES = 16
+/** Frames among which probed ones are chosen. */
+const MOST_CANDIDATES = 1000
 
-/** Chooses frames (spread over the timeline, ends included) and the two windows for a job. `count` anchors, 1 or more. */
-export function planProbes(spec: RenderSpec, frames: readonly number[], count: number): ProbePlan {
+/** Share of a frame's pixels x samples under the larger window. Where a frame takes long, a small share of it can still be measured well (1 to 7 us each were measured). */
+const SHARES = [
+  { below: 2e6, share: 1 / 4 },
+  { below: 10e6, share: 1 / 8 },
+  { below: Infinity, share: 1 / 32 },
+] as const
+
+/** Chooses the two windows for a job. Same size and fewer samples where there are enough of them, else a smaller size: cost per sample is the same then only by and large. */
+export function planProbes(spec: RenderSpec, frames: readonly number[], mostFrames = 24): ProbePlan {
   const { width, height } = spec.output
-  const resolutionPct = Math.min(100, Math.max(5, Math.ceil(100 * Math.sqrt(PROBE_PIXELS / (width * height)))))
-  const high = Math.max(2, Math.min(PROBE_SAMPLES, spec.samples))
-  const low = Math.max(1, Math.min(2, high - 1))
-  const pixels = Math.floor((width * resolutionPct) / 100) * Math.floor((height * resolutionPct) / 100)
+  const pixels = (pct: number): number =>
+    Math.max(1, Math.floor((width * pct) / 100)) * Math.max(1, Math.floor((height * pct) / 100))
+  const full = width * height * spec.samples
+  const { share } = SHARES.find(({ below }) => full < below)!
+  const bySamples = spec.samples >= 12
+  const low = bySamples ? { pct: 100, samples: 1 } : { pct: 20, samples: 1 }
+  const high = bySamples
+    ? { pct: 100, samples: Math.max(3, Math.round(spec.samples * share)) }
+    : { pct: Math.ceil(100 * Math.sqrt(share)), samples: spec.samples }
   return {
-    frames: anchors(frames, count),
-    low: { samples: low, resolutionPct },
-    high: { samples: high, resolutionPct },
-    load: { low: pixels * low, high: pixels * high, full: width * height * spec.samples },
+    frames: anchors(frames, MOST_CANDIDATES),
+    low: { samples: low.samples, resolutionPct: low.pct },
+    high: { samples: high.samples, resolutionPct: high.pct },
+    load: { low: pixels(low.pct) * low.samples, high: pixels(high.pct) * high.samples, full },
+    budgetFrames: BUDGET_SHARE * frames.length,
+    mostFrames: Math.max(2, mostFrames),
   }
 }
 

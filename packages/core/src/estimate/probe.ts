@@ -4,7 +4,9 @@ import { PictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo, TaskRef } from '../contract/farm.ts'
 import type { RenderSpec } from '../contract/job.ts'
 import type { StageRef, Window } from '../contract/task.ts'
+import { average } from './fit.ts'
 import type { ProbeSample } from './fit.ts'
+import { nextProbes } from './next-probes.ts'
 import type { ProbePlan } from './probe-plan.ts'
 
 /** What one farm's probes measured. */
@@ -24,37 +26,57 @@ export interface ProbeRequest {
   readonly bundle: BundleManifest
   readonly files: Artifacts
   readonly plan: ProbePlan
+  /** The reference tells the cost of frames along the timeline, other farms only how fast they are. */
+  readonly role: 'reference' | 'other'
   readonly clock: Clock
-  /** Called as frames arrive: done of total. */
+  /** Called as frames arrive: done, of those that are known to be needed. */
   readonly onProgress?: (farm: string, done: number, total: number) => void
 }
 
 /**
- * Renders the plan's probes on one farm, in all its slots at once, so that what is measured contains the contention that the job will meet. Three tasks a slot:
- * a warm-up frame (its extra time is the scene load), then the low and the high window.
+ * Probes one farm: round after round of what `nextProbes` asks for. The first rounds run in several slots at once, so that what is measured contains the contention
+ * that the job will meet; later ones are dealt out. The first render's extra time is the scene load.
  * @throws farm-refused when a probe fails, timeout after `ctx.deadlineAtMs`
  */
 export async function probeFarm(farm: Farm, info: FarmInfo, request: ProbeRequest, ctx: CallContext): Promise<FarmProbe> {
+  const { plan, role, onProgress } = request
   const stage = await farm.stage(request.bundle, request.files, { ...ctx, key: `${ctx.key}/stage` })
-  const slots = Math.max(1, info.slots ?? 1)
-  const { frames, low, high } = request.plan
-  const warm = await renderAll(farm, stage, request, ctx, 'warm', slots, frames.slice(0, 1), low, 0)
-  const lows = await renderAll(farm, stage, request, ctx, 'low', slots, frames, low, warm.length)
-  const highs = await renderAll(farm, stage, request, ctx, 'high', slots, frames, high, warm.length + lows.length)
-  const samples: ProbeSample[] = [
-    ...lows.map(({ frame, renderMs }) => ({ frame, renderMs, window: 'low' as const })),
-    ...highs.map(({ frame, renderMs }) => ({ frame, renderMs, window: 'high' as const })),
-  ]
-  const average = (list: readonly { renderMs: number }[]) =>
-    list.reduce((sum, item) => sum + item.renderMs, 0) / Math.max(1, list.length)
-  const settled = average(lows.filter((item) => item.frame === frames[0]))
+  // Every slot costs as much again: no more of them than the budget has frames.
+  const slots = Math.min(Math.max(1, info.slots ?? 1), Math.max(1, Math.floor(plan.budgetFrames)))
+  const samples: ProbeSample[] = []
+  for (let round = 0; ; round++) {
+    const orders = nextProbes(plan, samples, role)
+    if (orders.length === 0) break
+    for (const window of new Set(orders.map((order) => order.window))) {
+      const frames = orders.filter((order) => order.window === window).map((order) => order.frame)
+      // The warm-up and the first two frames tell what the slots do to each other.
+      const shares = round < 2 ? Array.from({ length: slots }, () => frames) : dealt(frames, slots)
+      const step = {
+        stage,
+        name: `${round}-${window}`,
+        shares,
+        window: window === 'full' ? undefined : plan[window === 'high' ? 'high' : 'low'],
+      }
+      const rendered = await renderAll(farm, request, ctx, step, (count) =>
+        onProgress?.(farm.id, samples.length + count, samples.length + orders.length),
+      )
+      samples.push(...rendered.map((one) => ({ ...one, window })))
+    }
+  }
   return {
     farm: farm.id,
     samples,
-    startMs: Math.max(0, Math.round(average(warm) - settled)),
-    spentMs: Math.round([...warm, ...lows, ...highs].reduce((sum, item) => sum + item.renderMs, 0)),
+    startMs: Math.max(0, Math.round(average(samples, 'warm') - average(samples, 'low'))),
+    spentMs: Math.round(samples.reduce((sum, item) => sum + item.renderMs, 0)),
     measuredAtMs: request.clock.now(),
   }
+}
+
+/** Frames in as many shares as there are slots, neighbours apart. */
+function dealt(frames: readonly number[], slots: number): number[][] {
+  const shares = Array.from({ length: Math.min(slots, frames.length) }, (): number[] => [])
+  for (const [i, frame] of frames.entries()) shares[i % shares.length]!.push(frame)
+  return shares
 }
 
 interface Rendered {
@@ -62,20 +84,23 @@ interface Rendered {
   readonly renderMs: number
 }
 
+interface Step {
+  readonly stage: StageRef
+  readonly name: string
+  /** Frames of each task. */
+  readonly shares: readonly (readonly number[])[]
+  readonly window: Window | undefined
+}
+
 async function renderAll(
   farm: Farm,
-  stage: StageRef,
   request: ProbeRequest,
   ctx: CallContext,
-  step: string,
-  slots: number,
-  frames: readonly number[],
-  window: Window,
-  /** Frames that earlier steps rendered, for progress. */
-  done: number,
+  { stage, name, shares, window }: Step,
+  onCount: (count: number) => void,
 ): Promise<Rendered[]> {
   const refs = await Promise.all(
-    Array.from({ length: slots }, (_, slot) =>
+    shares.map((frames, slot) =>
       farm.submit(
         {
           contract: 1,
@@ -87,9 +112,9 @@ async function renderAll(
           stage,
           spec: request.spec,
           work: { kind: 'frames', frames },
-          window,
+          ...(window ? { window } : {}),
         },
-        { ...ctx, key: `${ctx.key}/${step}/${slot}` },
+        { ...ctx, key: `${ctx.key}/${name}/${slot}` },
       ),
     ),
   )
@@ -99,13 +124,12 @@ async function renderAll(
   while (open.size > 0) {
     const poll = await farm.poll(
       { scope: refs, ...(cursor === undefined ? {} : { cursor }) },
-      { ...ctx, key: `${ctx.key}/${step}/poll` },
+      { ...ctx, key: `${ctx.key}/${name}/poll` },
     )
     cursor = poll.cursor
     const before = rendered.length
     for (const event of poll.events) note(event, refs, open, rendered, farm.id)
-    if (rendered.length > before)
-      request.onProgress?.(farm.id, done + rendered.length, slots * (1 + 2 * request.plan.frames.length))
+    if (rendered.length > before) onCount(rendered.length)
     if (open.size === 0) break
     if (ctx.deadlineAtMs !== undefined && request.clock.now() > ctx.deadlineAtMs)
       throw new PictorError('timeout', `farm ${farm.id} did not finish its probe renders in time`, { details: { farm: farm.id } })

@@ -4,7 +4,7 @@ import type { Clock } from '../contract/context.ts'
 import type { FarmInfo } from '../contract/farm.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { Decline, Quote, QuoteRequest } from '../contract/quote.ts'
-import type { FarmProbe, ProbePlan } from '../estimate/index.ts'
+import type { FarmProbe, ProbePlan, ProbeRequest } from '../estimate/index.ts'
 import { sha256Hex } from '../proof/index.ts'
 
 type Ask<T> = Omit<MemoEntry<T>, 'make'>
@@ -39,10 +39,10 @@ const DAY_MS = 86_400_000
 const PROBE_TTL_MS = 7 * DAY_MS
 
 /** The same scene, settings and probe frames on the same farm with the same software, devices and slots take the same time. */
-export function probeEntry(info: FarmInfo, spec: JobSpec, plan: ProbePlan): Ask<FarmProbe> {
+export function probeEntry(info: FarmInfo, spec: JobSpec, plan: ProbePlan, role: ProbeRequest['role']): Ask<FarmProbe> {
   const { id, key, software, slots } = info
   return {
-    name: `probe/${id}/${digest({ key, software, slots, bundle: spec.bundle.root, render: spec.render, plan })}`,
+    name: `probe/${id}/${digest({ key, software, slots, bundle: spec.bundle.root, render: spec.render, plan, role })}`,
     is: (kept): kept is FarmProbe => {
       const { farm, measuredAtMs, startMs, samples } = (kept ?? {}) as Partial<FarmProbe>
       return (

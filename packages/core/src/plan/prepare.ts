@@ -32,7 +32,7 @@ export interface PlanRequest {
   readonly inspect?: InspectOptions
   /** Splits frames into tiles over several hosts: a number of tiles, or `auto` for jobs of fewer frames than hosts. Left out: frames are whole. */
   readonly tiles?: TileRequest
-  /** Frames that are probed on each farm (3). */
+  /** Most frames that are probed (24); probes cost at most about 5 % of the job. */
   readonly probeFrames?: number
   /** Probes again although the same scene was probed on the same farms within the last week (false). */
   readonly probeAgain?: boolean
@@ -171,7 +171,7 @@ async function probeAll(
   spec: JobSpec,
   frames: readonly number[],
   memoryMiB: number,
-  { probeFrames = 3, probeAgain = false }: PlanRequest,
+  { probeFrames, probeAgain = false }: PlanRequest,
   options: PrepareOptions,
   declines: Decline[],
   ctx: CallContext,
@@ -190,11 +190,12 @@ async function probeAll(
           bundle: spec.bundle,
           files: options.files,
           plan,
+          role: farm === able[0]?.farm ? ('reference' as const) : ('other' as const),
           clock: options.clock,
           onProgress,
         }
         const { value, remembered } = await options.memo.recall({
-          ...probeEntry(info, spec, plan),
+          ...probeEntry(info, spec, plan, request.role),
           fresh: probeAgain,
           make: () => probeFarm(farm, info, request, { ...ctx, key: `${run}/probe/${farm.id}` }),
         })
@@ -215,7 +216,8 @@ async function probeAll(
       `no farm could render a probe${declines.length ? `: ${declines.map((entry) => `${entry.farm}: ${entry.message}`).join('; ')}` : ''}`,
       { details: { declines } },
     )
-  return estimateFrom(plan, measured, frames, memoryMiB)
+  const ratings = Object.fromEntries(infos.flatMap(({ info }) => (info.rating ? [[info.id, info.rating]] : [])))
+  return estimateFrom(plan, measured, frames, memoryMiB, ratings)
 }
 
 async function quoteAll(

@@ -17,7 +17,7 @@ export interface PriceOptions {
   readonly device: 'cpu' | 'gpu'
   /** Rating of one host in the unit of the figures: GHz (cores x clock) or OctaneBench. */
   readonly hostRating?: number
-  /** Rating, in the same unit, of the machine whose seconds the estimate counts. Left out: taken as equal to a host. */
+  /** Rating, in the same unit, of the machine whose seconds the estimate counts. Left out: what the estimate says of it, else taken as equal to a host. */
   readonly referenceRating?: number
   /** Hosts where no figure gives a limit. */
   readonly hosts?: number
@@ -60,8 +60,13 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
     return [offerFrom(figure, hosts, options, request)]
   })
   if (offers.length === 0) return decline('policy', 'no limit of hosts is published: give `host.hosts`')
-  if (options.referenceRating === undefined)
+  const reference = referenceOf(options, request)
+  if (reference.rating === undefined)
     basis.push('speed: one host is taken as equal to the machine that made the estimate; give `reference` to correct it')
+  else
+    basis.push(
+      `speed: the estimate's machine counts ${reference.rating} ${priced[0]!.unit.slice(0, -5)} (${reference.basis}), a host here ${hostRating}`,
+    )
   return {
     contract: 1,
     kind: 'quote',
@@ -75,11 +80,22 @@ export function quoteFrom(request: QuoteRequest, options: PriceOptions, nowMs: n
   }
 }
 
-function offerFrom(figure: PriceFigure, hosts: number, options: PriceOptions, { estimate }: QuoteRequest): Offer {
+/** The rating of the machine that made the estimate: the caller's, else what its farm says of it. */
+function referenceOf(
+  { referenceRating, device }: PriceOptions,
+  { estimate }: QuoteRequest,
+): { readonly rating?: number; readonly basis: string } {
+  if (referenceRating !== undefined) return { rating: referenceRating, basis: 'given in the options' }
+  const rating = device === 'cpu' ? estimate.rating?.ghz : estimate.rating?.octaneBench
+  return rating !== undefined && rating > 0 ? { rating, basis: estimate.rating!.basis } : { basis: '' }
+}
+
+function offerFrom(figure: PriceFigure, hosts: number, options: PriceOptions, request: QuoteRequest): Offer {
+  const { estimate } = request
   const rating = options.hostRating!
   // Ratings have decimals; thousandths keep the product exact in integers.
   const perHostHour = (money(figure.rate!, 'USD').amount * BigInt(Math.round(rating * 1_000))) / 1_000n
-  const msPerWork = (1_000 * (options.referenceRating ?? rating)) / rating
+  const msPerWork = (1_000 * (referenceOf(options, request).rating ?? rating)) / rating
   return {
     id: `${figure.tier}-${figure.device}`,
     tier: figure.tier,

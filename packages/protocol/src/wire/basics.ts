@@ -1,5 +1,5 @@
-import type { Money } from '@pictor/core/contract'
-import { bigint, list, named, number, object, text, word, type Schema } from '../schema.ts'
+import type { HostRating, Money } from '@pictor/core/contract'
+import { bigint, list, named, number, object, optional, text, word, type Schema } from '../schema.ts'
 
 const hex = (digits: number, what: string): Schema<`0x${string}`> =>
   text({ max: digits + 2, pattern: new RegExp(`^0x[0-9a-f]{${digits}}$`), expected: what }) as Schema<`0x${string}`>
@@ -19,6 +19,12 @@ export const contract: Schema<1> = word(1 as const)
 export const share: Schema<number> = number({ min: 0, max: 1 })
 export const zeroOrMore: Schema<number> = number({ min: 0 })
 export const currency: Schema<string> = text({ max: 64, pattern: /^\S+$/, expected: 'a currency such as USD' })
+
+/** A host in the units of price lists. */
+export const hostRating: Schema<HostRating> = named(
+  'HostRating',
+  object<HostRating>({ ghz: optional(zeroOrMore), octaneBench: optional(zeroOrMore), basis: words }),
+)
 
 /** An amount of one currency. */
 export const moneySchema: Schema<Money> = named('Money', object<Money>({ amount: bigint, currency }))

@@ -10,7 +10,7 @@ import type {
   Ticket,
 } from '@pictor/core/contract'
 import { count, ext, flag, list, named, object, optional, text, word, type Schema } from '../schema.ts'
-import { address, atMs, contract, currency, frame, hash, name, signature, words, zeroOrMore } from './basics.ts'
+import { address, atMs, contract, currency, frame, hash, hostRating, name, signature, words, zeroOrMore } from './basics.ts'
 import { taskRefSchema } from './job.ts'
 
 const support = word('native', 'emulated', 'manual', 'none')
@@ -60,6 +60,7 @@ export const farmInfoSchema: Schema<FarmInfo> = named(
     key: optional(address),
     payTo: optional(address),
     slots: optional(count()),
+    rating: optional(hostRating),
     priceBook: optional(
       object<NonNullable<FarmInfo['priceBook']>>({
         source: words,

@@ -1,6 +1,6 @@
 import type { Decline, Estimate, Offer, OfferPrice, Quote, QuoteRequest } from '@pictor/core/contract'
 import { bigint, count, ext, flag, list, named, nullable, object, optional, tagged, word, type Schema } from '../schema.ts'
-import { atMs, contract, currency, name, words, zeroOrMore } from './basics.ts'
+import { atMs, contract, currency, hostRating, name, words, zeroOrMore } from './basics.ts'
 import { jobSpecSchema } from './job.ts'
 
 const estimate = named(
@@ -11,6 +11,7 @@ const estimate = named(
     high: zeroOrMore,
     classes: list(object<Estimate['classes'][number]>({ id: name, memoryMiB: zeroOrMore }), 1_000, 1),
     classOf: optional(list(count(), 10_000_000)),
+    rating: optional(hostRating),
     basis: list(words, 1_000),
     probeMs: zeroOrMore,
   }),

@@ -12,6 +12,8 @@ import type { Fault } from '../blender/worker.ts'
 import { requireSandbox } from '../sandbox/bubblewrap.ts'
 import { tileMerge } from '../merge.ts'
 import { bundleScene } from './bundle.ts'
+import { findMoved } from './moved-files.ts'
+import type { PathMap } from './moved-files.ts'
 import type { SceneReport } from './report.ts'
 import { chooseScene, renderSpecOf } from './spec.ts'
 import { memoryMiBOf, warningsOf } from './warnings.ts'
@@ -24,6 +26,8 @@ export interface InspectorOptions {
   readonly trust?: 'own' | 'foreign'
   /** Opens scenes of others without a sandbox. */
   readonly unsafeNoSandbox?: boolean
+  /** Where folders of other machines lie here, such as `{ 'D:\\assets': '/srv/assets' }`: for scenes that were saved elsewhere. */
+  readonly pathMap?: PathMap
   /** Blender is killed when it takes longer to open and read the scene. Default 10 minutes. */
   readonly timeoutMs?: number
 }
@@ -56,7 +60,8 @@ export function blendInspector(options: InspectorOptions = {}): Inspector {
       const header = await readBlend(path, (head) => {
         blender = chooseBlender(blenders, head.versionCode)
       })
-      const report = await reportOf(path, blender!, { timeoutMs: options.timeoutMs ?? 600_000, confined }, ctx)
+      const found = await reportOf(path, blender!, { timeoutMs: options.timeoutMs ?? 600_000, confined }, ctx)
+      const report = { ...found, external: await findMoved(found.external, dirname(path), options.pathMap ?? {}) }
       return inspectionOf(path, bytes, { header, blender: blender!.version, report }, wishes)
     },
     tiles: tileMerge,

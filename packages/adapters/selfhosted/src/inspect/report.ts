@@ -73,4 +73,6 @@ export interface ExternalEntry {
   readonly library: string
   readonly absolute: string
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  /** Found elsewhere than the stored path says. */
+  readonly moved?: boolean
 }

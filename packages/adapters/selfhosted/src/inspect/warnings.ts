@@ -57,6 +57,13 @@ const RULES: Readonly<Record<string, Rule>> = {
     const off = layers.filter((layer) => !layer.use)
     return off.length > 0 && `${plural(off.length, 'view layer')} switched off (${off.map((layer) => layer.name).join(', ')})`
   },
+  'moved-files': (_, { external }) => {
+    const moved = external.filter((one) => one.moved)
+    return (
+      moved.length > 0 &&
+      `${plural(moved.length, 'file')} found elsewhere than the scene says: ${moved[0]!.stored} is taken from ${moved[0]!.absolute}`
+    )
+  },
   'absolute-paths': (_, { external }) => {
     const absolute = external.filter((one) => !one.stored.startsWith('//'))
     return (

@@ -1,5 +1,6 @@
 import type { Artifacts, BundleManifest } from './artifacts.js'
 import type { CallContext } from './context.js'
+import type { SoftwareBuild } from './farm.js'
 import type { RenderSpec } from './job.js'
 import type {
   Address,
@@ -50,6 +51,7 @@ export type CheckerAction = {
         readonly frame: number
         readonly hash: Bytes32
       }[]
+      readonly software?: readonly SoftwareBuild[]
     }
   | {
       readonly kind: 'reveal'
@@ -129,6 +131,16 @@ export type CheckerEvent =
       readonly type: 'final-signature'
       readonly keep: bigint
       readonly signature: CheckerSignature
+      readonly atMs: number
+    }
+  | {
+      readonly type: 'lease-progress'
+      readonly lease: number
+      readonly state: 'waiting' | 'rendering' | 'stalled' | 'committed' | 'late' | 'canceled'
+      readonly held: number
+      readonly frames: number
+      readonly lastCompletedAtMs?: number
+      readonly message: string
       readonly atMs: number
     }
   | {

@@ -1,6 +1,6 @@
 import type { FrameReport } from './checker.js'
 import type { Bytes32, Verdict } from './messages.js'
-interface EventBase {
+export interface EventBase {
   readonly cursor: number
   readonly atMs: number
 }
@@ -26,6 +26,7 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frames: string
+        readonly part?: number
         readonly price: bigint
         readonly reason: 'plan' | 'retry' | 'refused' | 'hedge' | 'replan'
       }
@@ -41,6 +42,7 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frame: number
+        readonly part?: number
         readonly hash: Bytes32
         readonly renderMs?: number
         readonly completedAtMs: number
@@ -50,6 +52,7 @@ export type JobEvent = EventBase &
         readonly task: number
         readonly farm: string
         readonly frame: number
+        readonly part?: number
         readonly hash: Bytes32
         readonly verdict: Verdict
         readonly reports: readonly FrameReport[]
@@ -57,6 +60,7 @@ export type JobEvent = EventBase &
     | {
         readonly type: 'frame-delivered'
         readonly frame: number
+        readonly part?: number
         readonly farm: string
         readonly path: string
       }

@@ -23,6 +23,23 @@ export interface SoftwareBuild {
   readonly engines: readonly string[]
   readonly devices: readonly string[]
 }
+export interface ListedPrice {
+  readonly tier: string
+  readonly device?: 'cpu' | 'gpu'
+  readonly unit: string
+  readonly rate?: string
+  readonly currency: string
+  readonly hosts?: number
+  readonly source: string
+  readonly asOf: string
+  readonly trust: 'A' | 'B' | 'C' | 'own'
+  readonly note?: string
+}
+export interface HostRating {
+  readonly ghz?: number
+  readonly octaneBench?: number
+  readonly basis: string
+}
 export interface FarmInfo {
   readonly contract: 1
   readonly id: string
@@ -35,10 +52,16 @@ export interface FarmInfo {
   readonly key?: Address
   readonly payTo?: Address
   readonly slots?: number
+  readonly rating?: HostRating
   readonly priceBook?: {
     readonly source: string
     readonly asOf: string
     readonly kind: 'list' | 'third-party' | 'own'
+    readonly prices?: readonly ListedPrice[]
+  }
+  readonly adapter?: {
+    readonly name: string
+    readonly version: string
   }
   readonly ext?: Readonly<Record<string, unknown>>
 }

@@ -29,4 +29,9 @@ export interface Inspection {
 export interface Inspector {
   inspect(scene: string, options: InspectOptions, ctx: CallContext): Promise<Inspection>
   bundle(inspection: Inspection, files: Artifacts, ctx: CallContext): Promise<BundleManifest>
+  readonly tiles?: TileMerge
+}
+export interface TileMerge {
+  refusal(spec: RenderSpec): string | undefined
+  merge(spec: RenderSpec, tiles: readonly Uint8Array[]): Uint8Array
 }

@@ -1,6 +1,8 @@
 import type { BundleManifest } from './artifacts.js'
+import type { HostRating } from './farm.js'
 import type { Money } from './money.js'
 import type { CheckClass } from './messages.js'
+import type { Region } from './task.js'
 export interface OutputSpec {
   readonly format: 'PNG' | 'OPEN_EXR' | 'OPEN_EXR_MULTILAYER' | 'JPEG' | 'TIFF' | 'WEBP'
   readonly width: number
@@ -21,8 +23,10 @@ export interface RenderSpec {
   readonly denoise: boolean
   readonly seed: number
   readonly animatedSeed: boolean
+  readonly motionBlur?: boolean
   readonly output: OutputSpec
   readonly checkClass: CheckClass
+  readonly tiles?: readonly Region[]
   readonly legitBlackFrames?: readonly number[]
   readonly legitStatic?: boolean
   readonly ext?: Readonly<Record<string, unknown>>
@@ -36,6 +40,7 @@ export interface Estimate {
     readonly memoryMiB: number
   }[]
   readonly classOf?: readonly number[]
+  readonly rating?: HostRating
   readonly basis: readonly string[]
   readonly probeMs: number
 }

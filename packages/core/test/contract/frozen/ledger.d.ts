@@ -112,6 +112,12 @@ export type LedgerAction =
       readonly terms: Terms
     }
   | {
+      readonly kind: 'lease-key'
+      readonly terms: Terms
+      readonly leaseKey: Address
+      readonly signature?: Signature
+    }
+  | {
       readonly kind: 'top-up'
       readonly terms: Terms
       readonly farmBudget: bigint
@@ -139,6 +145,7 @@ export type LedgerEvent = LedgerEventBase &
         readonly farmBudget: bigint
         readonly checkBudget: bigint
         readonly setRoot: Bytes32
+        readonly termsHash?: Bytes32
       }
     | {
         readonly type: 'ready'
@@ -195,6 +202,10 @@ export type LedgerEvent = LedgerEventBase &
       }
     | {
         readonly type: 'canceled'
+      }
+    | {
+        readonly type: 'lease-key-replaced'
+        readonly leaseKey: Address
       }
     | {
         readonly type: 'topped-up'
