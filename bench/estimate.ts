@@ -130,7 +130,8 @@ async function outcomeOf(subject: Subject, memo: Memo, truths: number, repeat: n
         now.cpuMs(now.frames.find((one) => one !== frame) ?? frame, { samples: 1, resolutionPct: 10 })
       if (cold) await elsewhere() // the warm-up was remembered from another run
       const times = [await now.cpuMs(frame, window)]
-      while (times.length < repeat && why !== 'warm') {
+      const renders = why === 'warm' ? 1 : repeat
+      while (times.length < renders) {
         await elsewhere() // a warm renderer is quicker at the frame that it just had
         times.push(await now.cpuMs(frame, window))
       }
