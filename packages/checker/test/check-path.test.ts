@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -97,6 +98,8 @@ test.each([
   ['{"specs":{},"files":[{"file":"../x.png","frame":1,"specRef":"s"}]}', 'files[0].file'],
   ['{"specs":{},"files":[{"file":"x.png","frame":1.5,"specRef":"s"}]}', 'files[0].frame'],
   ['{"specs":{"s":{"format":"GIF"}},"files":[]}', 'specs.s.format'],
+  ['{"specs":{"s":{"format":"PNG","channels":"RGB","bitDepth":8,"samples":"many"}},"files":[]}', 'specs.s.samples'],
+  ['{"specs":{},"files":[{"file":"x.png","frame":1,"specRef":"none"}]}', 'files[0].specRef'],
   ['nonsense', 'bad.json'],
 ])('the manifest %s is refused with the field', async (text, field) => {
   const path = join(folder, 'bad.json')
@@ -108,6 +111,35 @@ test('a folder without pictures and a missing path are refused', async () => {
   await mkdir(join(folder, 'empty'))
   await expect(lines(join(folder, 'empty'))).rejects.toMatchObject({ code: 'invalid-input' })
   await expect(lines(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('sub-folders, odd names, gaps, links to nowhere, pipes and folders named like frames each have a line or none', async () => {
+  const root = join(folder, 'mixed')
+  await mkdir(join(root, 'sub dir', 'ünïcode'), { recursive: true })
+  await mkdir(join(root, '.hidden'))
+  await mkdir(join(root, 'a_0009.png'))
+  for (const frame of [1, 2, 3, 5, 6])
+    await writeFile(join(root, 'sub dir', 'ünïcode', `shöt ${frame}.png`), renderNoise(frame, SCENE))
+  await writeFile(join(root, '.hidden', 'x_0001.png'), 'no')
+  await writeFile(join(root, '._a_0001.png'), 'a resource fork')
+  await writeFile(join(root, 'still.png'), renderNoise(1, SCENE))
+  await writeFile(join(root, 'readme.txt'), 'no picture')
+  await symlink(join(root, 'nowhere'), join(root, 'b_0001.exr'))
+  await symlink('..', join(root, 'sub dir', 'loop'))
+  execFileSync('mkfifo', [join(root, 'c_0001.png')])
+  const found = await lines(root)
+  expect(found.map(({ file, frame, verdict, findings }) => [file, frame, verdict, findings[0]?.code])).toEqual([
+    ['b_0001.exr', 1, 'refuse', 'missing-file'],
+    ['c_0001.png', 1, 'refuse', 'not-a-file'],
+    ['still.png', 0, 'accept', undefined],
+    ['sub dir/ünïcode/shöt 1.png', 1, 'accept', undefined],
+    ['sub dir/ünïcode/shöt 2.png', 2, 'accept', undefined],
+    ['sub dir/ünïcode/shöt 3.png', 3, 'accept', undefined],
+    ['sub dir/ünïcode/shöt 5.png', 5, 'accept', undefined],
+    ['sub dir/ünïcode/shöt 6.png', 6, 'accept', undefined],
+    ['', 4, 'unsure', 'missing-frame'],
+  ])
+  expect(await lines(join(root, 'still.png'))).toMatchObject([{ file: 'still.png', verdict: 'accept' }])
 })
 
 const corpus = new URL('../../../../shared/corpus/frames/manifest.json', import.meta.url).pathname

@@ -7,7 +7,7 @@ import { measuredOf, pictureOf } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { filePool, type FilePool } from './file-pool.ts'
 import type { FileResult } from './file-task.ts'
-import { readFolder } from './folder.ts'
+import { isPictureName, readFolder, readPicture } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
 import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequence/check.ts'
 
@@ -93,13 +93,11 @@ function readAhead(frames: readonly FrameEntry[], pool: FilePool) {
   return { start, get: start, forget: (index: number) => started.delete(index) }
 }
 
-/** Reads a manifest when `path` is a file, else a folder. */
+/** Reads a folder, one picture, or else a manifest. */
 export async function readCheckSet(path: string, spec?: Partial<RenderSpec>): Promise<CheckSet> {
-  const isFolder = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
-  return isFolder ? readFolder(path, spec) : readManifest(path)
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) return readFolder(path, spec)
+  return found && isPictureName(path) ? readPicture(path, spec) : readManifest(path)
 }
 
 const itemOf = (entry: FrameEntry, result: () => Promise<FileResult>): SequenceItem => ({
@@ -155,14 +153,35 @@ async function loadReferences(files: ReferenceFiles): Promise<References> {
   return { renders, crops }
 }
 
-function* missingLines(set: CheckSet, frames: readonly number[] | undefined): Generator<CheckLine> {
-  if (!frames) return
-  for (const sequence of new Set(set.frames.map((entry) => entry.sequence))) {
-    const found = new Set(set.frames.filter((entry) => entry.sequence === sequence).map((entry) => entry.frame))
-    for (const frame of frames) {
-      if (found.has(frame)) continue
-      const missing = finding('refuse', 'missing-frame', `frame ${frame} of ${sequence} is missing`)
-      yield { file: '', frame, verdict: 'refuse', findings: published([missing]), ms: 0 }
+/** Lines for frames that were ordered and are not there; without an order, for gaps in the numbers, which then are doubts. */
+function* missingLines(set: CheckSet, ordered: readonly number[] | undefined): Generator<CheckLine> {
+  const sequences = new Map<string, number[]>()
+  for (const { sequence, frame } of set.frames) {
+    const found = sequences.get(sequence) ?? []
+    sequences.set(sequence, found)
+    found.push(frame)
+  }
+  for (const [sequence, found] of sequences) {
+    const there = new Set(found)
+    for (const frame of ordered ?? (set.complete ? gapsOf(found) : [])) {
+      if (there.has(frame)) continue
+      const why = ordered ? 'is missing' : 'is not there, though frames before and after it are'
+      const missing = finding(ordered ? 'refuse' : 'doubt', 'missing-frame', `frame ${frame} of ${sequence} ${why}`)
+      yield { file: '', frame, verdict: verdictOf([missing]), findings: published([missing]), ms: 0 }
     }
   }
+}
+
+/** Numbers that are missing in a sequence that otherwise goes on by one and the same step; none where more are missing than there. */
+function gapsOf(frames: readonly number[]): readonly number[] {
+  const sorted = [...new Set(frames)].toSorted((a, b) => a - b)
+  if (sorted.length < 4) return []
+  const steps = sorted.slice(1).map((frame, i) => frame - sorted[i]!)
+  const step = steps.toSorted((a, b) => a - b)[steps.length >> 1]!
+  if ((sorted.at(-1)! - sorted[0]!) / step + 1 > 2 * sorted.length) return []
+  const gaps: number[] = []
+  for (const [i, size] of steps.entries()) {
+    if (size % step === 0) for (let frame = sorted[i]! + step; frame < sorted[i + 1]!; frame += step) gaps.push(frame)
+  }
+  return gaps
 }

@@ -1,48 +1,84 @@
-import { open, readdir } from 'node:fs/promises'
-import { extname, join } from 'node:path'
-import { isImageError, readImageInfo, sniffFormat, type ImageInfo } from '@pictor/image'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import { readImageInfo, scanWithSharp, sniffFormat, type ImageInfo } from '@pictor/image'
 import { invalid, PictorError, type OutputSpec, type RenderSpec } from '@pictor/core/contract'
 import type { CheckSet, FrameEntry } from './manifest.ts'
 
 const EXTENSIONS: ReadonlySet<string> = new Set(['.png', '.exr', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'])
-/** The last run of digits before the extension, with its sign: `shot_-0003.png`, `shot.0042.exr`. */
-const FRAME = /^(.*?)(-?\d+)(?:\.p(\d+))?$/
+/** The last run of digits before the extension, with its sign: `shot_-0003.png`, `shot.0042.exr`; `.p2` marks a piece of a split frame. */
+const FRAME = /^(.*?)(-?\d{1,9})(?:\.p(\d+))?$/
+/** Folders inside folders are followed so far. */
+const MOST_DEPTH = 8
+
+/** Whether a file name has a picture's extension. */
+export const isPictureName = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase())
 
 /**
- * Finds the picture sequences of a folder: files with one stem and extension whose last digits are the frame. Without an order, what most frames of a sequence have
- * in common is taken for it: a folder that is wrong throughout passes, one frame that is unlike the others does not.
- * @throws not-found when the folder cannot be read, invalid-input when it holds no numbered pictures
+ * Finds the picture sequences of a folder and the folders in it: files with one stem and extension whose last digits are the frame; a picture without a number is frame 0 of its own.
+ * Hidden files and folders, and folders that are links, are left out. Without an order, what most frames of a sequence have in common is taken for it: a folder that is wrong
+ * throughout passes, one frame that is unlike the others does not.
+ * @throws not-found when the folder cannot be read, invalid-input when it holds no pictures
  */
 export async function readFolder(folder: string, spec: Partial<RenderSpec> = {}): Promise<CheckSet> {
-  const names = await readdir(folder).catch((cause: unknown) => {
+  const files = await pictureFiles(folder)
+  if (files.length === 0) throw invalid('path', 'a folder with pictures such as shot_0001.png', folder)
+  return readFiles(folder, files, spec)
+}
+
+/** The same for one picture. */
+export async function readPicture(path: string, spec: Partial<RenderSpec> = {}): Promise<CheckSet> {
+  return readFiles(dirname(path), [basename(path)], spec)
+}
+
+async function readFiles(folder: string, files: readonly string[], spec: Partial<RenderSpec>): Promise<CheckSet> {
+  const sequences = new Map<string, { file: string; frame: number }[]>()
+  for (const file of files) {
+    const extension = extname(file)
+    const match = FRAME.exec(basename(file, extension))
+    if (match?.[3] !== undefined) continue
+    const stem = match ? match[1]! : basename(file, extension)
+    const key = join(dirname(file), `${stem}#${extension.toLowerCase()}`)
+    const sequence = sequences.get(key) ?? []
+    sequences.set(key, sequence)
+    sequence.push({ file, frame: match ? Number(match[2]) : 0 })
+  }
+  const frames: FrameEntry[] = []
+  for (const [sequence, members] of sequences) {
+    members.sort((a, b) => a.frame - b.frame || (a.file < b.file ? -1 : 1))
+    const common = await commonSpec(folder, members, spec)
+    for (const { file, frame } of members) frames.push({ file, path: join(folder, file), frame, sequence, spec: common })
+  }
+  return {
+    frames,
+    references: [],
+    complete: true,
+    basis: `folder ${folder}; the order was taken from what most frames of a sequence have in common`,
+  }
+}
+
+/** Paths of all pictures below a folder, relative to it, in order of their names. */
+async function pictureFiles(folder: string, inside = '', depth = 0): Promise<string[]> {
+  const entries = await readdir(join(folder, inside), { withFileTypes: true }).catch((cause: unknown) => {
+    // A folder inside that may not be read holds nothing for us; the one that was named must be readable.
+    if (depth > 0) return []
     throw new PictorError('not-found', `${folder} cannot be read: ${(cause as Error).message}`, {
       details: { path: folder },
       cause,
     })
   })
-  const sequences = new Map<string, { file: string; frame: number }[]>()
-  for (const file of names.sort()) {
-    const extension = extname(file).toLowerCase()
-    const match = EXTENSIONS.has(extension) ? FRAME.exec(file.slice(0, -extension.length)) : null
-    if (!match || match[3] !== undefined) continue
-    const key = `${match[1]}#${extension}`
-    sequences.set(key, [...(sequences.get(key) ?? []), { file, frame: Number(match[2]) }])
+  const found: string[] = []
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.')) continue
+    const path = join(inside, entry.name)
+    if (entry.isDirectory()) {
+      if (depth < MOST_DEPTH) for (const one of await pictureFiles(folder, path, depth + 1)) found.push(one)
+    } else if (isPictureName(entry.name)) found.push(path)
   }
-  if (sequences.size === 0) throw invalid('path', 'a folder with numbered pictures such as shot_0001.png', folder)
-  const frames: FrameEntry[] = []
-  for (const [sequence, files] of sequences) {
-    const common = await commonSpec(folder, files, spec)
-    for (const { file, frame } of files) frames.push({ file, path: join(folder, file), frame, sequence, spec: common })
-  }
-  return {
-    frames,
-    references: [],
-    basis: `folder ${folder}; the order was taken from what most frames of a sequence have in common`,
-  }
+  return found
 }
 
 /** Headers of at most this many frames decide what is common. */
-const LOOK_AT = 25
+const LOOK_AT = 11
 
 async function commonSpec(folder: string, files: readonly { file: string }[], given: Partial<RenderSpec>): Promise<RenderSpec> {
   const outputs = new Map<string, { output: OutputSpec; count: number }>()
@@ -54,7 +90,7 @@ async function commonSpec(folder: string, files: readonly { file: string }[], gi
     outputs.set(key, { output, count: (outputs.get(key)?.count ?? 0) + 1 })
   }
   const [best] = [...outputs.values()].sort((a, b) => b.count - a.count)
-  const output = given.output ?? best?.output ?? { format: 'PNG', width: 1, height: 1, colorMode: 'RGB', bitDepth: 8 }
+  const output = given.output ?? best?.output ?? unknownOutput(files[0]!.file)
   return {
     software: 'blender',
     softwareVersion: '',
@@ -73,27 +109,37 @@ async function commonSpec(folder: string, files: readonly { file: string }[], gi
   }
 }
 
+/** What is expected of a sequence none of whose headers could be read: its format, by the extension. */
+function unknownOutput(file: string): OutputSpec {
+  const formats: Readonly<Record<string, OutputSpec['format']>> = { '.exr': 'OPEN_EXR', '.webp': 'WEBP', '.png': 'PNG' }
+  const extension = extname(file).toLowerCase()
+  const format = formats[extension] ?? (extension.startsWith('.t') ? 'TIFF' : 'JPEG')
+  return { format, width: 1, height: 1, colorMode: 'RGB', bitDepth: 8 }
+}
+
 async function outputOf(path: string): Promise<OutputSpec | undefined> {
-  const file = await open(path)
   try {
-    const bytes = await file.readFile()
+    // A pipe would keep the reader waiting for ever.
+    const found = await stat(path)
+    if (!found.isFile() || found.size > 2 ** 31 - 1) return undefined
+    const bytes = await readFile(path)
     const format = sniffFormat(bytes)
-    if (format !== 'png' && format !== 'exr') return undefined
-    return orderOf(readImageInfo(bytes))
-  } catch (error) {
-    if (isImageError(error)) return undefined
-    throw error
-  } finally {
-    await file.close()
+    if (format === 'png' || format === 'exr') return orderOf(readImageInfo(bytes))
+    return format === 'unknown' ? undefined : orderOf((await scanWithSharp(bytes)).info)
+  } catch {
+    // What is wrong with the file stands on its own line.
+    return undefined
   }
 }
+
+const ORDERED_AS = { png: 'PNG', exr: 'OPEN_EXR', jpeg: 'JPEG', tiff: 'TIFF', webp: 'WEBP' } as const
 
 function orderOf(info: ImageInfo): OutputSpec {
   const names = info.parts.flatMap((part) => part.channels.map((channel) => channel.name))
   const has = (channel: string): boolean => names.some((name) => name === channel || name.endsWith(`.${channel}`))
   const multilayer = info.format === 'exr' && (info.parts.length > 1 || names.some((name) => name.includes('.')))
   return {
-    format: info.format === 'png' ? 'PNG' : multilayer ? 'OPEN_EXR_MULTILAYER' : 'OPEN_EXR',
+    format: multilayer ? 'OPEN_EXR_MULTILAYER' : ORDERED_AS[info.format],
     width: info.width,
     height: info.height,
     colorMode: !has('R') ? 'BW' : has('A') ? 'RGBA' : 'RGB',

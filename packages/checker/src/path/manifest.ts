@@ -30,6 +30,8 @@ export interface ReferenceFiles {
 export interface CheckSet {
   readonly frames: readonly FrameEntry[]
   readonly references: readonly ReferenceFiles[]
+  /** Whether the files are all there are of their sequences, so that a gap in their numbers means something. */
+  readonly complete: boolean
   /** What other frames of a sequence may not be told from this set alone; for people. */
   readonly basis: string
 }
@@ -75,6 +77,7 @@ export async function readManifest(path: string): Promise<CheckSet> {
       const spec = specs.get(name)
       if (!spec) throw invalid(`files[${i}].specRef`, `one of ${[...specs.keys()].join(', ')}`, name)
       const sha256 = entry['sha256']
+      if (sha256 !== undefined && typeof sha256 !== 'string') throw invalid(`files[${i}].sha256`, 'hexadecimal text', sha256)
       frames.push({
         file,
         path: at,
@@ -91,14 +94,15 @@ export async function readManifest(path: string): Promise<CheckSet> {
     if (role === 'checker') found.checkers.push(at)
     else found.crops.push({ path: at, area: areaOf(entry['note'], `files[${i}].note`) })
   }
-  return { frames, references: [...references.values()], basis: `manifest ${path}` }
+  return { frames, references: [...references.values()], complete: false, basis: `manifest ${path}` }
 }
 
 function specOf(name: string, fields: Fields): RenderSpec {
   const at = `specs.${name}`
   const number = (field: string): number => {
     const value = fields[field]
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw invalid(`${at}.${field}`, 'a number', value)
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+      throw invalid(`${at}.${field}`, 'a whole number of 0 or more', value)
     return value
   }
   const format = textOf(fields['format'], `${at}.format`).toUpperCase()
@@ -119,8 +123,8 @@ function specOf(name: string, fields: Fields): RenderSpec {
     throw invalid(`${at}.channels`, 'BW, RGB or RGBA', colorMode)
   const bitDepth = number('bitDepth')
   if (bitDepth !== 8 && bitDepth !== 16 && bitDepth !== 32) throw invalid(`${at}.bitDepth`, '8, 16 or 32', bitDepth)
-  const black = fields['legitBlackFrames']
-  const passes = fields['passes']
+  const black = listOf(fields['legitBlackFrames'], `${at}.legitBlackFrames`, (value) => Number.isInteger(value), 'whole numbers')
+  const passes = listOf(fields['passes'], `${at}.passes`, (value) => typeof value === 'string', 'texts')
   return {
     software: 'blender',
     softwareVersion: '',
@@ -139,10 +143,10 @@ function specOf(name: string, fields: Fields): RenderSpec {
       height: number('height'),
       colorMode,
       bitDepth,
-      ...(Array.isArray(passes) ? { passes: passes.map(String) } : {}),
+      ...(passes ? { passes: passes as string[] } : {}),
     },
     checkClass: 'crop',
-    ...(Array.isArray(black) ? { legitBlackFrames: black.map(Number) } : {}),
+    ...(black ? { legitBlackFrames: black as number[] } : {}),
     legitStatic: fields['legitStatic'] === true,
   }
 }
@@ -169,6 +173,12 @@ function parseObject(text: string, path: string): Fields {
 function fieldsOf(value: unknown, path: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an object', value)
   return value as Fields
+}
+
+function listOf(value: unknown, path: string, fits: (one: unknown) => boolean, what: string): readonly unknown[] | undefined {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value) || !value.every(fits)) throw invalid(path, `a list of ${what}`, value)
+  return value
 }
 
 function textOf(value: unknown, path: string): string {

@@ -8,7 +8,11 @@ export async function check(path: string, options: { readonly report?: string },
   const { style, screen } = context
   const counts = { accept: 0, refuse: 0, unsure: 0 }
   const lines = []
-  for await (const line of checkPath(path)) {
+  const startedAt = performance.now()
+  const onProgress = ({ done, total }: { readonly done: number; readonly total: number }): void => {
+    if (performance.now() - startedAt > 1000) screen.live([style.dim(`${done} of ${total} frames looked at`)])
+  }
+  for await (const line of checkPath(path, { onProgress })) {
     counts[line.verdict]++
     lines.push(line)
     context.emit(line)
@@ -18,6 +22,7 @@ export async function check(path: string, options: { readonly report?: string },
     )
   }
   if (options.report) await writeReport(resolve(options.report), path, { lines })
+  screen.live([])
   screen.log(`${counts.accept} accepted, ${counts.refuse} refused, ${counts.unsure} unsure`)
   return counts.refuse > 0 ? EXIT.failed : counts.unsure > 0 ? EXIT.partial : EXIT.ok
 }
