@@ -101,9 +101,15 @@ export function noiseFarm(
       }
       rendered.push(task)
       const frame = task.work.kind === 'frames' ? task.work.frames[0]! : 0
+      const scale = (task.window?.resolutionPct ?? 100) / 100
+      const size = { width: Math.floor(scene.width * scale), height: Math.floor(scene.height * scale) }
       const bytes = renderNoise(
         frame,
-        { ...scene, seed: options.ownSeed ? scene.seed * 1000 + (task.window?.seed ?? 0) : (task.window?.seed ?? scene.seed) },
+        {
+          ...scene,
+          ...size,
+          seed: options.ownSeed ? scene.seed * 1000 + (task.window?.seed ?? 0) : (task.window?.seed ?? scene.seed),
+        },
         task.window?.region,
       )
       tasks.set(ctx.key, { ref, bytes })

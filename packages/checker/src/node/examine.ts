@@ -4,6 +4,7 @@ import { checkFile, measuredOf, outputOf, pictureOf, type CheckedFile } from './
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
 import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
 import { tileRenderer, type OwnRenderer } from '../render/own-renders.ts'
+import { PROBE_LEAST } from '../compare/probe.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
@@ -192,7 +193,7 @@ async function compareBatch(
     if (!picture) continue
     const { region, renderSeed } = drawn.get(one)!
     const whole = lease.checkClass === 'replica' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
-    const crop = whole ? {} : { crop: region }
+    const crop = whole ? {} : { crop: region, probe: lease.part === 0 && drawnProbe(renderSeed, request) }
     wanted.push({
       one,
       request: {
@@ -220,6 +221,14 @@ async function compareBatch(
       one.picture = (await job.files.put(differencePicture(result.compared ?? asked.picture, result.own, region))).hash
     }
   }
+}
+
+/** Whether a drawn frame is probed as a whole besides its crop: as the draw says, where the picture is large enough. */
+function drawnProbe(renderSeed: number, { job, sampling }: ExamineRequest): boolean {
+  const { width, height } = job.spec.output
+  if (width < PROBE_LEAST.width || height < PROBE_LEAST.height) return false
+  // Other digits of the number than those that draw whole frames.
+  return Math.floor(renderSeed / 1000) % 1000 < Math.round(sampling.probe * 1000)
 }
 
 function notDrawn(request: ExamineRequest, perMille: number): WeighedFinding {

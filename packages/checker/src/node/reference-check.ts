@@ -4,6 +4,7 @@ import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../comp
 import { compareWithReferences } from '../compare/references.ts'
 import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
 import { cut, toPicture, type Picture } from '../compare/picture.ts'
+import { compareWithProbe, PROBE_LIMIT, PROBE_PCT } from '../compare/probe.ts'
 import { SAME_SEED } from '../compare/with-references.ts'
 import type { OwnRender, OwnRenderer, OwnRenderResult } from '../render/own-renders.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
@@ -15,6 +16,8 @@ export interface ReferenceRequest {
   readonly findings: readonly WeighedFinding[]
   /** The drawn crop; without one the whole frame is rendered at once (replica class, or a doubt that only a full render settles). */
   readonly crop?: Region
+  /** Besides the crop, a small render of the whole frame, for defects outside of it. */
+  readonly probe?: boolean
   /** Render seed of the second, independent render where one is needed. */
   readonly renderSeed: number
   /** Whether farm and renderer are of one device class and build, so that one seed gives one noise. */
@@ -52,10 +55,7 @@ export async function compareFrames(
   requests: readonly ReferenceRequest[],
   ctx: CallContext,
 ): Promise<readonly ReferenceResult[]> {
-  const crops = await renderer.render(
-    requests.flatMap((one) => (one.crop ? [cropOf(one.frame, one.crop)] : [])),
-    ctx,
-  )
+  const small = await renderer.render(requests.flatMap(smallRenders), ctx)
   const results: ReferenceResult[] = []
   let next = 0
   for (const request of requests) {
@@ -63,8 +63,8 @@ export async function compareFrames(
       results.push(await compareFull(renderer, spec, request, ctx))
       continue
     }
-    const render = crops[next++]!
-    const compared = compareCrop(spec, request, request.crop, render)
+    const crop = compareCrop(spec, request, request.crop, small[next++]!)
+    const compared = request.probe ? withProbe(request, crop, small[next++]!) : crop
     results.push(compared.settled ? compared.result : await secondOpinion(renderer, spec, request, compared.result, ctx))
   }
   return results
@@ -72,12 +72,37 @@ export async function compareFrames(
 
 const cropOf = (frame: number, region: Region): OwnRender => ({ frame, window: { region } })
 
-function compareCrop(
-  spec: RenderSpec,
-  request: ReferenceRequest,
-  crop: Region,
-  render: OwnRenderResult,
-): { settled: boolean; result: ReferenceResult } {
+/** The renders that a request begins with, in the order in which they are taken. */
+function smallRenders({ frame, crop, probe }: ReferenceRequest): OwnRender[] {
+  if (!crop) return []
+  return [cropOf(frame, crop), ...(probe ? [{ frame, window: { resolutionPct: PROBE_PCT } }] : [])]
+}
+
+interface Settled {
+  readonly settled: boolean
+  readonly result: ReferenceResult
+}
+
+/** Adds what a probe of the whole frame says: an area that is off is no refusal, it asks for a render of the whole frame. A probe that fails says nothing. */
+function withProbe(request: ReferenceRequest, { settled, result }: Settled, render: OwnRenderResult): Settled {
+  const probe = pictureOf(render, request.read)
+  const own = {
+    ...result,
+    renders: [...result.renders, ...(render.hash ? [render.hash] : [])],
+    renderMs: result.renderMs + render.renderMs,
+  }
+  if (!probe || probe.colour.length !== request.picture.colour.length || probe.width < 8 || probe.height < 8)
+    return { settled, result: own }
+  const { off, area } = compareWithProbe(request.picture, probe)
+  const facts = { value: off, threshold: PROBE_LIMIT }
+  const found =
+    off > PROBE_LIMIT
+      ? finding('suspect', 'probe-differs', 'an area differs from a small render of the whole frame', { ...facts, region: area })
+      : finding('note', 'probe-agrees', 'the whole frame agrees with a small render of it', facts)
+  return { settled: settled && off <= PROBE_LIMIT, result: { ...own, findings: [...result.findings, found] } }
+}
+
+function compareCrop(spec: RenderSpec, request: ReferenceRequest, crop: Region, render: OwnRenderResult): Settled {
   const base = { renders: render.hash ? [render.hash] : [], renderMs: render.renderMs }
   const own = pictureOf(render, request.read)
   if (!own || own.width !== crop.width || own.height !== crop.height) {

@@ -10,10 +10,19 @@ export interface SamplingOptions {
   readonly detection: number
   /** Share of the drawn frames that are rendered whole instead of as a crop, 0..1: what deters local defects, which a crop mostly misses. */
   readonly full: number
+  /** Share of the frames drawn as a crop that are also rendered small and whole, 0..1; at a sixteenth of a frame's work. */
+  readonly probe: number
 }
 
 /** Rates of the frame-validation study: 5.3 % floor, at most 1 % escape when 10 % of the frames are cheated. */
-export const DEFAULT_SAMPLING: SamplingOptions = { floor: 0.053, cheatShare: 0.1, escape: 0.01, detection: 0.9, full: 0.1 }
+export const DEFAULT_SAMPLING: SamplingOptions = {
+  floor: 0.053,
+  cheatShare: 0.1,
+  escape: 0.01,
+  detection: 0.9,
+  full: 0.1,
+  probe: 1,
+}
 
 /** Consecutive valid results below which a farm is always checked (BOINC, adaptive replication: `CV < 10`). */
 const TRUST_FROM = 10
