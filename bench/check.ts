@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { RenderSpec } from '@pictor/core/contract'
 import type { Bench } from '../scripts/bench.ts'
 import { checkFile, checkPath, type CheckLine } from '../packages/checker/src/index.ts'
+import { replicationRows, sequentialRows } from './check-sampling.ts'
 
 type Report = Parameters<Bench>[0]
 
@@ -166,5 +167,7 @@ async function speed(report: Report): Promise<void> {
 
 export const bench: Bench = async (report, args) => {
   await corpus(report, args[0] ?? new URL('../../shared/corpus/frames', import.meta.url).pathname)
+  sequentialRows(report)
+  replicationRows(report)
   await speed(report)
 }

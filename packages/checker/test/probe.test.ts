@@ -54,8 +54,7 @@ test('without probes the same mark passes where the crop misses it', async () =>
 test('honest probes lie within the limit, a faint veil of a few hundred pixels beyond it', () => {
   const picture = (scene: NoiseScene): Picture => toPicture(decodeImage(renderNoise(1, scene)))!
   const probe = picture({ ...SCENE, width: 80, height: 45, seed: 9 })
-  for (let seed = 1; seed <= 6; seed++)
-    expect(compareWithProbe(picture({ ...SCENE, seed }), probe).off).toBeLessThan(PROBE_LIMIT)
+  for (let seed = 1; seed <= 6; seed++) expect(compareWithProbe(picture({ ...SCENE, seed }), probe).off).toBeLessThan(PROBE_LIMIT)
   const honest = picture(SCENE)
   const veiled = honest.raw.map((plane) => plane.map((v, i) => (inside(i) ? 0.7 * v + 0.3 : v)))
   const { off, area } = compareWithProbe({ ...honest, raw: veiled }, probe)
