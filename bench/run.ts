@@ -1,15 +1,14 @@
 // pnpm bench run [frames...]: the runner over 20 simulated farms with node:sqlite, synchronous=FULL: end to end, memory, journal, resume. 1e6 frames only when asked for.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Artifacts, Bytes32 } from '../packages/core/src/contract/index.ts'
+import type { Artifacts, Bytes32, Ledger } from '../packages/core/src/contract/index.ts'
 import { folderArtifacts } from '../packages/core/src/artifacts/index.ts'
 import { createRunner } from '../packages/core/src/run/index.ts'
-import { loadJob } from '../packages/core/src/run/view.ts'
-import { simulatedWorld, virtualClock } from '../packages/core/src/simulate/index.ts'
+import { simulatedWorld, virtualClock, type World } from '../packages/core/src/simulate/index.ts'
 import { sqliteStore, type Store } from '../packages/core/src/store/index.ts'
 import type { Bench, BenchRow } from '../scripts/bench.ts'
 
@@ -17,18 +16,23 @@ const FRAMES_A_TASK = 20
 
 export const bench: Bench = async (report, args) => {
   if (args[0] === 'child') return child(args)
+  if (args[0] === 'resume') return resume(args)
   const sizes = args.length > 0 ? args.map(Number) : [1e4, 1e5]
   await appends(report)
+  await submits(report)
   for (const frames of sizes) {
     const dir = mkdtempSync(join(tmpdir(), 'pictor-bench-'))
     try {
       const script = new URL('../scripts/bench.ts', import.meta.url).pathname
-      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=2048']
+      // The heap that a million frames need, and no more: memory that is never asked back would say nothing about what is kept.
+      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=300']
       const run = promisify(execFile)
-      const { stdout } = await run(process.execPath, [...flags, script, 'run', '--', 'child', String(frames), dir], {
-        maxBuffer: 1e8,
-      })
-      for (const line of stdout.split('\n')) if (line.startsWith('{')) report(JSON.parse(line) as BenchRow)
+      for (const part of ['child', 'resume']) {
+        const { stdout } = await run(process.execPath, [...flags, script, 'run', '--', part, String(frames), dir], {
+          maxBuffer: 1e8,
+        })
+        for (const line of stdout.split('\n')) if (line.startsWith('{')) report(JSON.parse(line) as BenchRow)
+      }
     } finally {
       rmSync(dir, { recursive: true, force: true })
     }
@@ -61,6 +65,31 @@ function counting<T extends object>(port: T, open: { count: number }): T {
   return Object.fromEntries(methods) as T
 }
 
+/** Twenty farms of five hosts, a checker and a ledger that keep nothing of what is over. */
+function network(frames: number, store: Store, dir: string, open: { count: number; late: number }, startMs?: number): World {
+  return simulatedWorld({
+    name: `bench ${frames}`,
+    frames,
+    farms: Array.from({ length: 20 }, (_, i) => ({
+      id: `farm-${i}`,
+      slots: 5,
+      msPerWork: 1000,
+      pollMs: 5_000,
+      lean: true,
+    })),
+    checkers: [{ id: 'a', workMs: 1_000, pollMs: 2_000, lean: true }],
+    quorum: 1,
+    ledger: { lean: true, pollMs: 5_000 },
+    store: store,
+    artifacts: counting(leanArtifacts(join(dir, 'artifacts')), open),
+    // One more turn after the last file operation, for what it has set going.
+    clock: virtualClock(startMs, { busy: () => (open.count > 0 ? ((open.late = 2), true) : open.late-- > 0) }),
+    deadlineMs: 30 * 24 * 3_600_000,
+    order: { leaseMs: FRAMES_A_TASK * 1000, options: { batchLeases: 256, hedge: false } },
+    tuning: { reconcileMs: 3_600_000, downloadsAtOnce: 1_000 },
+  })
+}
+
 async function child(args: readonly string[]): Promise<void> {
   const frames = Number(args[1])
   const dir = args[2]!
@@ -76,28 +105,7 @@ async function child(args: readonly string[]): Promise<void> {
     },
     open,
   )
-  const work = 1
-  const world = simulatedWorld({
-    name: `bench ${frames}`,
-    frames,
-    farms: Array.from({ length: 20 }, (_, i) => ({
-      id: `farm-${i}`,
-      slots: 5,
-      msPerWork: 1000,
-      pollMs: 5_000,
-      lean: true,
-    })),
-    checkers: [{ id: 'a', workMs: 1_000, pollMs: 2_000, lean: true }],
-    quorum: 1,
-    ledger: { lean: true, pollMs: 5_000 },
-    store: counted,
-    artifacts: counting(leanArtifacts(join(dir, 'artifacts')), open),
-    // One more turn after the last file operation, for what it has set going.
-    clock: virtualClock(undefined, { busy: () => (open.count > 0 ? ((open.late = 2), true) : open.late-- > 0) }),
-    deadlineMs: 30 * 24 * 3_600_000,
-    order: { leaseMs: FRAMES_A_TASK * 1000 * work, options: { batchLeases: 256, hedge: false } },
-    tuning: { reconcileMs: 3_600_000, downloadsAtOnce: 1_000 },
-  })
+  const world = network(frames, counted, dir, open)
   const delivered = { count: 0 }
   const ports = {
     ...world.ports('bench'),
@@ -114,7 +122,15 @@ async function child(args: readonly string[]): Promise<void> {
   const run = await runner.submit(world.order)
   const submitMs = performance.now() - startedAt
   // Checked in steps: looking at the state of a million frames after every sleeper would be the benchmark.
-  while (run.state().phase !== 'ended') await world.clock.run(() => false, { maxSteps: 200 })
+  let copied = false
+  while (run.state().phase !== 'ended') {
+    await world.clock.run(() => false, { maxSteps: 200 })
+    // What a process that is killed now leaves behind: nothing writes during these two lines.
+    if (!copied && run.state().framesDelivered > frames * 0.6) {
+      copied = true
+      for (const end of ['', '-wal']) copyFileSync(join(dir, `pictor.db${end}`), join(dir, `killed.db${end}`))
+    }
+  }
   const wallS = (performance.now() - startedAt) / 1000
   const used = process.cpuUsage(cpu)
   clearInterval(watch)
@@ -133,10 +149,64 @@ async function child(args: readonly string[]): Promise<void> {
   print('facts', facts, 'facts')
   print('frame events journaled', frames / wallS, 'frames/s', `${state.outcome}, ${delivered.count} delivered`)
   await runner.close()
-  const resumeAt = performance.now()
-  await loadJob({ options: { store } } as never, world.order.run)
-  print('resume: job stream folded again', (performance.now() - resumeAt) / 1000, 's')
   await store.close()
+}
+
+/** Another process takes up the job that was killed when six of ten frames lay there. */
+async function resume(args: readonly string[]): Promise<void> {
+  const frames = Number(args[1])
+  const dir = args[2]!
+  const open = { count: 0, late: 0 }
+  const store = sqliteStore(join(dir, 'killed.db'))
+  // A month later: the claim of the dead process is over.
+  const world = network(frames, store, dir, open, 1_800_000_000_000 + 30 * 24 * 3_600_000)
+  const [cpu, startedAt] = [process.cpuUsage(), performance.now()]
+  const runner = createRunner(world.ports('successor'))
+  const run = await runner.attach(world.order.run)
+  const seconds = (performance.now() - startedAt) / 1000
+  const used = process.cpuUsage(cpu)
+  const row = (name: string, value: number, unit: string, note: string): void =>
+    console.log(JSON.stringify({ name: `${frames} frames: ${name}`, value, unit, note }))
+  row('resume after a kill', seconds, 's', `until every open command runs again, ${run.state().framesDelivered} delivered`)
+  row('resume after a kill, cpu', (used.user + used.system) / 1e6, 's', 'all threads')
+  process.exit(0)
+}
+
+/** From the call of submit to the first call to the ledger: the order is checked, journaled and durable in between. */
+async function submits(report: (row: BenchRow) => void): Promise<void> {
+  for (const frames of [240, 10_000]) {
+    const dir = mkdtempSync(join(tmpdir(), 'pictor-bench-'))
+    const store = sqliteStore(join(dir, 'pictor.db'))
+    const took: number[] = []
+    for (let n = 0; n < 9; n++) {
+      const world = simulatedWorld({
+        name: `submit ${frames} ${n}`,
+        frames,
+        farms: Array.from({ length: 20 }, (_, i) => ({ id: `farm-${i}`, slots: 5 })),
+        checkers: [{ id: 'a' }],
+        quorum: 1,
+        store,
+        order: { leaseMs: FRAMES_A_TASK * 1000 },
+      })
+      let first: (atMs: number) => void
+      const called = new Promise<number>((resolve) => (first = resolve))
+      const open: Ledger['open'] = (...all) => (first(performance.now()), world.ledger.open(...all))
+      const runner = createRunner({ ...world.ports(`submit ${n}`), ledger: { ...world.ledger, open } })
+      const startedAt = performance.now()
+      await runner.submit(world.order)
+      took.push((await called) - startedAt)
+      await runner.close()
+    }
+    const [cold, ...warm] = took
+    report({ name: `submit to first command, ${frames} frames, first job of a process`, value: cold!, unit: 'ms' })
+    report({
+      name: `submit to first command, ${frames} frames, later jobs (median)`,
+      value: warm.sort((a, b) => a - b)[4]!,
+      unit: 'ms',
+    })
+    await store.close()
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** Durable frame facts a second, synchronous=FULL: batches of 20 frames of many tasks, as the runner writes them. */

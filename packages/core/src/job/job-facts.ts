@@ -1,7 +1,7 @@
 import type { FarmIncident, FarmStanding } from './farm-health.ts'
 import type { Failure } from '../contract/farm.ts'
 import type { Address, Bytes32, Ready, Signature } from '../contract/messages.ts'
-import type { LedgerEventJson, PlannedLeaseJson, ReplanReason } from './job-state.ts'
+import type { KeptLease, LedgerEventJson, PlannedLeaseJson, ReplanReason } from './job-state.ts'
 import type { LeaseCancel, VoidReason } from './task-state.ts'
 
 export type JobInput =
@@ -57,7 +57,7 @@ interface FactBase {
 export type JobFact = FactBase &
   (
     | { readonly t: 'ordered'; readonly order: string; readonly root: Bytes32 }
-    | { readonly t: 'leases'; readonly seq: number; readonly leases: readonly PlannedLeaseJson[] }
+    | { readonly t: 'leases'; readonly seq: number; readonly leases: readonly KeptLease[] }
     | { readonly t: 'set'; readonly seq: number; readonly reason: ReplanReason | 'plan' }
     | { readonly t: 'set-signed'; readonly seq: number; readonly root: Bytes32; readonly sig: Signature }
     | { readonly t: 'ready'; readonly ready: Ready }

@@ -1,5 +1,5 @@
 import { begin, restart } from './machine.ts'
-import { type FarmRow, FRAME, type JobStreamState, type PlannedLeaseJson, type ReplanReason, type TaskRow } from './job-state.ts'
+import { type FarmRow, FRAME, type JobStreamState, type KeptLease, type ReplanReason, type TaskRow } from './job-state.ts'
 import { startPace } from './pace.ts'
 import type { LeaseJson } from './task-state.ts'
 import { frameOf, partOf, unitAt } from './units.ts'
@@ -38,7 +38,7 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
 }
 
 /** Enters a lease into the table: its price is bound from now on. */
-export function addRow(state: JobStreamState, seq: number, planned: PlannedLeaseJson): void {
+export function addRow(state: JobStreamState, seq: number, planned: KeptLease): void {
   const { lease } = planned
   const frames = lease.frames.map((frame) => unitAt(state, frame, lease.part)).filter((i) => i !== undefined)
   const row: TaskRow = {

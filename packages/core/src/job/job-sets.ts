@@ -1,19 +1,22 @@
 import type { JobFact, JobInput } from './job-facts.ts'
 import { restartHedgeTimer } from './job-reports.ts'
 import { addRow, askReplan, dropUnstarted, farmRow, freeRow, mayLease, startAll, uncover } from './job-rows.ts'
-import { FRAME, type JobStreamState, type SetRow, type TaskRow } from './job-state.ts'
+import { FRAME, type JobStreamState, type KeptLease, type PlannedLeaseJson, type SetRow, type TaskRow } from './job-state.ts'
 import { begin, type Decision, finish } from './machine.ts'
 
 /** Facts stay small: the leases of a big set are spread over several. */
 const LEASES_A_FACT = 200
 
-type JobLease = Extract<JobFact, { t: 'leases' }>['leases'][number]
-
-export function leaseFacts(at: number, seq: number, leases: readonly JobLease[]): JobFact[] {
+export function leaseFacts(at: number, seq: number, leases: readonly PlannedLeaseJson[]): JobFact[] {
   const facts: JobFact[] = []
   for (let i = 0; i < leases.length; i += LEASES_A_FACT)
-    facts.push({ v: 1, at, t: 'leases', seq, leases: leases.slice(i, i + LEASES_A_FACT) })
+    facts.push({ v: 1, at, t: 'leases', seq, leases: leases.slice(i, i + LEASES_A_FACT).map(keptLease) })
   return facts
+}
+
+function keptLease({ lease, ...planned }: PlannedLeaseJson): KeptLease {
+  const { farm: _key, payTo: _payTo, checkClass: _class, ...kept } = lease
+  return { ...planned, lease: kept }
 }
 
 /** A checker is ready for a lease set; the quorum makes it usable. */

@@ -39,6 +39,11 @@ export interface PlannedLeaseJson {
   readonly expectedMs: number
 }
 
+/** A planned lease in the journal: keys, payee and check class are the order's. Earlier journals have them here too. */
+export interface KeptLease extends Omit<PlannedLeaseJson, 'lease'> {
+  readonly lease: Omit<LeaseJson, 'farm' | 'payTo' | 'checkClass'>
+}
+
 export type RowPhase =
   /** Its set is not ready. */
   | 'planned'

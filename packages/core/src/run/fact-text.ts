@@ -31,11 +31,12 @@ export function readFact<F extends FactBase>(text: string, stream: string): F {
   return unpack(fact) as F
 }
 
-/** Packed strings begin with a mark and a letter: hex with and without 0x, integers, and a text that itself begins with the mark. */
+/** Packed strings begin with a mark and a letter: `h`ex with and without (`x`) 0x, `i`ntegers, `r`epeated letters, or the mark again for a text that begins with it. */
 const MARK = '~'
 /** Shorter ones are not worth it: addresses have 40 digits. */
 const LEAST_HEX = 40
 const LEAST_INTEGERS = 4
+const LEAST_REPEATS = 8
 /** Differences of integers below it are exact. */
 const INTEGER_LIMIT = 2 ** 52
 
@@ -69,6 +70,7 @@ function packText(text: string): string {
   if (text.startsWith(MARK)) return MARK + MARK + text
   const from = text.startsWith('0x') ? 2 : 0
   const digits = text.length - from
+  if (text.length >= LEAST_REPEATS && /^([a-z-])\1*$/.test(text)) return `${MARK}r${text[0]}${text.length}`
   if (digits < LEAST_HEX || digits % 2 !== 0 || !/^(?:0x)?[0-9a-f]+$/.test(text)) return text
   return `${MARK}${from === 2 ? 'h' : 'x'}${Buffer.from(text.slice(from), 'hex').toString('base64url')}`
 }
@@ -80,6 +82,8 @@ function unpackText(text: string): unknown {
       return `0x${Buffer.from(rest, 'base64url').toString('hex')}`
     case 'x':
       return Buffer.from(rest, 'base64url').toString('hex')
+    case 'r':
+      return rest[0]!.repeat(Number(rest.slice(1)))
     case 'i':
       return unpackIntegers(rest)
     default:

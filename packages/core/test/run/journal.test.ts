@@ -13,7 +13,20 @@ const text = fc.oneof(
   fc.string(),
   hex,
   hex.map((digits) => `0x${digits}`),
-  fc.constantFrom('~', '~~', '~h', '~i1,1*3', '~xAA', '0x', `0x${'A'.repeat(40)}`, '0'.repeat(41)),
+  fc.constantFrom(
+    '~',
+    '~~',
+    '~h',
+    '~i1,1*3',
+    '~xAA',
+    '0x',
+    `0x${'A'.repeat(40)}`,
+    '0'.repeat(41),
+    'aaaaaaaaaaaaa',
+    '--------',
+    'aaaaaaaaaaab',
+    '~ra9',
+  ),
 )
 const integers = fc.oneof(
   fc.array(fc.maxSafeInteger()),
