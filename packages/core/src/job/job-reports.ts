@@ -68,6 +68,13 @@ export function acceptReport(
   }
 }
 
+function rememberFailure(state: JobStreamState, row: TaskRow, frames: readonly number[]): void {
+  for (const i of frames) {
+    const farms = state.failedAt.get(i) ?? []
+    if (!farms.includes(row.farm)) state.failedAt.set(i, [...farms, row.farm])
+  }
+}
+
 /** The farm's own journal hears of what it is to blame for. */
 function tellFarm(state: JobStreamState, row: TaskRow, incident: 'refused' | 'failed', message: string): void {
   begin(state.agenda, { id: `tell-farm/${row.id}`, kind: 'tell-farm', task: row.id, farm: row.farm, incident, message })
@@ -122,7 +129,10 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
     }
     state.scoutsLeft.delete(verdict === 'a' || verdict === 'u' ? i : -1)
   })
-  if (lost.length > 0) uncover(state, row, lost, 'refused', fact.at)
+  if (lost.length > 0) {
+    rememberFailure(state, row, lost)
+    uncover(state, row, lost, 'refused', fact.at)
+  }
   if (fact.verdicts.includes('r')) tellFarm(state, row, 'refused', `a frame of lease ${row.id} was refused`)
   if (state.attestOver) {
     // Nothing can be attested any more: the verdict stands without pay.
@@ -160,6 +170,7 @@ export function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 't
   }
   if (fact.blame) tellFarm(state, row, 'failed', fact.failure?.message ?? fact.reason)
   if (fact.cancel) state.cancels.set(row.id, fact.cancel)
+  if (fact.reason !== 'canceled' && fact.reason !== 'contested') rememberFailure(state, row, row.frames)
   endLive(state, row, fact.at)
   uncover(state, row, row.frames, fact.reason === 'lapsed' || fact.reason === 'lost' ? 'lapsed' : 'failed', fact.at)
   if (!fact.freed) return

@@ -183,6 +183,8 @@ export interface JobStreamState {
   blocked: string | undefined
   readyPosted: boolean
   scoutsLeft: Set<number>
+  /** Farms at which leases of a frame failed: it goes elsewhere while anybody else takes it. */
+  readonly failedAt: Map<number, readonly string[]>
   replan: {
     n: number
     open: boolean
@@ -263,6 +265,7 @@ export function emptyJob(id: string): JobStreamState {
     blocked: undefined,
     readyPosted: false,
     scoutsLeft: new Set(),
+    failedAt: new Map(),
     replan: { n: 0, open: false, reason: 'failed', notBeforeAtMs: 0, empty: 0, hedges: [] },
     contesting: new Set(),
     contestWinner: new Map(),

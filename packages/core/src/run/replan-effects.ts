@@ -21,27 +21,54 @@ export async function replan(
   const error = await tryUntilDone(effort(host, job.name, `replan/${n}`, signal), async () => {
     const { state } = job
     const leases: PlannedLeaseJson[] = []
-    // Tiles of one number are placed together: the planner sees frames.
-    for (let part = 0; part <= partsOf(state); part++) {
-      const units = [...state.idle].filter((unit) => partOf(state, unit) === part)
-      if (units.length === 0) continue
-      const request = replanRequest(host, units, part)
-      leases.push(...splitAllocations(host, await shared.options.replan(request), part, 0))
+    for (const { units, part, failedAt } of groupsOf(state)) {
+      // Elsewhere if anybody else takes them; back to a farm that failed with them otherwise.
+      const ask = (without: readonly string[]) =>
+        shared.options.replan(replanRequest(host, units, part, without, 'leases of these frames failed there'))
+      let allocations = await ask(failedAt)
+      if (allocations.length === 0 && failedAt.length > 0) allocations = await ask([])
+      leases.push(...splitAllocations(host, allocations, part, 0))
     }
     for (const hedged of state.replan.hedges) {
       const row = host.row(hedged)
       const open = row.frames.filter((i) => state.frameState[i] === FRAME.leased)
       if (open.length === 0) continue
       const part = partOf(state, open[0]!)
-      const request = replanRequest(host, open, part, row.farm)
-      leases.push(...splitAllocations(host, await shared.options.replan(request), part, hedged))
+      const request = replanRequest(host, open, part, [row.farm], 'it has these frames already')
+      leases.push(...splitAllocations(host, await shared.options.replan({ ...request, reason: 'hedge' }), part, hedged))
     }
     await send({ type: 'replanned', n, leases })
   })
   if (error !== undefined) await refused(error)
 }
 
-function replanRequest(host: JobHost, units: readonly number[], part: number, without?: string): ReplanRequest {
+interface Group {
+  readonly units: number[]
+  readonly part: number
+  readonly failedAt: readonly string[]
+}
+
+/** Units that need a farm. Tiles of one number are placed together, because the planner sees frames; so are those that failed at the same farms. */
+function groupsOf(state: JobStreamState): readonly Group[] {
+  const groups = new Map<string, Group>()
+  for (const unit of state.idle) {
+    const part = partOf(state, unit)
+    const failedAt = state.failedAt.get(unit) ?? []
+    const name = `${part} ${[...failedAt].sort().join(' ')}`
+    const group = groups.get(name)
+    if (group) group.units.push(unit)
+    else groups.set(name, { units: [unit], part, failedAt })
+  }
+  return [...groups.values()]
+}
+
+function replanRequest(
+  host: JobHost,
+  units: readonly number[],
+  part: number,
+  without: readonly string[],
+  why: string,
+): ReplanRequest {
   const { state } = host.job
   const order = state.order!
   const excluded: Record<string, string> = {}
@@ -50,11 +77,11 @@ function replanRequest(host: JobHost, units: readonly number[], part: number, wi
     if (!mayLease(farm)) excluded[farm.id] = farm.excluded ?? farm.standingReason ?? farm.standing
     busy[farm.id] = farm.leased - farm.accepted - farm.refused
   }
-  if (without !== undefined) excluded[without] = 'it has these frames already'
+  for (const farm of without) excluded[farm] ??= why
   const left = budgetLeft(state)
   return {
     run: host.run,
-    reason: without === undefined ? state.replan.reason : 'hedge',
+    reason: state.replan.reason,
     spec: order.spec,
     terms: order.terms,
     quotes: order.quotes,

@@ -49,12 +49,13 @@ async function jobWith(failure: FailureClass, when: 'submit' | 'render'): Promis
     quorum: 1,
     order: { leaseMs: 4_000, graceMs: 300_000, options: { hedge: false } },
   })
-  const submits = new Map<number, number>()
+  // By key: one try may ask again with the same key, with a stage that is made anew.
+  const keys = new Set<string>()
   const real = world.farms.get('bad')!
   const bad: Farm = {
     ...real,
     async submit(task, ctx) {
-      submits.set(task.id, (submits.get(task.id) ?? 0) + 1)
+      if (task.id === 1) keys.add(ctx.key)
       if (when === 'submit')
         throw new PictorError('farm-refused', `refused: ${failure}`, { details: { class: failure, retryAfterMs: 2_000 } })
       return real.submit(task, ctx)
@@ -67,7 +68,7 @@ async function jobWith(failure: FailureClass, when: 'submit' | 'render'): Promis
   expect(await world.clock.run(() => result !== undefined, { maxSteps: 200_000 })).toBe(true)
   const { strikes, standing } = await runner.farm('bad')
   await runner.close()
-  return { result: result!, tries: submits.get(1) ?? 0, strikes: strikes + (standing === 'trusted' ? 0 : 1) }
+  return { result: result!, tries: keys.size, strikes: strikes + (standing === 'trusted' ? 0 : 1) }
 }
 
 describe.each(['submit', 'render'] as const)('a farm that fails at the %s', (when) => {
