@@ -112,10 +112,11 @@ describe('a runner', () => {
     const run = await runner.submit(world.order)
     let result: JobResult | undefined
     void run.done().then((end) => (result = end))
-    for (let n = 0; result === undefined && n < 400; n++) {
+    const ended = (): boolean => result !== undefined
+    for (let n = 0; !ended() && n < 400; n++) {
       full = n % 4 === 2
-      await world.clock.run(() => result !== undefined, { untilMs: world.clock.now() + 1_000, maxSteps: 5_000 })
-      if (result === undefined) world.clock.jump(1)
+      await world.clock.run(ended, { untilMs: world.clock.now() + 1_000, maxSteps: 5_000 })
+      if (!ended()) world.clock.jump(1)
     }
     expect(refused).toBeGreaterThan(2)
     expect(await everything(world, result)).toEqual([])
