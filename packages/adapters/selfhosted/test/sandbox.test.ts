@@ -124,6 +124,16 @@ describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', 
     },
   )
 
+  it('is not held up by scripts that never end', async () => {
+    const found = await blendInspector({ trust: 'foreign' }).inspect(join(temp.path, 'endless.blend'), {}, { key: 'look' })
+    expect(found.warnings.map((one) => one.code)).toEqual(expect.arrayContaining(['python-drivers', 'autorun-texts']))
+    const farm = farmWith({ trust: 'foreign' })
+    const { files, bundle } = await bundleOf(temp.path, 'endless.blend')
+    const task = await taskMaker(farm, files, bundle)
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames: [1, 2] } }), { key: 'endless' })
+    expect(stateOf(await finish(farm, ref), ref)).toBe('succeeded')
+  })
+
   it('inspects a foreign scene without running it, and says what it would have run', async () => {
     const found = await blendInspector({ trust: 'foreign' }).inspect(join(temp.path, 'hostile.blend'), {}, { key: 'look' })
     expect(found.warnings.map((one) => one.code)).toEqual(

@@ -139,6 +139,16 @@ writer.base_path = canary + '-output'
 scene.node_tree.links.new(scene.node_tree.nodes['Render Layers'].outputs['Image'], writer.inputs[0])
 save('hostile.blend')
 
+# Code that never ends, wherever a scene can hold code.
+scene, cube = fresh()
+text = bpy.data.texts.new('endless.py')
+text.write('while True: pass')
+text.use_module = True
+curve = cube.driver_add('location', 1)
+curve.driver.type = 'SCRIPTED'
+curve.driver.expression = 'len([0 for _ in iter(int, 1)])'
+save('endless.blend')
+
 # A texture of 40 GiB, generated when it is first used.
 scene, cube = fresh()
 giant = bpy.data.images.new('giant', 16, 16, float_buffer=True)
