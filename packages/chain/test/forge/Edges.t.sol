@@ -102,6 +102,18 @@ contract EdgesTest is Kit {
         require(escrow.isSettled(id, 1), "settled");
     }
 
+    function test_reserves_beyond_96_bits_are_refused() public {
+        Terms memory t = defaultTerms("wide");
+        (t.frameCap, t.checkFee) = (type(uint96).max, type(uint96).max);
+        (id, ref) = openAs(CREATOR, t, tree(leases)[0]);
+        _refuses(blobOf(leases, 0, false, votes), BatchReader.MalformedBatch.selector);
+        // Each price has 96 bits, their sum has not: it must not wrap around to a small reserve.
+        (t.runId, t.checkFee) = ("wide prices", 1);
+        (leases[0].price, leases[1].price, leases[1].farm) = (type(uint96).max, type(uint96).max, 0);
+        (id, ref) = openAs(CREATOR, t, tree(leases)[0]);
+        _refuses(blobOf(leases, 0, false, votes), BatchReader.MalformedBatch.selector);
+    }
+
     function test_two_of_three_leases_and_one_of_many_are_proven() public {
         TestLease[] memory many = new TestLease[](7);
         for (uint32 i; i < 7; ++i) many[i] = lease(i + 1, uint8(i % 3), 10e6, 1000);
