@@ -6,9 +6,10 @@ import { createChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
 import { anotherChain, httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
-import { SIGNED_FUNDING, type FundingTransactions, type SignedFunding } from './funding.ts'
+import type { FundingTransactions } from './funding.ts'
 import { createSender, type EvmSigner } from './sender.ts'
 import { payingSender, type Session } from './session.ts'
+import { SIGNED_FUNDING, type SignedFunding } from './signed-funding.ts'
 import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
 
 export interface EvmLedgerOptions {

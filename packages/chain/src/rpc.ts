@@ -98,16 +98,22 @@ export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }
   return {
     async call<T>(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<T> {
       let last: unknown = new Error('no RPC address')
+      const start = first
       for (let i = 0; i < 2 * urls.length; i++) {
         signal?.throwIfAborted()
-        const at = (first + i) % urls.length
+        const at = (start + i) % urls.length
         try {
           await meet(urls[at]!, signal)
+          const answer = await ask(urls[at]!, method, params, signal)
           first = at
-          return (await ask(urls[at]!, method, params, signal)) as T
+          return answer as T
         } catch (error) {
           if (signal?.aborted) throw signal.reason
-          if (faultOf(error)) throw error
+          // A refusal is an answer too.
+          if (faultOf(error)) {
+            first = at
+            throw error
+          }
           // Among several, a node of another chain is the clearest thing that can be wrong.
           if (!isPictorError(last, 'invalid-input')) last = error
         }
