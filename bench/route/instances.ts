@@ -17,6 +17,7 @@ export interface Options {
   readonly goal?: RouteGoal['kind']
   readonly profile?: 'mixed' | 'plain' | 'fixed'
   readonly maxFarms?: number
+  readonly nodeScale?: number
 }
 
 const shared = new URL('../../../shared/bench/routing/', import.meta.url)
@@ -118,6 +119,51 @@ function leastTime(offers: readonly Loose[], work: readonly number[], classOf: r
     longest = Math.max(longest, best)
   })
   return Math.max(1.05 * longest, 0.3 + 1 / speed)
+}
+
+export const ASSIGNMENTS = ['a', 'b', 'c', 'd', 'e'] as const
+
+/**
+ * An instance with the times of the generalised assignment problems of the OR-Library (Chu and Beasley 1997; e: Yagiura and others):
+ * one host a farm, every frame a class of its own, so that any frame may take any time on any farm. Types a and b are loose, c to e
+ * tight; in d and e the farm that is fast for a frame is dear. Charges are by the hour, so that a farm has one price for all frames.
+ */
+export function assignment(type: (typeof ASSIGNMENTS)[number], { farms, frames, seed, slack, maxFarms }: Options): RouteInstance {
+  const random = mulberry32(seed * 7907 + type.charCodeAt(0))
+  const hours = Array.from({ length: farms }, () =>
+    Array.from({ length: frames }, () =>
+      type === 'e' ? Math.max(1, 1 - 10 * Math.log(1 - random())) : type === 'd' ? 1 + 99 * random() : 5 + 20 * random(),
+    ),
+  )
+  const total = hours.flat().reduce((sum, h) => sum + h, 0) / farms
+  const share = type === 'a' ? 0.9 : type === 'b' ? 0.63 : 0.8
+  const deadlineH = Math.max((share * slack * total) / farms / 1.3, Math.max(...hours.flat()))
+  return {
+    format: 'pictor-route-instance/1',
+    id: `assignment-${type}-${farms}-${frames}-${seed}`,
+    classes: Array.from({ length: frames }, (_, f) => ({ id: `c${f}` })),
+    frames: {
+      count: frames,
+      encoding: 'json',
+      work: Array.from({ length: frames }, () => 1),
+      class: Array.from({ length: frames }, (_, f) => f),
+    },
+    offers: hours.map((row, farm) => ({
+      id: `agent${farm}`,
+      farm: `agent${farm}`,
+      nodes: 1,
+      readyH: 0,
+      startH: 0,
+      billStart: false,
+      perFrameH: 0,
+      deliverH: 0,
+      hoursPerWork: Object.fromEntries(row.map((h, f) => [`c${f}`, h])),
+      price: {
+        perNodeH: type === 'd' || type === 'e' ? 1000 / (row.reduce((sum, h) => sum + h, 0) / frames) : 1 + 4 * random(),
+      },
+    })),
+    goal: { kind: 'cheapest', deadlineH, maxFarms: maxFarms ?? null },
+  }
 }
 
 /** A problem and its instance, from the shared generator where present, else of the uniform shape. */

@@ -30,6 +30,8 @@ const WIDE_NODES = 80
 const WIDE_PLANS = 12
 /** Up to this many frames all placements on a choice of offers are searched. */
 const FEWEST_FRAMES = 24
+/** Grid points of one deadline of a sweep. */
+const QUICK_POINTS = 18
 const SEARCH_STEPS = 300_000
 
 /** The cheapest plan of each set of offers and of node counts in use. */
@@ -90,7 +92,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       if (late === undefined || draft.finishH < late.finishH) late = draft
     } else if (best === undefined || draft.cost < best.cost) best = draft
   }
-  const fluid = fluidAt(prepared, deadlineH)
+  const fluid = fluidAt(prepared, deadlineH, quick ? { points: QUICK_POINTS } : {})
   if (fluid.usable.length === 0) {
     for (const draft of baselines ? rivals(prepared, deadlineH) : []) offer(draft)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
@@ -114,7 +116,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     // Whole frames waste a little of each node; a choice that reserves it is often better than one that is repaired.
     for (const margin of MARGINS) {
       if (good() || (best !== undefined && (many || margin > 0.03))) break
-      const tight = fluidAt(prepared, deadlineH, { margin })
+      const tight = fluidAt(prepared, deadlineH, quick ? { margin, points: QUICK_POINTS } : { margin })
       if (tight.usable.length === 0) break
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
       for (const plan of again.plans.slice(0, many ? 1 : TRIES)) offer(make(tight, plan))

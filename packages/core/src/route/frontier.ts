@@ -62,6 +62,7 @@ function cheapestFinish(prepared: Prepared, relaxed: Cheapest, least: number, la
       worth: relaxed.worth,
       baselines: false,
       drafts: false,
+      quick: true,
     }).lower
     if (bound > relaxed.lower * 1.001) low = middle
     else high = middle
