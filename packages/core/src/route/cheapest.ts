@@ -63,6 +63,8 @@ export interface CheapestOptions {
   readonly baselines?: boolean
   /** Fewer tries and no exact packing of many frames; for sweeps over deadlines. */
   readonly quick?: boolean
+  /** One try a choice and no search among few frames, for the steps of a bisection. */
+  readonly light?: boolean
   /** Make drafts; without, only the bound is computed (default true). */
   readonly drafts?: boolean
 }
@@ -83,6 +85,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     baselines = true,
     drafts = true,
     quick = false,
+    light = false,
   } = options
   let best: Draft | undefined
   let late: Draft | undefined
@@ -104,25 +107,26 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     const market = priceMarket(prepared, from, plan, quotas)
     if (market === undefined) return undefined
     lower = Math.max(lower, fineBound(prepared, fluid, plan, market.price))
-    return realise(prepared, from, plan, quotas, market, deadlineH, quick)
+    return realise(prepared, from, plan, quotas, market, deadlineH, { quick, light })
   }
   if (drafts && choice.lower < Infinity) {
     const many = prepared.frames > MANY_FRAMES
+    const tries = many || light ? 1 : TRIES
     const good = () => best !== undefined && (quick || best.cost <= lower * (many ? GOOD_OF_MANY : GOOD))
-    for (const plan of choice.plans.slice(0, many ? 1 : TRIES)) {
+    for (const plan of choice.plans.slice(0, tries)) {
       if (good()) break
       offer(make(fluid, plan))
     }
     // Whole frames waste a little of each node; a choice that reserves it is often better than one that is repaired.
     for (const margin of MARGINS) {
-      if (good() || (best !== undefined && (many || margin > 0.03))) break
+      if (good() || (best !== undefined && (many || light || margin > 0.03))) break
       const tight = fluidAt(prepared, deadlineH, quick ? { margin, points: QUICK_POINTS } : { margin })
       if (tight.usable.length === 0) break
       const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
-      for (const plan of again.plans.slice(0, many ? 1 : TRIES)) offer(make(tight, plan))
+      for (const plan of again.plans.slice(0, tries)) offer(make(tight, plan))
     }
   }
-  if (drafts && !quick && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
+  if (drafts && !quick && !light && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
     // Few frames: whole frames on nodes differ so much from the fluid plan that near-optimal choices are tried too.
     const wide = chooseOffers(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
     const sets = distinct(wide.plans)

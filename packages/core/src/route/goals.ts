@@ -20,6 +20,8 @@ export function solveCheapest(prepared: Prepared, deadlineH: number): RouteAnswe
 
 /** Relative width at which the bisection over deadlines stops. */
 const WIDTH = 2e-4
+/** By how much sooner plans are looked for with full effort once the bisection is through, in turn from the best so far. */
+const SOONER = [0.03, 0.01, 0.004, 0.001]
 
 /** Earliest finish within a budget: bisection over deadlines, since mincost never rises with the deadline. */
 export function solveFastest(prepared: Prepared, budget: number): RouteAnswer {
@@ -48,11 +50,16 @@ export function solveFastest(prepared: Prepared, budget: number): RouteAnswer {
   let worth = relaxed.worth
   for (let i = 0; i < 60 && best.finishH - low > WIDTH * best.finishH; i++) {
     const middle: number = (low + best.finishH) / 2
-    const at: Cheapest = cheapest(prepared, middle, { limits, worth, baselines: false })
+    const at: Cheapest = cheapest(prepared, middle, { limits, worth, baselines: false, light: true })
     worth = at.worth
     consider(at.draft)
     if (best.finishH > middle) low = middle
     if (at.lower > budget) proven = Math.max(proven, middle)
+  }
+  for (const sooner of SOONER) {
+    if (best.finishH <= proven * (1 + WIDTH)) break
+    const at = cheapest(prepared, Math.max(proven, best.finishH * (1 - sooner)), { limits, worth, baselines: false })
+    consider(at.draft)
   }
   let high = best.finishH
   for (let i = 0; i < 30 && high - proven > WIDTH * high; i++) {
@@ -95,12 +102,13 @@ export function solveWeighted(prepared: Prepared, hourValue: number): RouteAnswe
       continue
     }
     const middle = (span.low + span.high) / 2
-    const at = cheapest(prepared, middle, { limits: DEFAULT_LIMITS, worth, baselines: false })
+    const at = cheapest(prepared, middle, { limits: DEFAULT_LIMITS, worth, baselines: false, light: true })
     worth = at.worth
     consider(at.draft)
     if (at.lower < Infinity) open.push({ low: span.low, high: middle, cost: Math.max(span.cost, at.lower) })
     open.push({ low: middle, high: span.high, cost: span.cost })
   }
+  consider(cheapest(prepared, best.finishH, { limits: DEFAULT_LIMITS, worth, baselines: false }).draft)
   const lower = Math.min(closed, ...open.map(bound))
   return planOf(prepared, best, value(best), lower)
 }

@@ -33,12 +33,12 @@ export function realise(
   quotas: readonly Quota[],
   market: Market,
   deadlineH: number,
-  quick: boolean = false,
+  { quick, light }: { readonly quick: boolean; readonly light: boolean },
 ): Draft | undefined {
   if (prepared.frames > (quick ? QUICK_LIMIT : PACK_LIMIT)) return realiseMany(prepared, plan, quotas, market, deadlineH)
   const assign = roundFrames(prepared, market)
   const packed = packRoutes(prepared, fluid, plan, assign, deadlineH)
-  if (prepared.frames > PAID_LIMIT || (packed !== undefined && packed.cost <= plan.cost * PAID_GOOD)) return packed
+  if (light || prepared.frames > PAID_LIMIT || (packed !== undefined && packed.cost <= plan.cost * PAID_GOOD)) return packed
   const paid = packPaid(prepared, plan, assign, deadlineH)
   return packed === undefined || (paid !== undefined && paid.cost < packed.cost) ? paid : packed
 }

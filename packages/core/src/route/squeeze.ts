@@ -4,7 +4,7 @@ import type { PackState } from './pack-state.ts'
 /** Fixed, so that the same problem gives the same plan. */
 const SEED = 20_261_126
 /** Exchanges that are weighed before the frames count as too many for the nodes. */
-const MOST_WEIGHED = 3_000_000
+const MOST_WEIGHED = 600_000
 /** Random exchanges after which no other start is tried. */
 const KICKS = 60
 const LEAST = 1e-12
