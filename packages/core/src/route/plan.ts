@@ -1,6 +1,7 @@
 import type { Draft, DraftRoute, Prepared } from './draft.ts'
 import { hitProbability, MILD_RISK, type RouteTiming } from './risk.ts'
 import { framesByRoute } from './draft.ts'
+import { inRuns } from './runs.ts'
 
 /** The frames one offer gets. */
 export interface PlannedRoute {
@@ -67,7 +68,8 @@ export interface Unresolved {
 export type RouteAnswer = RoutePlan | Infeasible | Unresolved
 
 /** Makes a public plan of a draft. */
-export function planOf(prepared: Prepared, draft: Draft, objective: number, lowerBound: number, deadlineH?: number): RoutePlan {
+export function planOf(prepared: Prepared, found: Draft, objective: number, lowerBound: number, deadlineH?: number): RoutePlan {
+  const draft = inRuns(prepared, found)
   const bound = Math.min(objective, lowerBound)
   const { problem } = prepared
   const timing = draft.routes.map((route) => timingOf(prepared, route))
