@@ -39,8 +39,16 @@ const program = new Command('pictor')
   .showHelpAfterError()
 
 /** Options of every command that opens jobs. */
-const withState = (command: Command): Command =>
+const stateful: Command[] = []
+const withState = (command: Command): Command => {
+  stateful.push(command)
+  return command
+}
+
+/** Added last, so that help shows a command's own options first. */
+function addStateOptions(command: Command): void {
   command
+    .optionsGroup('Jobs, farms and money:')
     .option('--state-dir <dir>', 'where jobs, keys and files live', '.pictor')
     .option('--config <file>', 'farms and checkers (default: pictor.config.ts|js|json, else this machine)')
     .option('--rpc <url>', 'chain to lock the money on (with --escrow and --keystore)')
@@ -50,6 +58,7 @@ const withState = (command: Command): Command =>
     .option('--dispute-hours <n>', 'how long a batch waits for disputes on a chain, 0 for development (default: 24)')
     .option('--hour-price <usd>', "price of this machine's own hosts, USD an hour")
     .option('--json', 'one JSON object a line on stdout', false)
+}
 
 const state = (options: StateArguments) => ({ ...options, env: process.env })
 
@@ -150,7 +159,7 @@ withState(program.command('set <run>'))
   )
 
 withState(program.command('watch <run>'))
-  .description('follow a run that another process drives')
+  .description('follow a run, whichever process drives it; takes it up when none does')
   .action((run: string, options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/jobs.ts')).watch(run, state(options) as never, context)),
   )
@@ -285,6 +294,7 @@ program
     ),
   )
 
+for (const command of stateful) addStateOptions(command)
 try {
   await program.parseAsync()
 } catch (error) {
