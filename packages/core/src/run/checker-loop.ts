@@ -2,7 +2,8 @@ import type { Checker, CheckerEvent } from '../contract/checker.ts'
 import { isPictorError } from '../contract/error.ts'
 import type { Vote } from '../contract/messages.ts'
 import { backoffMs, limitedCall } from './effort.ts'
-import { writeBlob, type JobHost, type VotesBlob } from './job-host.ts'
+import { type VotesBlob, writeBlob } from './evidence.ts'
+import type { JobHost } from './job-host.ts'
 import { nap, type Nap } from './nap.ts'
 
 /** Polls one checker about one job and turns its words into inputs. */

@@ -1,31 +1,29 @@
+import type PQueue from 'p-queue'
 import type { Memo } from '../cache/index.ts'
-import type { Clock } from '../contract/context.ts'
-import { decodeJournal, encodeJournal } from '../contract/codec.ts'
 import type { CheckerJob } from '../contract/checker.ts'
+import type { Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
-import type { Batch, Bytes32, Commit, Held, Lease, LeaseSet, SeedReveal, Vote } from '../contract/messages.ts'
-import type { CheckerReport } from '../proof/votes.ts'
-import { jobMachine } from '../job/job.ts'
-import { leaseOfRow } from '../job/job-rows.ts'
+import type { Bytes32, Lease, LeaseSet } from '../contract/messages.ts'
 import type { JobCommand, JobFact, JobInput } from '../job/job-facts.ts'
+import { leaseOfRow } from '../job/job-rows.ts'
 import type { JobStreamState, SetRow, TaskRow } from '../job/job-state.ts'
-import { taskMachine } from '../job/task.ts'
+import { jobMachine } from '../job/job.ts'
 import type { TaskCommand, TaskFact, TaskInput } from '../job/task-facts.ts'
-import type { KeptCommit, LeaseJson, TaskStreamState } from '../job/task-state.ts'
+import type { TaskStreamState } from '../job/task-state.ts'
+import { taskMachine } from '../job/task.ts'
 import type { Fence } from '../store/types.ts'
 import { checkerLoop, type CheckerLoop } from './checker-loop.ts'
 import { commandKey, pause } from './effort.ts'
+import { leaseOf, loadTask } from './evidence.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { FarmRegistry } from './farm-registry.ts'
 import { performJob } from './job-effects.ts'
-import { ledgerLoop, type LedgerLoop } from './ledger-loop.ts'
-import { foldStream } from './fold.ts'
+import { type LedgerLoop, ledgerLoop } from './ledger-loop.ts'
+import type { JobProofs } from './proofs.ts'
 import { openStream, type StreamHost } from './stream.ts'
 import { performTask } from './task-effects.ts'
 import type { RunnerTuning } from './tuning.ts'
 import type { RunnerOptions } from './types.ts'
-import type { JobProofs } from './proofs.ts'
-import type PQueue from 'p-queue'
 
 /** What all runs of a runner share. */
 export interface Shared {
@@ -255,67 +253,4 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     host.progress.delete(task)
   }
   return host
-}
-
-/** Folds a task's journal without owning it. */
-export async function loadTask(shared: Shared, run: Bytes32, task: number): Promise<TaskStreamState> {
-  return (await foldStream<TaskStreamState, TaskFact>(taskMachine, shared.options.store, `task:${run}:${task}`)).state
-}
-
-export function leaseOf(lease: LeaseJson): Lease {
-  return { ...lease, price: BigInt(lease.price) }
-}
-
-/** A commitment as it was signed. */
-export function commitOf(state: TaskStreamState, job: Bytes32, kept: KeptCommit): Commit {
-  const { lease } = state.order!
-  return {
-    job,
-    lease: lease.id,
-    index: kept.index,
-    outputRoot: kept.outputRoot,
-    outputs: kept.frames.map((frame, i) => ({
-      frame: lease.frames[frame]!,
-      part: lease.part,
-      outputHash: kept.hashes[i]!,
-      completedAtMs: kept.completedAtMs[i]!,
-    })),
-    signature: kept.signature,
-  }
-}
-
-export function heldOf(state: TaskStreamState, job: Bytes32): Held[] {
-  return state.commits.flatMap((kept) =>
-    [...kept.held].map(([checker, signature]) => ({
-      job,
-      lease: state.order!.lease.id,
-      outputRoot: kept.outputRoot,
-      checker,
-      signature,
-    })),
-  )
-}
-
-/** What one checker revealed about one lease; kept as an artifact because it is large and needed once. */
-export interface VotesBlob {
-  readonly votes: readonly Vote[]
-  readonly seed: SeedReveal
-  readonly reports: readonly CheckerReport[]
-}
-
-export async function readBlob<T>(shared: Shared, hash: Bytes32): Promise<T> {
-  return decodeJournal<T>(new TextDecoder().decode(await shared.options.artifacts.read(hash)))
-}
-
-export async function writeBlob(shared: Shared, value: unknown): Promise<Bytes32> {
-  return (await shared.options.artifacts.put(new TextEncoder().encode(encodeJournal(value)))).hash
-}
-
-export async function votesOf(shared: Shared, state: TaskStreamState): Promise<VotesBlob[]> {
-  return Promise.all([...state.votes.values()].map((vote) => readBlob<VotesBlob>(shared, vote.blob)))
-}
-
-/** What a batch was made of; kept as an artifact. */
-export interface BatchBlob {
-  readonly batch: Batch
 }

@@ -8,7 +8,7 @@ import type { TaskFact } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { frameOf, missingFrames, partOf } from '../job/units.ts'
 import type { StoredFact } from '../store/types.ts'
-import type { VotesBlob } from './job-host.ts'
+import type { VotesBlob } from './evidence.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { readFact } from './fact-text.ts'
 

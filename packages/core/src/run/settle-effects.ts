@@ -5,7 +5,8 @@ import type { SetRow } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import type { CheckerRequest } from './ask-checker.ts'
 import { effort, fateOf, pause, tryUntilDone } from './effort.ts'
-import { type BatchBlob, commitOf, type JobHost, readBlob, votesOf, writeBlob } from './job-host.ts'
+import { type BatchBlob, commitOf, readBlob, votesOf, writeBlob } from './evidence.ts'
+import type { JobHost } from './job-host.ts'
 
 /** Locks the money at the ledger. */
 export async function open(

@@ -4,17 +4,8 @@ import { jobMachine } from '../job/job.ts'
 import type { JobFact } from '../job/job-facts.ts'
 import type { JobStreamState } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
-import {
-  commitOf,
-  heldOf,
-  leaseOf,
-  loadTask,
-  readBlob,
-  votesOf,
-  type BatchBlob,
-  type Shared,
-  type VotesBlob,
-} from './job-host.ts'
+import { type BatchBlob, commitOf, heldOf, leaseOf, loadTask, readBlob, type VotesBlob, votesOf } from './evidence.ts'
+import type { Shared } from './job-host.ts'
 import { leaseOfRow, mayLease } from '../job/job-rows.ts'
 import { frameOf, missingFrames, partOf, partsOf } from '../job/units.ts'
 import { unpackPath } from './deliver-effects.ts'
