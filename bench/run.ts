@@ -124,7 +124,7 @@ async function child(args: readonly string[]): Promise<void> {
   // Checked in steps: looking at the state of a million frames after every sleeper would be the benchmark.
   let copied = false
   while (run.state().phase !== 'ended') {
-    await world.clock.run(() => false, { maxSteps: 200 })
+    await world.clock.run(() => false, { maxSteps: Math.min(200, Math.ceil(frames / 1_000)) })
     // What a process that is killed now leaves behind: nothing writes during these two lines.
     if (!copied && run.state().framesDelivered > frames * 0.6) {
       copied = true

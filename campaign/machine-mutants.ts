@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { name: 'lease beyond the budget', file: 'job/job-replan.ts', find: 'price <= farm &&', put: '' },
   { name: 'lease beyond the check budget', file: 'job/job-replan.ts', find: 'fee <= check &&', put: '' },
-  { name: 'give a refused farm more work', file: 'job/job-replan.ts', find: 'row?.excluded === undefined &&', put: '' },
+  { name: 'give a refused farm more work', file: 'job/job-replan.ts', find: 'mayLease(row) &&', put: '' },
   {
     name: 'let both copies of a hedge win',
     file: 'job/job-reports.ts',
