@@ -1,4 +1,4 @@
-import type { Finding, Verdict } from '@pictor/core/contract'
+import { formatFrames, type Finding, type Verdict } from '@pictor/core/contract'
 
 /** One frame on the page. */
 export interface ReportRow {
@@ -27,6 +27,7 @@ const NAMES: Readonly<Record<Verdict, string>> = { accept: 'accepted', refuse: '
 export function reportPage(head: ReportHead, rows: readonly ReportRow[]): string {
   const order: readonly Verdict[] = ['refuse', 'unsure', 'accept']
   const sorted = [...rows].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || a.frame - b.frame)
+  const places = new Map(rows.map((row, i) => [row, i]))
   const count = (verdict: Verdict): number => rows.filter((row) => row.verdict === verdict).length
   const summary = order.map((verdict) => `<span class="${verdict}">${count(verdict)} ${NAMES[verdict]}</span>`).join(' ')
   return `<!doctype html>
@@ -36,13 +37,44 @@ export function reportPage(head: ReportHead, rows: readonly ReportRow[]): string
 <p class="summary">${summary}</p>
 ${head.basis.map((line) => `<p class="basis">${text(line)}</p>`).join('\n')}
 <p class="basis">Made ${new Date(head.madeAtMs).toISOString()}</p>
+${strip(rows)}
+${toDo(rows)}
 <main>
-${sorted.map(card).join('\n')}
+${sorted.map((row) => card(row, places.get(row)!)).join('\n')}
 </main></body></html>
 `
 }
 
-function card(row: ReportRow): string {
+/** Every frame as a small square in the order of the shot, coloured by its verdict: holes and runs of bad frames show at a glance. */
+function strip(rows: readonly ReportRow[]): string {
+  const cells = [...rows.entries()]
+    .sort(([, a], [, b]) => a.frame - b.frame)
+    .map(([i, row]) => `<a class="${row.verdict}" href="#f${i}" title="frame ${row.frame}: ${NAMES[row.verdict]}"></a>`)
+  return `<nav>${cells.join('')}</nav>`
+}
+
+/** What a wrangler does next: which frames to render again, which to look at, and how often each reason came up. */
+function toDo(rows: readonly ReportRow[]): string {
+  const framesOf = (verdict: Verdict): string => {
+    const frames = [...new Set(rows.filter((row) => row.verdict === verdict).map((row) => row.frame))].filter(Number.isInteger)
+    return frames.length === 0 ? '' : formatFrames(frames)
+  }
+  const [again, look] = [framesOf('refuse'), framesOf('unsure')]
+  const reasons = new Map<string, number>()
+  for (const row of rows)
+    if (row.verdict !== 'accept' && row.findings[0])
+      reasons.set(row.findings[0].code, (reasons.get(row.findings[0].code) ?? 0) + 1)
+  const counted = [...reasons].sort(([, a], [, b]) => b - a).map(([code, count]) => `${text(code)} ${count}`)
+  return [
+    again && `<p>Render again: <code>${again}</code></p>`,
+    look && `<p>Look at: <code>${look}</code></p>`,
+    counted.length > 0 && `<p class="basis">First reasons: ${counted.join(' · ')}</p>`,
+  ]
+    .filter((line) => line)
+    .join('\n')
+}
+
+function card(row: ReportRow, index: number): string {
   const image = row.thumbnail
     ? `<img loading="lazy" src="${text(row.thumbnail)}" alt="frame ${row.frame}">`
     : '<div class="none">no picture</div>'
@@ -50,7 +82,7 @@ function card(row: ReportRow): string {
   const items = row.findings
     .map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
     .join('')
-  return `<article class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)} ${link}</p><ul>${items}</ul></div></article>`
+  return `<article id="f${index}" class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)} ${link}</p><ul>${items}</ul></div></article>`
 }
 
 function numbers({ value, threshold, region }: Finding): string {
@@ -73,5 +105,7 @@ h1{font-size:1.5rem}h2{font-size:1rem;margin:0}h2 em{font-style:normal;font-weig
 main{display:grid;gap:.8rem}article{display:grid;grid-template-columns:240px 1fr;gap:1rem;padding:.7rem;border-left:5px solid;border-radius:.3rem;background:#8881}
 img,.none{width:240px;background:#8883;border-radius:.2rem}.none{height:5rem;display:grid;place-items:center;opacity:.6}
 article.accept{border-color:#2a9d4a}article.unsure{border-color:#d99a00}article.refuse{border-color:#d33}
+nav{display:flex;flex-wrap:wrap;gap:2px;margin:.6rem 0}nav a{width:.8rem;height:.8rem;border-radius:2px;background:#2a9d4a}nav a.unsure{background:#d99a00}nav a.refuse{background:#d33}
+article:target{outline:2px solid}code{user-select:all;background:#8882;padding:.1rem .3rem;border-radius:.2rem;word-break:break-all}
 .summary .accept{background:#2a9d4a33}.summary .unsure{background:#d99a0033}.summary .refuse{background:#d3333333}
 @media(max-width:40rem){article{grid-template-columns:1fr}}`
