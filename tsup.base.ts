@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Options } from 'tsup'
 import { writeDeclarations } from './release/declarations.ts'
 
@@ -14,5 +15,16 @@ export const base: Options = {
   esbuildOptions(options) {
     options.sourcesContent = false
   },
+  esbuildPlugins: [
+    {
+      // An adapter says its own name and version; the rest of its manifest is nobody's business at run time.
+      name: 'manifest',
+      setup: (build) =>
+        build.onLoad({ filter: /\/package\.json$/ }, ({ path }) => {
+          const { name, version } = JSON.parse(readFileSync(path, 'utf8')) as { name: string; version: string }
+          return { loader: 'json', contents: JSON.stringify({ name, version }) }
+        }),
+    },
+  ],
   onSuccess: () => writeDeclarations(process.cwd()),
 }

@@ -93,7 +93,7 @@ function stateOf(folders: readonly string[]): string {
   for (const folder of folders)
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name)
-      if (entry.isFile() && !/\/(node_modules|dist|test|cache|forge-out|out)\//.test(path.slice(folder.length))) add(path)
+      if (entry.isFile() && !/^\/(node_modules|dist|test|cache|forge-out|out)\//.test(path.slice(folder.length))) add(path)
     }
   return hash.digest('hex').slice(0, 16)
 }
