@@ -21,6 +21,8 @@ function unexported(node: unknown, path: string, found: Map<string, string>): Ma
   if (Array.isArray(node)) for (const one of node) unexported(one, path, found)
   else if (typeof node === 'object' && node !== null) {
     const { name, kind, type, target } = node as Reflection
+    // `typeof` of a function: the value that a user has in hand already.
+    if (type === 'query') return found
     if (type === 'reference' && typeof target === 'object' && /^(@pictor\/|create-pictor)/.test(target.packageName))
       found.set(`${name} of ${target.packageName}/${target.packagePath}`, path)
     const here = kind === undefined ? path : `${path}.${name}`

@@ -1,9 +1,18 @@
 export * from './contract/index.ts'
 export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts, type Delivery } from './artifacts/index.ts'
 export type { Cache } from './cache/index.ts'
-export { ledgerRules, localLedger, type Book, type BookAction, type BookFact, type LocalLedgerOptions } from './ledger/index.ts'
+export {
+  ledgerRules,
+  localLedger,
+  type Book,
+  type BookAction,
+  type BookBatch,
+  type BookFact,
+  type BookJob,
+  type LocalLedgerOptions,
+} from './ledger/index.ts'
 export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
-export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet } from './plan/index.ts'
+export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet, TileRequest } from './plan/index.ts'
 export { parseDeadline } from './plan/index.ts'
 export * from './run/index.ts'
 export {

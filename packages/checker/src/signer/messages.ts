@@ -12,7 +12,8 @@ import {
 } from '@pictor/core/contract'
 import { batchDigest, finalDigest, heldDigest, readyDigest, voteDigest } from '@pictor/core/proof'
 
-type Unsigned<T> = Omit<T, 'checker' | 'signature'>
+/** A message before its checker has signed it. */
+export type Unsigned<T> = Omit<T, 'checker' | 'signature'>
 
 /** Everything a checker ever signs (PROTOCOL.md). A signer knows these kinds and refuses any other. */
 export type CheckerMessage =
