@@ -28,6 +28,9 @@ export interface CollectOptions {
   readonly signal: AbortSignal
 }
 
+/** `Output.layer` of a frame's layers before denoising and compositing, which come beside the picture in check class `sidecar` (docs/selfhosted.md). */
+const NOISY_LAYER = 'noisy'
+
 const MOVING: readonly TaskState[] = ['running', 'starting']
 const ENDED: readonly TaskState[] = ['succeeded', 'failed', 'canceled', 'incompatible', 'lost', 'interrupted']
 
@@ -46,6 +49,7 @@ export async function collect(options: CollectOptions): Promise<void> {
   const wanted = new Set<number>()
   /** Files beside the pictures (layers for checks), by frame: here before the picture counts as fetched. */
   const besides = new Map<number, Output[]>()
+  const isBeside = (output: Output): boolean => order.lease.checkClass === 'sidecar' && output.layer === NOISY_LAYER
   let ready: { frame: number; hash: Bytes32; ms: number; doneAtMs: number }[] = []
   let sending = false
   let moving = false
@@ -86,15 +90,18 @@ export async function collect(options: CollectOptions): Promise<void> {
   }
 
   async function take(events: readonly FarmEvent[]): Promise<void> {
-    for (const event of events)
-      if (event.type === 'output' && event.output.layer !== '' && event.output.part === part)
-        besides.set(event.output.frame, [...(besides.get(event.output.frame) ?? []), event.output])
+    for (const event of events) {
+      if (event.type !== 'output' || !isBeside(event.output) || event.output.part !== part) continue
+      const { output } = event
+      const others = (besides.get(output.frame) ?? []).filter((one) => one.layer !== output.layer)
+      besides.set(output.frame, [...others, output])
+    }
     for (const event of events) {
       if (signal.aborted) return
       switch (event.type) {
         case 'output':
           progressAtMs = clock.now()
-          if (event.output.layer === '') fetch(event.output)
+          if (!isBeside(event.output)) fetch(event.output)
           break
         case 'commit':
           progressAtMs = clock.now()
