@@ -54,11 +54,17 @@ export async function writeResults(
     receipt: receiptPath,
     contactSheet: sheet,
     timeline: chart,
-    frames: result.frames.map((frame) => frame.path),
+    frames: [...new Set(result.frames.map((frame) => frame.path))],
   })
-  context.screen.log(`\n  frames in ${shown(outDir)}: ${formatFrames(result.frames.map((frame) => frame.frame)) || 'none'}`)
+  context.screen.log(`\n  frames in ${shown(outDir)}: ${formatFrames(framesOf(result)) || 'none'}`)
   context.screen.log(`  ${shown(sheet)}, ${shown(chart)}, ${shown(receiptPath)}`)
   return { material, events, receiptPath }
+}
+
+/** Delivered frames, each once: a split one came in tiles. */
+function framesOf(result: JobResult): number[] {
+  const missing = new Set(result.missing)
+  return [...new Set(result.frames.map(({ frame }) => frame))].filter((frame) => !missing.has(frame))
 }
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
@@ -76,7 +82,11 @@ function sheetTitle(material: ReceiptMaterial, result: JobResult): { title: stri
     `${count('refuse')} refused`,
     ...(count('unsure') ? [`${count('unsure')} unsure`] : []),
   ]
-  return { title: `${material.spec.name} · ${result.frames.length} frames`, subtitle: parts.join(', '), aspect: width / height }
+  return {
+    title: `${material.spec.name} · ${framesOf(result).length} frame${framesOf(result).length === 1 ? '' : 's'}`,
+    subtitle: parts.join(', '),
+    aspect: width / height,
+  }
 }
 
 async function sheetFrames(material: ReceiptMaterial, files: Artifacts): Promise<SheetFrame[]> {
@@ -85,8 +95,9 @@ async function sheetFrames(material: ReceiptMaterial, files: Artifacts): Promise
     for (const { lease, records } of batch.results) {
       const evidence = material.leases.find((entry) => entry.lease.id === lease.id)
       for (const record of records) {
-        const reason = evidence?.reports.find((report) => report.frame === record.frame && report.verdict === 'refuse')
-          ?.findings[0]?.code
+        const reason = evidence?.reports.find(
+          (report) => report.frame === record.frame && report.part === record.part && report.verdict === 'refuse',
+        )?.findings[0]?.code
         const png = await files.path(record.outputHash).then(
           async (path) => previewPng(await readFile(path)),
           () => undefined,
