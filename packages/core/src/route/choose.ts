@@ -43,6 +43,8 @@ const PULL = 0.7
 const LEAST_MISSING = 10
 const MOST_MISSING = 1e6
 const UNCOVERED = 1e-6
+/** A node ends within this many times the work of the search, however many items there are; its bound stays valid. */
+const MOST_OVER = 8
 /** Rounds of pattern generation at one node; each solves the program once. */
 const MOST_ROUNDS = 100
 
@@ -261,7 +263,7 @@ class Search {
         center = worth
         bestValues = values
       }
-      if (bound >= this.cutoff()) break
+      if (bound >= this.cutoff() || this.work > MOST_OVER * this.limits.work) break
       if (objective - bound <= 1e-6 * Math.abs(objective) || (priced.added === 0 && pull === 0)) {
         if (!this.raiseMissing()) break
       } else if (priced.added === 0) pull = pull > 0.3 ? pull / 2 : 0
