@@ -25,7 +25,7 @@ export const bench: Bench = async (report, args) => {
     try {
       const script = new URL('../scripts/bench.ts', import.meta.url).pathname
       // The heap that a million frames need, and no more: memory that is never asked back would say nothing about what is kept.
-      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=300']
+      const flags = ['--conditions=source', '--no-warnings', '--max-old-space-size=260', '--max-semi-space-size=8']
       const run = promisify(execFile)
       for (const part of ['child', 'resume']) {
         const { stdout } = await run(process.execPath, [...flags, script, 'run', '--', part, String(frames), dir], {
