@@ -12,7 +12,14 @@ export interface ForeignImage extends Omit<ImageFile, 'format'> {
 
 /** The little of sharp that is used, so that no version of its types is part of ours. */
 export interface SharpPipeline {
-  metadata(): Promise<{ readonly width?: number; readonly height?: number; readonly depth?: string; readonly pages?: number }>
+  metadata(): Promise<{
+    readonly width?: number
+    readonly height?: number
+    readonly depth?: string
+    readonly space?: string
+    readonly pages?: number
+  }>
+  toColourspace(space: string): SharpPipeline
   raw(options?: { readonly depth: string }): SharpPipeline
   toBuffer(options: { readonly resolveWithObject: true }): Promise<{ readonly data: Uint8Array; readonly info: SharpInfo }>
 }
@@ -69,11 +76,13 @@ async function readWithSharp(bytes: Uint8Array, options: SharpOptions): Promise<
   const open = options.sharp ?? (await importSharp(format))
   try {
     const pipeline = (): SharpPipeline => open(bytes, { limitInputPixels: limits.maxPixels, failOn: 'warning' })
-    const { width = 0, height = 0, depth = 'uchar' } = await pipeline().metadata()
+    const { width = 0, height = 0, depth = 'uchar', space = 'srgb' } = await pipeline().metadata()
     checkExpected(width, height, limits)
     const stored = depth === 'ushort' || depth === 'float' ? depth : 'uchar'
     checkLimit('the decoded size in bytes', width * height * 4 * (stored === 'float' ? 4 : 2), limits.maxBytes)
-    const { data, info } = await pipeline().raw({ depth: stored }).toBuffer({ resolveWithObject: true })
+    // Without a named space sharp brings every picture down to 8-bit sRGB first, whatever depth its raw pixels are then asked for.
+    const kept = KEPT_SPACES.has(space) ? pipeline().toColourspace(space) : pipeline()
+    const { data, info } = await kept.raw({ depth: stored }).toBuffer({ resolveWithObject: true })
     return toRaster(format, data, info, stored)
   } catch (error) {
     if (error instanceof ImageError) throw error
@@ -86,6 +95,9 @@ async function readWithSharp(bytes: Uint8Array, options: SharpOptions): Promise<
     )
   }
 }
+
+/** Colour spaces whose samples are taken as stored; others, such as CMYK, become sRGB. */
+const KEPT_SPACES: ReadonlySet<string> = new Set(['b-w', 'rgb16', 'grey16', 'scrgb'])
 
 async function importSharp(format: string): Promise<Sharp> {
   // A variable keeps bundlers and the type checker from looking for a package that need not exist.
