@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RenderSpec } from '@pictor/core/contract'
+import { scanImage } from '@pictor/image'
 import type { Bench } from '../scripts/bench.ts'
 import { checkFile, checkPath, type CheckLine } from '../packages/checker/src/index.ts'
 import { replicationRows, sequentialRows } from './check-sampling.ts'
@@ -159,6 +160,10 @@ async function speed(report: Report): Promise<void> {
       const own = await cpuMs(5, () => checkFile(bytes, order, 1))
       const peer = Math.min(...[1, 2, 3].map(() => childCpuMs('oiiotool', ['--stats', file])))
       report({ name: `${name}: file checks, one pass`, value: own, unit: 'ms CPU', peer: 'oiiotool --stats', peerValue: peer })
+      const idiff = Math.min(...[1, 2, 3].map(() => childCpuMs('idiff', [file, file])))
+      report({ name: `${name}: the same`, value: own, unit: 'ms CPU', peer: 'idiff', peerValue: idiff })
+      const scan = await cpuMs(5, async () => scanImage(bytes))
+      report({ name: `${name}: the same`, value: own, unit: 'ms CPU', peer: 'scanImage alone', peerValue: scan })
     }
   } finally {
     rmSync(folder, { recursive: true })

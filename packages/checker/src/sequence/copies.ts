@@ -23,8 +23,16 @@ export function findInterpolation(
   const dissolves = [before && meanShare(a, before, x), after && meanShare(b, x, after)].filter((one) => one !== undefined)
   if (dissolves.some((one) => one >= BETWEEN / 2)) return undefined
   const message = `${Math.round(share * 100)} % of what moves is the mean of the neighbouring frames: the frame was interpolated, not rendered`
-  return finding(dissolves.length > 0 ? 'suspect' : 'doubt', 'interpolated', message, { value: share, threshold: BETWEEN })
+  const steady = Math.abs(meanOf(a) - meanOf(b)) < 0.01 * meanOf(a)
+  return finding(dissolves.length > 0 && steady ? 'suspect' : 'doubt', 'interpolated', message, {
+    value: share,
+    threshold: BETWEEN,
+  })
 }
+
+/** Mean of the pixels that were kept, all planes. A flickering light may pass through the mean of its neighbours. */
+const meanOf = ({ samples }: FrameFeatures): number =>
+  samples.reduce((sum, plane) => sum + plane.reduce((total, v) => total + v, 0) / plane.length, 0) / samples.length
 
 /** Share of the moved pixels that lie at the mean. */
 const BETWEEN = 0.9
@@ -127,8 +135,8 @@ function whiteness(x: FrameFeatures, y: FrameFeatures): number | undefined {
     power += (squares / p.length) * x.width * x.height
     for (let block = 0; block < x.near.length; block++) {
       const { width, height } = blockArea(x, block)
-      // The variance of a sum of n white values is n times theirs, as is the block's power.
-      blocks += ((x.means[c]![block]! - y.means[c]![block]!) * width * height) ** 2
+      // The variance of a sum of n white values is n times theirs, as is the block's power; of a sum made from a share of them, more.
+      blocks += x.share * ((x.means[c]![block]! - y.means[c]![block]!) * width * height) ** 2
     }
   }
   return power > 0 ? blocks / power : undefined

@@ -28,7 +28,7 @@ function isOdd(x: FrameFeatures, p: FrameFeatures, q: FrameFeatures, block: numb
   if (off < STEP || toP * toQ <= 0) return false
   const { width, height } = blockArea(x, block)
   // `near` is twice the variance of a pixel's noise, and the difference of two means has twice that of one.
-  const noise = Math.max(x.near[block]!, p.near[block]!, q.near[block]!) / (width * height)
+  const noise = Math.max(x.near[block]!, p.near[block]!, q.near[block]!) / (width * height * x.share)
   return off > ERRORS * Math.sqrt(noise) && Math.abs(apart(p, q, block)) < ALIKE * off
 }
 
