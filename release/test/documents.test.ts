@@ -46,10 +46,10 @@ beforeAll(async () => {
 }, 240_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** TypeScript of a document, one text a block. A fence `ts sketch` says that a block is no whole program. */
+/** Programs of a document: TypeScript blocks that import what they use. One that imports nothing, or is fenced `ts sketch`, is no whole program. */
 async function examplesOf(document: string): Promise<string[]> {
   const text = await readFile(join(REPOSITORY, document), 'utf8')
-  return [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```/gm)].map((block) => block[1]!)
+  return [...text.matchAll(/^```(?:ts|js)\n([\s\S]*?)^```/gm)].map((block) => block[1]!).filter((code) => /^import /m.test(code))
 }
 
 describe('examples in documents', () => {
