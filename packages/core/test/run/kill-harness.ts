@@ -110,7 +110,7 @@ function oneProcess(
     child.on('exit', (_code, signal) => resolve(signal === 'SIGKILL' ? 'killed' : 'died'))
     async function answer(message: Call, at: number): Promise<void> {
       if (stopAt === at) {
-        child.kill('SIGSTOP')
+        await stopBetweenCommits(child, db)
         resolve('stopped')
       }
       const doomed = kill?.atCall === at
@@ -126,6 +126,22 @@ function oneProcess(
       if (child.connected) child.send(reply, () => {})
     }
   })
+}
+
+/** A process that stands still inside a transaction holds the file's lock, and nobody can go on: it is stopped a moment later then. */
+async function stopBetweenCommits(child: ChildProcess, path: string): Promise<void> {
+  const db = new DatabaseSync(path, { timeout: 200 })
+  for (let locked = true; locked;) {
+    child.kill('SIGSTOP')
+    try {
+      db.exec('BEGIN IMMEDIATE; ROLLBACK')
+      locked = false
+    } catch {
+      child.kill('SIGCONT')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  db.close()
 }
 
 async function perform(world: World, { port, method, args }: Call): Promise<unknown> {
