@@ -13,13 +13,12 @@ import type { Farm } from './contract/farm.ts'
 import type { Inspector } from './contract/inspect.ts'
 import type { Ledger } from './contract/ledger.ts'
 import type { Address, Bytes32, DigestSigner, Terms } from './contract/messages.ts'
-import { parseFrames } from './contract/frames.ts'
 import { checkContract } from './contract/version.ts'
 import { localLedger } from './ledger/index.ts'
-import { splitRoute } from './job/split.ts'
 import {
   cheapestPlan,
   fastestPlan,
+  leasesOf,
   makeTerms,
   parseDeadline,
   planPoints,
@@ -268,63 +267,6 @@ function farmsOf(source: PictorOptions['farms']): () => ReadonlyMap<string, Farm
     return (byId = found)
   }
 }
-
-/** Set 0: every route of the plan split into leases, ids counting up from 1. */
-function leasesOf(plan: Plan, nowMs: number, leaseMs: number | undefined): PlannedLease[] {
-  if (plan.validUntilAtMs < nowMs)
-    throw new PictorError('invalid-input', 'plan.validUntilAtMs: the quotes of this plan have expired', {
-      details: { path: 'plan.validUntilAtMs', hint: 'plan again; nothing was locked' },
-    })
-  const place = new Map(parseFrames(plan.spec.frames).map((frame, i) => [frame, i]))
-  const parts = plan.spec.render.tiles?.length ?? 1
-  const unitOf = (frame: number, part: number): number => place.get(frame)! * parts + Math.max(0, part - 1)
-  const leases: PlannedLease[] = []
-  for (const route of plan.routes) {
-    const offer = plan.quotes.find((quote) => quote.farm === route.farm)?.offers.find(({ id }) => id === route.offer)
-    const party = plan.parties[route.farm]
-    if (!offer || !party)
-      throw new PictorError('invalid-input', `plan.routes: no offer ${route.offer} of ${route.farm} among the plan's quotes`, {
-        details: { path: 'plan.routes' },
-      })
-    const pieces = (route.tiles ?? [{ part: 0, frames: route.frames }]).map(({ part, frames }) => {
-      const list = parseFrames(frames)
-      return { part, list, work: list.map((frame) => plan.estimate.work[unitOf(frame, part)]!) }
-    })
-    const totalWork = pieces.reduce((sum, { work }) => sum + sumOf(work), 0)
-    let doneWork = 0
-    let priced = 0n
-    for (const { part, list, work } of pieces) {
-      doneWork += sumOf(work)
-      // Cumulative rounding: the pieces' prices add up to the route's. In millionths of it, because work is a float.
-      const upTo =
-        part === pieces.at(-1)!.part ? route.cost : (route.cost * BigInt(Math.round((1e6 * doneWork) / totalWork))) / 1_000_000n
-      const share = {
-        farm: route.farm,
-        offer: { ...offer, hosts: route.hosts },
-        frames: list,
-        work,
-        classOf: list.map((frame) => plan.estimate.classOf?.[unitOf(frame, part)] ?? 0),
-        key: party.key,
-        payTo: party.payTo,
-        price: upTo - priced,
-      }
-      priced = upTo
-      leases.push(
-        ...splitRoute(share, {
-          firstId: leases.length + 1,
-          nowMs,
-          deadlineAtS: Math.ceil(plan.spec.deadlineAtMs / 1000),
-          checkClass: plan.spec.render.checkClass,
-          part,
-          ...(leaseMs === undefined ? {} : { leaseMs }),
-        }),
-      )
-    }
-  }
-  return leases
-}
-
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0)
 
 function orderOf(plan: Plan, terms: Terms, leases: readonly PlannedLease[], jobOptions: JobOptions): JobOrder {
   return {

@@ -1,4 +1,5 @@
 export { parseDeadline } from './deadline.ts'
+export { leasesOf } from './leases.ts'
 export { cheapestPlan, fastestPlan, planPoints, type PlanBasis } from './make-plan.ts'
 export type { FarmKnowledge } from './offers.ts'
 export type { Plan, PlanPoint, PlanRoute, PlanSet } from './plan.ts'
