@@ -73,7 +73,7 @@ export interface WorkerOptions {
   readonly environment: Readonly<Record<string, string>>
   /** Runs in a sandbox that may read these folders and write only to `cwd`. */
   readonly confined?: { readonly read: readonly string[]; readonly devices?: readonly string[] }
-  /** Memory, MiB; 0 is no limit. Address space is counted, for a GPU private data: its driver reserves far more addresses than there is memory. */
+  /** Memory, MiB; 0 is no limit. Address space is counted, for a GPU private data, since drivers may reserve addresses without memory behind them. */
   readonly memoryMiB?: number
   readonly gpu?: boolean
   readonly startTimeoutMs?: number
