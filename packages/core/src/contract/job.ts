@@ -31,7 +31,7 @@ export interface RenderSpec {
   readonly denoise: boolean
   readonly seed: number
   readonly animatedSeed: boolean
-  /** Whether moving objects are blurred. CPU and GPU place the blur a little differently; checkers of another device class allow for it. */
+  /** Whether moving objects are blurred. Such frames were seen to differ between CPU and GPU by more than noise; checkers of another device class allow for it. */
   readonly motionBlur?: boolean
   readonly output: OutputSpec
   readonly checkClass: CheckClass
