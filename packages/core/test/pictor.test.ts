@@ -75,3 +75,36 @@ describe('the farms of a Pictor', () => {
     expect(() => pictorOf([{ ...farm('old'), contract: 0 as 1 }])).toThrow(/farms\[0\] \(old\): contract 0/)
   })
 })
+
+describe('a deadline', () => {
+  const refusal = async (deadline: string, frames: string): Promise<unknown> => {
+    const pictor = pictorOf([farm('one')])
+    let settled = false
+    const answer = pictor
+      .plan({ scene: 'scene.blend', deadline, frames, budget: usd('10') })
+      .then((plans) => plans.cheapest)
+      .catch((error: unknown) => error)
+      .finally(() => (settled = true))
+    await clock.run(() => settled, { maxSteps: 10_000 })
+    await pictor[Symbol.asyncDispose]()
+    return answer
+  }
+
+  it('that passes while farms are measured is named as such, and ends the measuring', async () => {
+    const startedAtMs = clock.now()
+    expect(await refusal('2s', '1-10')).toMatchObject({
+      code: 'deadline-impossible',
+      message: expect.stringMatching(/passed \d+ s ago, while the farms were being measured/),
+      details: { path: 'deadline', hint: expect.stringContaining('allow more time') },
+    })
+    expect(clock.now() - startedAtMs).toBeLessThan(10_000)
+  })
+
+  it('that nobody can meet is refused in words for people', async () => {
+    expect(await refusal('90s', '1-1000')).toMatchObject({
+      code: 'deadline-impossible',
+      message: expect.stringMatching(/the earliest finish is \d+ (s|min) from now, the deadline is in \d+ s$/),
+      details: { fastestMs: expect.any(Number) },
+    })
+  })
+})

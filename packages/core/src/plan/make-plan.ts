@@ -49,6 +49,7 @@ export interface PlanBasis {
 
 /** The cheapest plan that meets the deadline. @throws deadline-impossible, budget-too-small, no-farm */
 export function cheapestPlan(basis: PlanBasis): Plan {
+  refuseLate(basis.spec.deadlineAtMs, basis.nowMs)
   const hours = (basis.spec.deadlineAtMs - basis.nowMs) / HOUR_MS
   const maxFarms = basis.spec.maxFarms ?? null
   let answer = solve(basis, { kind: 'cheapest', deadlineH: hours * basis.plannedShare, maxFarms })
@@ -164,6 +165,23 @@ function within(basis: PlanBasis, plan: Plan): Plan {
   return plan
 }
 
+/** @throws deadline-impossible when nothing is left of the time in which the job was to be rendered */
+export function refuseLate(deadlineAtMs: number, nowMs: number): void {
+  if (nowMs < deadlineAtMs) return
+  throw new PictorError(
+    'deadline-impossible',
+    `the deadline passed ${forPeople(nowMs - deadlineAtMs)} ago, while the farms were being measured`,
+    { details: { path: 'deadline', hint: 'allow more time: probe renders are part of it' } },
+  )
+}
+
+/** A time for people, rounded up to whole minutes from two minutes on. */
+function forPeople(ms: number): string {
+  if (ms < 120_000) return `${Math.ceil(ms / 1000)} s`
+  const minutes = Math.ceil(ms / 60_000)
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
 function impossible(basis: PlanBasis, answer: RouteAnswer): PictorError {
   if (answer.kind === 'infeasible' && answer.constraint === 'class')
     return new PictorError('no-farm', `no farm that quoted can render every frame: ${answer.message}`, {
@@ -175,17 +193,17 @@ function impossible(basis: PlanBasis, answer: RouteAnswer): PictorError {
       : answer.kind === 'unresolved' && answer.nearest
         ? answer.nearest.finishH * HOUR_MS
         : undefined
-  const advice =
+  const left = forPeople(basis.spec.deadlineAtMs - basis.nowMs)
+  const [reason, hint] =
     needed === undefined
-      ? 'allow more time or add farms'
-      : `allow at least ${Math.ceil(needed / 60_000)} minutes, render fewer frames, or add farms`
-  return new PictorError(
-    'deadline-impossible',
-    `no split over the farms that quoted meets the deadline: ${'message' in answer ? answer.message : ''}`,
-    {
-      details: { path: 'deadline', hint: advice, ...(needed === undefined ? {} : { fastestMs: Math.ceil(needed) }) },
-    },
-  )
+      ? ['message' in answer ? answer.message : 'none was found', 'allow more time or add farms']
+      : [
+          `the earliest finish is ${forPeople(needed)} from now, the deadline is in ${left}`,
+          `allow at least ${forPeople(needed)}, render fewer frames, or add farms`,
+        ]
+  return new PictorError('deadline-impossible', `no split over the farms that quoted meets the deadline: ${reason}`, {
+    details: { path: 'deadline', hint, ...(needed === undefined ? {} : { fastestMs: Math.ceil(needed) }) },
+  })
 }
 
 function tooDear(basis: PlanBasis, answer: RouteAnswer): PictorError {

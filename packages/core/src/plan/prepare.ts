@@ -14,7 +14,7 @@ import { parseDeadline } from './deadline.ts'
 import { tilesFor, tileWork, type TileRequest } from './tiles.ts'
 import { probeEntry, quoteEntry } from './kept.ts'
 import { knownOffer } from './offers.ts'
-import { PLANNED_SHARE, type PlanBasis } from './make-plan.ts'
+import { PLANNED_SHARE, refuseLate, type PlanBasis } from './make-plan.ts'
 
 /** What a creator asks for. */
 export interface PlanRequest {
@@ -92,7 +92,9 @@ export async function prepare(
   }
   const declines: Decline[] = []
   const infos = await describeAll(options, request.allowHumanLanes === true, declines, ctx)
-  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, ctx)
+  // No probe may outlast the job that it is for.
+  const untilDeadline = { ...ctx, deadlineAtMs: Math.min(ctx.deadlineAtMs ?? deadlineAtMs, deadlineAtMs) }
+  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, untilDeadline)
   const tiles = tilesFor(request.tiles, spec.render, frames.length, hostsOf(infos, declines), options.inspector.tiles)
   if (tiles) spec = { ...spec, render: { ...spec.render, tiles } }
   const quotes = await quoteAll(infos, spec, measured, declines, options, ctx)
@@ -209,6 +211,7 @@ async function probeAll(
       }
     }),
   )
+  refuseLate(spec.deadlineAtMs, options.clock.now())
   const measured = probes.filter((probe): probe is FarmProbe => probe !== undefined)
   if (measured.length === 0)
     throw new PictorError(
