@@ -18,7 +18,7 @@ export {
 export { cut, encodeHdr, toPicture, type Area, type Picture } from './compare/picture.ts'
 export { checkFile, type CheckedFile } from './node/file-check.ts'
 export { createChecker, type CheckerOptions } from './node/create-checker.ts'
-export type { CropSize } from './node/examine.ts'
+export type { CropSize } from './sampling/crop-size.ts'
 export { checkerMetrics, type CheckerMetrics } from './node/metrics.ts'
 export {
   DEFAULT_SAMPLING,

@@ -46,6 +46,19 @@ test('a mark that crops mostly miss is found by the small render, and refused by
   }
 })
 
+test('a quarter of the samples is refused by the noise of the crop: one whole render is enough', async () => {
+  const found = await check({ ...SCENE, samples: 2, seed: 77 }, 1)
+  expect(found.verdict).toBe('refuse')
+  expect(found.codes[0]).toBe('noise-ratio')
+  expect(found.windows).toEqual(['crop', 'whole', 'crop'])
+})
+
+test('all samples at another seed are not refused by a crop alone: the whole frame is compared with two renders', async () => {
+  const found = await check({ ...SCENE, seed: 77 }, 1)
+  expect(found.verdict).toBe('accept')
+  expect(found.windows).toEqual(['crop', 'whole', 'crop', 'whole'])
+})
+
 test('without probes the same mark passes where the crop misses it', async () => {
   const verdicts = await Promise.all([1, 2, 3, 4, 5, 6].map(async () => (await check({ ...SCENE, mark: MARK }, 0)).verdict))
   expect(verdicts).toContain('accept')

@@ -1,6 +1,7 @@
 import { fc, test as property } from './property.ts'
 import { expect, test } from 'vitest'
-import { DEFAULT_SAMPLING, deterrenceFloor, escapeBound, jobBound, samplingPerMille } from '../src/index.ts'
+import { DEFAULT_SAMPLING, deterrenceFloor, escapeBound, jobBound, samplingPerMille, type CropSize } from '../src/index.ts'
+import { cropSizeOf } from '../src/sampling/crop-size.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../src/sampling/evidence.ts'
 import { generator } from './pictures.ts'
 
@@ -56,4 +57,14 @@ property('an honest farm rarely reaches the limit', [fc.integer()], (seed) => {
   }
   // 200 frames restart the test some 100 times; each start reaches the limit with less than 1/1000. Twice the limit never comes up.
   expect(worst).toBeLessThan(2 * EVIDENCE_LIMIT)
+})
+
+test('a crop is 6 % of a picture that is probed too, at most 128 pixels a side, never below 64 x 48, and never beyond the picture', () => {
+  const of = (width: number, height: number, asked?: CropSize): number[] => Object.values(cropSizeOf({ width, height }, asked))
+  expect(of(1920, 1080)).toEqual([128, 128])
+  expect(of(640, 360)).toEqual([118, 118])
+  expect(of(320, 180)).toEqual([64, 59])
+  expect(of(255, 180)).toEqual([128, 128])
+  expect(of(40, 30)).toEqual([40, 30])
+  expect(of(1920, 1080, { width: 10, height: 500 })).toEqual([64, 500])
 })

@@ -11,9 +11,6 @@ export interface ProbeStatistics {
 /** Resolution of a probe, percent of the frame's: a sixteenth of the work, and each of its pixels stands for 4 x 4 of the frame with a frame pixel's noise. */
 export const PROBE_PCT = 25
 
-/** Frames narrower or lower than this are not probed: a crop covers enough of them, and a probe of them shows too little. */
-export const PROBE_LEAST = { width: 256, height: 128 } as const
-
 /**
  * Above this an area is looked at again by a render of the whole frame; no frame is refused for it. Honest frames of ten scenes reached .77, of an eleventh, with defocused
  * lights in the dark, 1.5: there a probe costs a full render for nothing (docs/checker.md).

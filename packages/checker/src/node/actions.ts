@@ -12,9 +12,10 @@ import type {
 } from '@pictor/core/contract'
 import { seedOf, seedProof, seedRootOf, seedsOf } from '@pictor/core/proof'
 import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
+import type { CropSize } from '../sampling/crop-size.ts'
 import type { SamplingOptions } from '../sampling/rate.ts'
 import { sameDeviceClass } from './device-class.ts'
-import { examineLease, type CropSize } from './examine.ts'
+import { examineLease } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
 import { noteCanceled } from './canceled.ts'
@@ -31,7 +32,7 @@ export interface ActionTools {
   readonly renderer: Farm
   readonly keep: Artifacts | undefined
   readonly sampling: SamplingOptions
-  readonly crop: CropSize
+  readonly crop: CropSize | undefined
   readonly renderTimeoutMs: number
   readonly now: () => number
   readonly store: CheckerStore

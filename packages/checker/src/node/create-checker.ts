@@ -11,10 +11,10 @@ import {
   type Farm,
   type Ledger,
 } from '@pictor/core/contract'
+import type { CropSize } from '../sampling/crop-size.ts'
 import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
 import { messageSigner, type MessageSigner } from '../signer/messages.ts'
 import { createActions } from './actions.ts'
-import type { CropSize } from './examine.ts'
 import { createLane, type Lane } from './lanes.ts'
 import { followOpenings } from './opening.ts'
 import { pause } from './pause.ts'
@@ -38,9 +38,9 @@ export interface CheckerOptions {
   /** File of the checker's memory; left out, it is lost with the process. */
   readonly store?: string
   readonly sampling?: Partial<SamplingOptions>
-  /** Size of the re-rendered crop, at least 64 x 48 pixels; 128 x 128 when left out. */
+  /** Size of the re-rendered crop, at least 64 x 48 pixels; when left out, 6 % of the picture up to 128 x 128. */
   readonly crop?: CropSize
-  /** The longest a batch of own renders may take; 15 minutes when left out. */
+  /** Own renders are given up when none came for this long; 15 minutes when left out. */
   readonly renderTimeoutMs?: number
   /** The ledger of its jobs: no Ready before the money is locked by these very terms. Left out (the local ledger of somebody else's app cannot be read), the runner's word is taken. */
   readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
@@ -84,7 +84,7 @@ export function createChecker(options: CheckerOptions): Checker {
     renderer: options.renderer,
     keep: options.artifacts,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },
-    crop: options.crop ?? { width: 128, height: 128 },
+    crop: options.crop,
     renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
     now,
     store,

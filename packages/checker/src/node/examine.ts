@@ -4,7 +4,7 @@ import { checkFile, measuredOf, outputOf, pictureOf, type CheckedFile } from './
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
 import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
 import { tileRenderer, type OwnRenderer } from '../render/own-renders.ts'
-import { PROBE_LEAST } from '../compare/probe.ts'
+import { cropSizeOf, isProbed, type CropSize } from '../sampling/crop-size.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../sampling/evidence.ts'
 import { drawnWhole, escapeBound, samplingPerMille, type SamplingOptions } from '../sampling/rate.ts'
 import { sequenceCheck, type SequenceItem } from '../sequence/check.ts'
@@ -12,12 +12,6 @@ import { differencePicture } from '../verdict/difference-picture.ts'
 import { finding, needsReference, published, scoreOf, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { sha256 } from './ready.ts'
 import type { Standing } from './state.ts'
-
-/** Crops are 128 x 128 pixels, or the picture where it is smaller; never below 64 x 48 (a quarter-sample frame escaped 7.4 % of 32 px crops and none of 48 or 64). */
-export interface CropSize {
-  readonly width: number
-  readonly height: number
-}
 
 /** A lease to examine, all commitments in. */
 export interface ExamineRequest {
@@ -31,7 +25,8 @@ export interface ExamineRequest {
   /** What was known of the farm before this lease. */
   readonly standing: Standing
   readonly sampling: SamplingOptions
-  readonly crop: CropSize
+  /** Left out, it follows from the size of the picture. */
+  readonly crop: CropSize | undefined
   readonly sameDevice: boolean
   readonly renderer: OwnRenderer
 }
@@ -162,11 +157,12 @@ const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Prom
 
 function drawFor(request: ExamineRequest, one: Examined, perMille: number): Draw {
   const output = outputOf(request.job.spec, request.lease.part)
+  const crop = cropSizeOf(output, request.crop)
   return draw(request.seed, one.outputRoot, one.output.frame, {
     width: output.width,
     height: output.height,
-    cropWidth: Math.min(output.width, Math.max(64, request.crop.width)),
-    cropHeight: Math.min(output.height, Math.max(48, request.crop.height)),
+    cropWidth: crop.width,
+    cropHeight: crop.height,
     samplingPerMille: perMille,
   })
 }
@@ -225,8 +221,7 @@ async function compareBatch(
 
 /** Whether a drawn frame is probed as a whole besides its crop: as the draw says, where the picture is large enough. */
 function drawnProbe(renderSeed: number, { job, sampling }: ExamineRequest): boolean {
-  const { width, height } = job.spec.output
-  if (width < PROBE_LEAST.width || height < PROBE_LEAST.height) return false
+  if (!isProbed(job.spec.output)) return false
   // Other digits of the number than those that draw whole frames.
   return Math.floor(renderSeed / 1000) % 1000 < Math.round(sampling.probe * 1000)
 }

@@ -50,7 +50,7 @@ export interface OwnRendererOptions {
   readonly bundle: BundleManifest
   readonly files: Artifacts
   readonly spec: RenderSpec
-  /** Gives up on renders that take longer. */
+  /** Gives up on what is left when no render came for this long. */
   readonly timeoutMs: number
 }
 
@@ -119,14 +119,17 @@ async function renderBatch(
   const pending = await Promise.all(requests.map((request) => submit(options, stage, request, ctx)))
   const byRef = new Map(pending.flatMap((one) => (one.ref ? [[one.ref.ref, one] as const] : [])))
   const scope = pending.flatMap((one) => (one.ref ? [one.ref] : []))
-  const giveUpAt = Date.now() + options.timeoutMs
+  let giveUpAt = Date.now() + options.timeoutMs
   let cursor: string | undefined
   while ([...byRef.values()].some((one) => !one.state || !ENDED.has(one.state))) {
     ctx.signal?.throwIfAborted()
     if (Date.now() > giveUpAt) break
     const poll = await options.farm.poll({ scope, ...(cursor === undefined ? {} : { cursor }) }, ctx)
     cursor = poll.cursor
-    for (const event of poll.events) note(byRef, event)
+    for (const event of poll.events) {
+      if (event.type === 'output') giveUpAt = Date.now() + options.timeoutMs
+      note(byRef, event)
+    }
     if ([...byRef.values()].every((one) => one.state && ENDED.has(one.state))) break
     await pause(Math.min(Math.max(poll.waitMs, 10), 1000), ctx.signal)
   }
