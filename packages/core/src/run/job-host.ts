@@ -23,6 +23,7 @@ import type { JobProofs } from './proofs.ts'
 import { openStream, type StreamHost } from './stream.ts'
 import { performTask } from './task-effects.ts'
 import type { RunnerTuning } from './tuning.ts'
+import { workWatch, type WorkWatch } from './work-watch.ts'
 import type { RunnerOptions } from './types.ts'
 
 /** What all runs of a runner share. */
@@ -50,6 +51,8 @@ export interface JobHost {
   readonly tasks: Map<number, StreamHost<TaskStreamState, TaskInput>>
   /** What progress last said, by task. */
   readonly progress: Map<number, { readonly framesDone: number; readonly frame?: number; readonly fraction?: number }>
+  /** The estimate, refined by the frames that were rendered. */
+  readonly work: WorkWatch
   openTask(task: number): Promise<StreamHost<TaskStreamState, TaskInput>>
   /** A task's state, from memory or folded from the store. */
   taskState(task: number): Promise<TaskStreamState>
@@ -74,13 +77,18 @@ export interface JobHostOptions {
 }
 
 export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
-  const { run, fence, shared, onFacts } = options
+  const { run, fence, shared } = options
   const { options: ports, clock } = shared
   const closing = new AbortController()
   const tasks = new Map<number, StreamHost<TaskStreamState, TaskInput>>()
   const opening = new Map<number, Promise<StreamHost<TaskStreamState, TaskInput>>>()
   const setLeases = new Map<number, { readonly leases: readonly Lease[]; tree?: ReturnType<JobProofs['setTree']> }>()
   let jobId: Bytes32 | undefined
+  const work = workWatch(() => job.state)
+  const onFacts: JobHostOptions['onFacts'] = (stream, facts) => {
+    work.note(stream, facts)
+    options.onFacts(stream, facts)
+  }
 
   const die = (error: unknown): void => {
     if (closing.signal.aborted) return
@@ -116,6 +124,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     ledger: ledgerLoop(() => host, closing.signal),
     tasks,
     progress: new Map(),
+    work,
     async openTask(task) {
       const known = tasks.get(task)
       if (known) return known
@@ -196,7 +205,11 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
   }
   const order = () => job.state.order!
   const following: (() => void)[] = []
-  if (job.state.order) followFarms()
+  if (job.state.order) {
+    followFarms()
+    // What an earlier process saw; the job does not wait for it.
+    void work.catchUp(ports.store, run, closing.signal).catch(() => {})
+  }
   const loops = host.checkers as Map<string, CheckerLoop>
   for (const checker of ports.checkers)
     loops.set(

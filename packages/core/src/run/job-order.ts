@@ -66,7 +66,7 @@ export interface Allocation {
 export interface FarmObserved {
   /** The offer its leases are of; a farm does not take a job on two at once. */
   readonly offer: string
-  /** Host time of rendered leases over what was planned for them; left out while nothing is rendered. */
+  /** Host time of rendered leases over what was planned for them, at the request's `work`; left out while nothing is rendered. */
   readonly slowness?: number
   /** Frames this rests on. */
   readonly sampled: number
@@ -82,6 +82,7 @@ export interface ReplanRequest {
   readonly spec: JobSpec
   readonly terms: Terms
   readonly quotes: readonly Quote[]
+  /** Reference work of each frame, as the frames that were rendered refine the estimate. */
   readonly work: readonly number[]
   readonly atMs: number
   /** Frame numbers that need a farm, ascending; where frames are split, of one tile, and `work` is that tile's. */

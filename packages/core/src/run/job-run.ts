@@ -92,7 +92,7 @@ export function jobRun(source: RunSource): JobRun {
     state() {
       const host = source.host()
       const tasks = [...(host?.tasks.values() ?? [])].map((task) => task.state)
-      const state = jobState(run, job(), tasks, clock.now(), host?.progress)
+      const state = jobState(run, job(), tasks, clock.now(), host?.progress, host?.work)
       mostPercent = Math.max(mostPercent, state.percent)
       return { ...state, percent: mostPercent }
     },

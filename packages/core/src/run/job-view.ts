@@ -72,7 +72,10 @@ export interface JobState {
   readonly tickets: readonly { readonly farm: string; readonly ticket: Ticket }[]
   readonly startedAtMs: number
   readonly deadlineAtMs: number
-  /** Time left with a band; absent before anything was rendered. */
+  /**
+   * Time left with a band that holds nine of ten: by the estimate as the rendered frames refine it, where this process drives the run; else by the rate so far, and absent
+   * before anything was accepted.
+   */
   readonly leftMs?: { readonly low: number; readonly expected: number; readonly high: number }
 }
 

@@ -7,6 +7,7 @@ import { splitRoute } from '../job/split.ts'
 import { frameOf, partOf, unitAt } from '../job/units.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
+import type { WorkWatch } from './work-watch.ts'
 import type { Allocation, FarmObserved, ReplanRequest } from './job-order.ts'
 
 /** Asks the planner where idle and late frames go, and cuts its answer into leases. */
@@ -79,26 +80,40 @@ function replanRequest(
   }
   for (const farm of without) excluded[farm] ??= why
   const left = budgetLeft(state)
+  const work = refinedWork(state, host.work)
   return {
     run: host.run,
     reason: state.replan.reason,
     spec: order.spec,
     terms: order.terms,
     quotes: order.quotes,
-    work: part === 0 ? order.work : state.frames.map((frame) => order.work[unitAt(state, frame, part)!]!),
+    work: part === 0 ? work : state.frames.map((frame) => work[unitAt(state, frame, part)!]!),
     atMs: host.shared.clock.now(),
     frames: units.map((i) => frameOf(state, i)).sort((a, b) => a - b),
     excluded,
     busy,
-    observed: observedFarms(state),
+    observed: observedFarms(state, host.work),
     farmBudgetLeft: left.farm,
     checkBudgetLeft: left.check,
     deadlineAtMs: state.deadlineAtMs,
   }
 }
 
-/** What the job's own leases say about their farms. O(leases); a re-plan is rare. */
-function observedFarms(state: JobStreamState): Record<string, FarmObserved> {
+/** Work of each unit as the rendered frames refine it. */
+function refinedWork(state: JobStreamState, watch: WorkWatch): readonly number[] {
+  const refined = watch.refined()
+  const { work } = state.order!
+  return refined ? work.map((one, unit) => one * refined.workFactor(unit)) : work
+}
+
+/** What the job's own leases say about their farms, for work as refined: what was dearer everywhere is not the farm's slowness. O(units); a re-plan is rare. */
+function observedFarms(state: JobStreamState, watch: WorkWatch): Record<string, FarmObserved> {
+  const { work } = state.order!
+  const refined = refinedWork(state, watch)
+  const sum = (list: readonly number[], units: readonly number[]): number =>
+    units.reduce((all, unit) => all + (list[unit] ?? 0), 0)
+  const dearer = (units: readonly number[]): number => (sum(work, units) > 0 ? sum(refined, units) / sum(work, units) : 1)
+  const renderedUnits = new Map<string, number[]>()
   const offers = new Map<string, string>()
   const openMs = new Map<string, number>()
   const usedMs = new Map<string, number>()
@@ -106,13 +121,17 @@ function observedFarms(state: JobStreamState): Record<string, FarmObserved> {
     if (row.phase === 'planned' || row.phase === 'gone') continue
     offers.set(row.farm, row.offer)
     usedMs.set(row.farm, (usedMs.get(row.farm) ?? 0) + row.expectedMs)
+    if (row.rendered) renderedUnits.set(row.farm, [...(renderedUnits.get(row.farm) ?? []), ...row.frames])
     const open = (row.phase === 'queued' || row.phase === 'live') && !row.rendered
-    if (open) openMs.set(row.farm, (openMs.get(row.farm) ?? 0) + row.expectedMs)
+    if (open) openMs.set(row.farm, (openMs.get(row.farm) ?? 0) + row.expectedMs * dearer(row.frames))
   }
   const observed: Record<string, FarmObserved> = {}
   for (const [farm, offer] of offers) {
     const pace = state.farms.get(farm)?.pace
-    const slowness = pace !== undefined && pace.expectedMs > 0 ? pace.tookMs / pace.expectedMs : undefined
+    const slowness =
+      pace !== undefined && pace.expectedMs > 0
+        ? pace.tookMs / pace.expectedMs / dearer(renderedUnits.get(farm) ?? [])
+        : undefined
     const hosts = state.order?.quotes.find((quote) => quote.farm === farm)?.offers.find((one) => one.id === offer)?.hosts ?? 1
     observed[farm] = {
       offer,

@@ -12,6 +12,8 @@ import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
 import { framesPerHour, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
 import type { Projection } from './project.ts'
+import { estimatedTimeLeft } from './time-left.ts'
+import type { WorkWatch } from './work-watch.ts'
 import { foldStream } from './fold.ts'
 import type {
   DeliveredFrame,
@@ -49,6 +51,7 @@ export function jobState(
   tasks: Iterable<TaskStreamState>,
   nowMs: number,
   running: RunningTasks = new Map(),
+  watch?: WorkWatch,
 ): JobState {
   const order = state.order
   const tickets = [...tasks].flatMap((task) =>
@@ -56,7 +59,7 @@ export function jobState(
       .filter((ticket) => !ticket.closed && task.phase === 'rendering')
       .map((ticket) => ({ farm: task.order?.farm ?? '', ticket })),
   )
-  const left = timeLeft(state, nowMs)
+  const left = (watch && estimatedTimeLeft(state, watch, running)) ?? timeLeft(state, nowMs)
   const rate = framesPerHour(state.accepted, state, nowMs)
   const work = underWork(state, running)
   return {
