@@ -168,6 +168,8 @@ export async function collect(options: CollectOptions): Promise<void> {
   try {
     const quietMs = Math.max(tuning.stallMs, (6 * order.expectedMs) / Math.max(1, frames.length))
     while (!signal.aborted) {
+      // A clock that was set back has not seen the last progress yet.
+      progressAtMs = Math.min(progressAtMs, clock.now())
       await pause(clock, Math.max(1, progressAtMs + quietMs - clock.now()), signal)
       if (signal.aborted) return
       const quiet = clock.now() - progressAtMs

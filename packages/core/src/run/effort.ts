@@ -103,7 +103,38 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
   await clock.sleep(ms, signal).catch(() => {})
 }
 
+/** A long wait looks at the clock again this often, in milliseconds: the clock is set, and machines sleep. */
+const LOOK_MS = 600_000
+
 /** Sleeps until a time of the clock, however the clock is set meanwhile. */
 export async function pauseUntil(clock: Clock, atMs: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && clock.now() < atMs) await pause(clock, Math.min(atMs - clock.now(), 2 ** 31 - 1), signal)
+  while (!signal.aborted && clock.now() < atMs) await pause(clock, Math.min(atMs - clock.now(), LOOK_MS), signal)
+}
+
+/**
+ * Sleeps until a time that a stream counted from its own last fact. A stream's time never runs backwards: when the clock was set back it is behind that fact, and a
+ * wait of a second must not become one of an hour.
+ */
+export async function pauseFromFact(
+  clock: Clock,
+  atMs: number,
+  { lastAtMs }: { readonly lastAtMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  await pause(clock, Math.max(0, atMs - Math.max(clock.now(), lastAtMs)), signal)
+}
+
+/** Timers that stand for times of the calendar; all others are counted from the fact that set them. */
+const CALENDAR: readonly string[] = ['commit-by', 'deadline', 'attest-by', 'refund', 'give-up']
+
+/** Waits for a machine's timer. */
+export function pauseTimer(
+  clock: Clock,
+  command: { readonly timer: string; readonly atMs: number },
+  state: { readonly lastAtMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  return CALENDAR.includes(command.timer)
+    ? pauseUntil(clock, command.atMs, signal)
+    : pauseFromFact(clock, command.atMs, state, signal)
 }

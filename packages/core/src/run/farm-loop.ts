@@ -94,7 +94,7 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: M
       let waitMs: number
       rest.arm()
       try {
-        if (clock.now() - reconciledAtMs >= tuning.reconcileMs) {
+        if (Math.abs(clock.now() - reconciledAtMs) >= tuning.reconcileMs) {
           reconciledAtMs = clock.now()
           for (const [ref, entry] of watchers) fresh.set(ref, entry.ref)
           if (cursor !== undefined) memory.note({ type: 'cursor', cursor })

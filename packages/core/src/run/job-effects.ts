@@ -7,7 +7,7 @@ import type { TaskRow } from '../job/job-state.ts'
 import type { TaskOrder } from '../job/task-state.ts'
 import { askChecker, type CheckerRequest } from './ask-checker.ts'
 import { deliver } from './deliver-effects.ts'
-import { effort, pause, pauseUntil, tryUntilDone } from './effort.ts'
+import { effort, pause, pauseTimer, pauseUntil, tryUntilDone } from './effort.ts'
 import { canceledLeases, givenBack } from './give-back.ts'
 import { writeBlob } from './evidence.ts'
 import type { JobHost } from './job-host.ts'
@@ -37,7 +37,7 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     )
   switch (command.kind) {
     case 'timer':
-      await pauseUntil(clock, command.atMs, signal)
+      await pauseTimer(clock, command, job.state, signal)
       // Looking for tails comes round again and again; it is journaled only when it finds something.
       while (!signal.aborted) {
         await send({ type: 'tick', timer: command.timer })
@@ -89,7 +89,9 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     case 'attest':
       return attest(host, command.n, command.id, signal, refused)
     case 'release': {
-      await pauseUntil(clock, command.notBeforeAtMs, signal)
+      // The ledger's time, which may be ahead of this machine's: never longer than the window that it counts.
+      const windowMs = job.state.order!.terms.disputeWindowS * 1_000
+      await pauseUntil(clock, Math.min(command.notBeforeAtMs, clock.now() + windowMs), signal)
       const batch = job.state.batches[command.n]!
       return tell(host, command.id, signal, { kind: 'release', terms: job.state.order!.terms, batch: batch.number! })
     }

@@ -7,7 +7,7 @@ import { FAILURE_RULES } from '../job/failure.ts'
 import type { TaskRow } from '../job/job-state.ts'
 import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
-import { effort, limitedCall, pause, pauseUntil, tryUntilDone } from './effort.ts'
+import { effort, limitedCall, pause, pauseFromFact, tryUntilDone } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobHost } from './job-host.ts'
 import { withStage } from './stage.ts'
@@ -39,7 +39,7 @@ export async function submit(
   const order = state.order!
   const loop = await farmOf(host, order.farm, signal)
   if (!loop) return
-  await pauseUntil(host.shared.clock, command.notBeforeAtMs, signal)
+  await pauseFromFact(host.shared.clock, command.notBeforeAtMs, state, signal)
   // After a restart nobody knows whether the submit went out.
   let unsure = resumed
   const own = effort(host, state.id, command.id, signal)

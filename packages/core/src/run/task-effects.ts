@@ -4,7 +4,7 @@ import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { askChecker, type CheckerRequest } from './ask-checker.ts'
 import { collect } from './collect.ts'
-import { effort, pauseUntil, tryUntilDone } from './effort.ts'
+import { effort, pauseTimer, tryUntilDone } from './effort.ts'
 import { commitOf } from './evidence.ts'
 import type { JobHost } from './job-host.ts'
 import { neighboursOf } from './neighbours.ts'
@@ -99,7 +99,7 @@ export async function performTask(
     case 'report':
       return report(host, task, state, command.report)
     case 'timer':
-      await pauseUntil(host.shared.clock, command.atMs, signal)
+      await pauseTimer(host.shared.clock, command, state, signal)
       if (!signal.aborted) await send({ type: 'tick', timer: command.timer })
       return
   }

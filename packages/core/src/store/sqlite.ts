@@ -1,41 +1,25 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { PictorError } from '../contract/error.ts'
 import { sequenceConflict, staleFence } from './memory.ts'
+import { openDatabase, storeFailed } from './sqlite-file.ts'
+import { writeQueue } from './sqlite-writes.ts'
 import { groupOf, type LoadedStream, type PostedInput, type Store, type StoredFact } from './types.ts'
 
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS meta(version INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS grp(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, owner TEXT, until_ms INTEGER NOT NULL DEFAULT 0,
-  fence INTEGER NOT NULL DEFAULT 0, open INTEGER NOT NULL DEFAULT 1);
-CREATE TABLE IF NOT EXISTS stream(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, grp INTEGER NOT NULL, seq INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS fact(id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS fact_stream ON fact(stream, seq);
-CREATE INDEX IF NOT EXISTS fact_grp ON fact(grp);
-CREATE TABLE IF NOT EXISTS snapshot(stream INTEGER PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS inbox(id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS seen(grp INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY(grp, key)) WITHOUT ROWID;
-`
-
-/** Version of the tables; another one is refused. */
-const VERSION = 2
 const PAGE = 2_000
-
-interface Write {
-  readonly act: () => void
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
 
 export interface SqliteStoreOptions {
   /** NORMAL may lose the last moments on a power cut, never the order; FULL when left out. */
   readonly synchronous?: 'FULL' | 'NORMAL'
   /** The most pages of 8 KiB that the file may have; appends beyond are refused as on a full disk. */
   readonly maxPages?: number
+  /** How long a write waits for another process that holds the file's lock, in milliseconds (30,000); then it is refused as retryable, and the holder is named. */
+  readonly busyMs?: number
 }
 
 /**
  * The embedded store: one SQLite file (node:sqlite, no native dependency), WAL, synchronous=FULL. All writes of one turn of the event loop are one transaction and
- * one fsync. One machine and a local disk only. Instances in several processes may open the same file.
+ * one fsync. One machine and a local disk only. Instances in several processes may open the same file; a write waits, without blocking the event loop, while another
+ * process is inside a transaction.
  * @throws store-failed when the file cannot be opened or was written by a newer version
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
@@ -55,53 +39,17 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     }
   }
 
-  let queue: Write[] = []
-  let closed = false
-  const write = (act: () => void): Promise<void> =>
-    new Promise((resolve, reject) => {
-      if (closed) return reject(storeFailed(path, new Error('the store is closed')))
-      queue.push({ act, resolve, reject })
-      if (queue.length === 1) setImmediate(flush)
-    })
-  /** One transaction for everything that waits. An act that refuses (stale fence) has written nothing yet and fails alone; an error of the database fails all. */
-  function flush(): void {
-    const writes = queue
-    queue = []
-    if (writes.length === 0) return
-    const refused = new Map<Write, unknown>()
-    try {
-      db.exec('BEGIN IMMEDIATE')
-      for (const one of writes) {
-        try {
-          one.act()
-        } catch (error) {
-          if (!(error instanceof PictorError)) throw error
-          refused.set(one, error)
-        }
-      }
-      db.exec('COMMIT')
-    } catch (cause) {
-      try {
-        db.exec('ROLLBACK')
-      } catch {
-        // There was no transaction left to roll back.
-      }
-      // Ids that were made inside the transaction are gone: ask the file again.
-      streamIds.clear()
-      groupIds.clear()
-      const error = storeFailed(path, cause)
-      for (const one of writes) one.reject(error)
-      return
-    }
-    for (const one of writes) {
-      const error = refused.get(one)
-      if (error === undefined) one.resolve()
-      else one.reject(error)
-    }
-  }
-
   const groupIds = new Map<string, number>()
   const streamIds = new Map<string, number>()
+  const { write, close } = writeQueue(db, {
+    path,
+    busyMs: options.busyMs ?? 30_000,
+    // Ids that were made inside the transaction are gone: ask the file again.
+    onRollback() {
+      streamIds.clear()
+      groupIds.clear()
+    },
+  })
   const groupId = (name: string, create: boolean): number | undefined => {
     const known = groupIds.get(name)
     if (known !== undefined) return known
@@ -230,31 +178,6 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
            WHERE fact.grp=? AND fact.id>? ORDER BY fact.id LIMIT ?`,
         ).all(group, after, limit) as unknown as StoredFact[]
       }),
-    async close() {
-      if (closed) return
-      flush()
-      closed = true
-      db.close()
-    },
+    close,
   }
-}
-
-function openDatabase(path: string, synchronous: string): DatabaseSync {
-  try {
-    const db = new DatabaseSync(path)
-    // Facts of a lease's end are larger than a quarter of a small page: larger pages are fuller. A file keeps the size that it was made with.
-    db.exec(
-      `PRAGMA busy_timeout=5000; PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; ${SCHEMA}`,
-    )
-    db.exec(`INSERT INTO meta(version) SELECT ${VERSION} WHERE NOT EXISTS(SELECT 1 FROM meta)`)
-    const { version } = db.prepare('SELECT version FROM meta').get() as { version: number }
-    if (version !== VERSION) throw new Error(`it was written by version ${version} of the store, this one reads ${VERSION}`)
-    return db
-  } catch (cause) {
-    throw storeFailed(path, cause)
-  }
-}
-
-function storeFailed(path: string, cause: unknown): PictorError {
-  return new PictorError('store-failed', `${path}: ${(cause as Error).message}`, { details: { store: path }, cause })
 }

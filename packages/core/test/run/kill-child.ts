@@ -1,13 +1,15 @@
 // A runner in a process of its own over a real SQLite file; farms, checkers, ledger and artifacts live in the parent, which kills it.
 import type { Checker, Farm, Ledger } from '../../src/contract/index.ts'
-import { createRunner } from '../../src/run/index.ts'
+import { createRunner, systemClock } from '../../src/run/index.ts'
 import type { JobOrder, RunnerOptions } from '../../src/run/index.ts'
 import { simulatedProofs, simulatedReplan, simulatedSigner } from '../../src/simulate/index.ts'
 import { sqliteStore } from '../../src/store/index.ts'
 
 export interface ChildStart {
   readonly db: string
-  readonly owner: string
+  readonly offMs: number
+  /** See `sqliteStore`: appends beyond are refused as on a full disk. */
+  readonly maxPages?: number
   readonly order: JobOrder
   readonly farms: readonly string[]
   readonly checkers: readonly { readonly id: string; readonly address: `0x${string}` }[]
@@ -15,6 +17,8 @@ export interface ChildStart {
 }
 
 let calls = 0
+/** How far this process's clock is from the right one. */
+let offMs = 0
 const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
 
 function call(port: string, method: string, args: readonly unknown[]): Promise<unknown> {
@@ -49,9 +53,14 @@ process.on(
     start?: ChildStart
     id?: number
     result?: unknown
+    offMs?: number
     error?: { code: string; message: string; details: object }
   }) => {
-    if (message.start) return void main(message.start)
+    if (message.start) {
+      offMs = message.start.offMs
+      return void main(message.start)
+    }
+    offMs = message.offMs ?? 0
     const entry = waiting.get(message.id!)
     waiting.delete(message.id!)
     if (message.error)
@@ -84,8 +93,18 @@ async function main(start: ChildStart): Promise<void> {
       return [id, Object.assign(farm, { open }) as Farm] as const
     }),
   )
+  const disk = sqliteStore(start.db, start.maxPages === undefined ? {} : { maxPages: start.maxPages })
+  const clock = systemClock()
   const options: RunnerOptions = {
-    store: sqliteStore(start.db),
+    // The parent hears of every commit, so that it can kill right after it.
+    store: {
+      ...disk,
+      async append(...all) {
+        await disk.append(...all)
+        await call('commit', all[0], [])
+      },
+    },
+    clock: { now: () => clock.now() + offMs, sleep: (ms, signal) => clock.sleep(ms, signal) },
     farms: (id) => farms.get(id),
     checkers: start.checkers.map((one) => remote<Checker>(`checker ${one.id}`, ['send', 'poll'], { contract: 1, ...one })),
     ledger: remote<Ledger>('ledger', ['open', 'send', 'poll', 'money', 'credit', 'evidence'], { contract: 1, ...start.ledger }),
@@ -93,7 +112,6 @@ async function main(start: ChildStart): Promise<void> {
     leaseSigner: simulatedSigner('lease key'),
     replan: simulatedReplan,
     deliver: (request) => call('deliver', 'deliver', [request]) as Promise<{ path: string }>,
-    owner: start.owner,
     proofs: simulatedProofs(),
     tuning: { claimMs: 400, pollMinMs: 5, retryMs: 20, resendMs: 300, inboxMs: 100, callMs: 5_000, snapshotFacts: 8 },
   }
@@ -103,6 +121,6 @@ async function main(start: ChildStart): Promise<void> {
   const { frames, outcome, money } = await run.done()
   process.send!({ done: { frames: frames.map(({ frame, hash }) => ({ frame, hash })), outcome, money } })
   await runner.close()
-  await options.store.close()
+  await disk.close()
   process.disconnect()
 }

@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/simulate/index.ts'
-import { killedJob } from './kill-harness.ts'
+import { killedJob, type KillOptions, type KillReport } from './kill-harness.ts'
+
+/** Several jobs at once: most of a job's time is waiting. */
+async function together(jobs: readonly KillOptions[]): Promise<KillReport[]> {
+  const reports: KillReport[] = []
+  const left = [...jobs]
+  const work = async (): Promise<void> => {
+    for (let job = left.shift(); job; job = left.shift()) {
+      const report = await killedJob(job)
+      expect({ job, broken: report.broken }).toEqual({ job, broken: [] })
+      reports.push(report)
+    }
+  }
+  await Promise.all([work(), work(), work()])
+  return reports
+}
+
+const killsOf = (reports: readonly KillReport[]): number => reports.reduce((sum, report) => sum + report.kills, 0)
 
 describe('a runner that is killed with -9', () => {
   it(
@@ -9,20 +26,34 @@ describe('a runner that is killed with -9', () => {
     async () => {
       const random = seededRandom(4)
       let kills = 0
-      for (let job = 0; kills < 30; job++) {
-        const plan = Array.from({ length: 3 }, () => ({
-          atCall: 1 + random.below(150),
-          effect: random.pick(['before', 'after'] as const),
+      for (let round = 0; kills < 30; round++) {
+        const jobs = Array.from({ length: 3 }, (_, job) => ({
+          name: `killed ${round} ${job}`,
+          blows: Array.from({ length: 4 }, () => ({
+            atCall: 1 + random.below(150),
+            blow: random.pick(['before', 'after'] as const),
+          })),
         }))
-        const report = await killedJob({ name: `killed ${job}`, kills: plan })
-        expect({ plan, broken: report.broken }).toEqual({ plan, broken: [] })
-        kills += report.kills
+        kills += killsOf(await together(jobs))
       }
     },
   )
+})
 
-  it('cannot write after it stood still beyond its claim', { timeout: 60_000 }, async () => {
-    const report = await killedJob({ name: 'stopped', kills: [], stopAtCall: 25 })
-    expect(report.broken).toEqual([])
-  })
+describe('a runner', () => {
+  it('that stood still beyond its claim cannot write, nor repeat what it did; inside a transaction it holds others up and harms nothing', async () => {
+    await together([
+      { name: 'stopped', blows: [{ atCall: 25, blow: 'stop' }] },
+      { name: 'stopped inside', blows: [{ atCall: 15, blow: 'stop-inside' }] },
+    ])
+  }, 60_000)
+
+  it('bears a full disk, also when it is killed there, and a clock that is set by an hour', async () => {
+    const [starved] = await together([{ name: 'full disk', maxPages: 17, blows: [] }])
+    expect(starved!.kills).toBe(1)
+    await together([
+      { name: 'ahead', blows: [{ atCall: 30, blow: 3_600_000 }] },
+      { name: 'behind', blows: [{ atCall: 30, blow: -3_600_000 }] },
+    ])
+  }, 60_000)
 })

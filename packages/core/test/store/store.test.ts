@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -73,5 +74,61 @@ describe('the SQLite store', () => {
     expect((await store.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['first', 'second'])
     await store.close()
     rmSync(dir, { recursive: true })
+  })
+
+  describe('whose lock another process holds', () => {
+    /** A process that stands still inside a transaction. */
+    async function stoppedWriter(path: string): Promise<{ readonly pid: number; kill(signal: NodeJS.Signals): void }> {
+      const program = `const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(path)})
+        db.exec('BEGIN IMMEDIATE'); console.log('locked'); setTimeout(() => db.exec('COMMIT'), 500); setTimeout(() => {}, 60_000)`
+      const child = spawn(process.execPath, ['--no-warnings', '-e', program])
+      await new Promise((resolve) => child.stdout.once('data', resolve))
+      child.kill('SIGSTOP')
+      return { pid: child.pid!, kill: (signal) => void child.kill(signal) }
+    }
+
+    it.each(['SIGCONT', 'SIGKILL'] as const)('waits without blocking the event loop and writes after its %s', async (signal) => {
+      const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+      const path = join(dir, 'pictor.db')
+      const store = sqliteStore(path)
+      const fence = (await store.claim('0xaa', 'a', 1, 10))!
+      const other = await stoppedWriter(path)
+      let turns = 0
+      const turning = setInterval(() => turns++, 20)
+      const second = sqliteStore(path)
+      const appended = Promise.all([store.append('job:0xaa', fence, 0, ['1']), store.append('job:0xaa', fence, 1, ['2'])])
+      expect(await second.read('0xaa', 0, 10)).toEqual([])
+      setTimeout(() => other.kill(signal), 800)
+      await appended
+      clearInterval(turning)
+      expect(turns).toBeGreaterThan(2)
+      expect((await second.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['1', '2'])
+      other.kill('SIGKILL')
+      await store.close()
+      await second.close()
+      rmSync(dir, { recursive: true })
+    })
+
+    it('refuses after its patience with the holder in the message, and keeps nothing', async () => {
+      const dir = mkdtempSync(join(tmpdir(), 'pictor-store-'))
+      const path = join(dir, 'pictor.db')
+      const store = sqliteStore(path, { busyMs: 300 })
+      const fence = (await store.claim('0xaa', 'a', 1, 10))!
+      const other = await stoppedWriter(path)
+      const refusal = await store.append('job:0xaa', fence, 0, ['1']).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      expect(refusal).toMatchObject({ code: 'store-failed', retryable: true })
+      if (existsSync('/proc/locks')) {
+        expect(refusal).toMatchObject({ details: { holder: { pid: other.pid, stopped: true } } })
+        expect(String(refusal)).toContain(`kill -CONT ${other.pid}`)
+      }
+      other.kill('SIGKILL')
+      await store.append('job:0xaa', fence, 0, ['again'])
+      expect((await store.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['again'])
+      await store.close()
+      rmSync(dir, { recursive: true })
+    })
   })
 })
