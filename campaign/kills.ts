@@ -61,7 +61,9 @@ export async function campaign(args: readonly string[]): Promise<boolean> {
   )
   await part(
     'clock set by an hour',
-    [HOUR_MS, -HOUR_MS].flatMap((blow) => [20, 60, 100].map((atCall) => ({ name: `${blow} ${atCall}`, blows: [{ atCall, blow }] }))),
+    [HOUR_MS, -HOUR_MS].flatMap((blow) =>
+      [20, 60, 100].map((atCall) => ({ name: `${blow} ${atCall}`, blows: [{ atCall, blow }] })),
+    ),
   )
   return good
 }

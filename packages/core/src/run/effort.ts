@@ -9,12 +9,15 @@ export function commandKey(run: string, stream: string, command: string): string
   return createHash('sha256').update(`${run}\n${stream}\n${command}`).digest('hex')
 }
 
-/** Wait before try number `attempt` (from 0): doubling, with jitter that depends only on the command, and never less than what the other side asked for. */
+/**
+ * Wait before try number `attempt` (from 0): doubling, with jitter that depends only on the command. What the other side asked for comes first and the jitter on top
+ * of it, so that everybody who waits for one farm does not come back in the same moment.
+ */
 export function backoffMs(key: string, attempt: number, tuning: RunnerTuning, retryAfterMs = 0): number {
   const base = Math.min(tuning.retryMaxMs, tuning.retryMs * 2 ** Math.min(attempt, 20))
   const digest = createHash('sha256').update(`${key} ${attempt}`).digest()
   const jitter = digest.readUInt16BE(0) / 65536
-  return Math.max(retryAfterMs, Math.round(base * (0.5 + jitter / 2)))
+  return retryAfterMs > 0 ? Math.ceil(retryAfterMs + tuning.retryMs * jitter) : Math.round(base * (0.5 + jitter / 2))
 }
 
 /** Reason of aborts inside the shell that nobody looks at; made once, because every error captures a stack. */

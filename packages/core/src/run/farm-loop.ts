@@ -4,6 +4,7 @@ import type { Clock } from '../contract/context.ts'
 import { isPictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo, FarmPoll, TaskRef } from '../contract/farm.ts'
 import { backoffMs, limitedCall } from './effort.ts'
+import { restingFarm } from './farm-rest.ts'
 import { nap } from './nap.ts'
 import type { RunnerTuning } from './tuning.ts'
 
@@ -17,7 +18,10 @@ export interface Watcher {
 
 /** One farm as the runner sees it: one poll loop for all tasks of all jobs, and limits on calls, uploads and downloads. */
 export interface FarmLoop {
+  /** The farm with the waits that it asks for. */
   readonly farm: Farm
+  /** What the host configured. */
+  readonly source: Farm
   readonly calls: PQueue
   readonly uploads: PQueue
   readonly downloads: PQueue
@@ -38,7 +42,8 @@ export interface FarmMemory {
   note(input: { readonly type: 'cursor'; readonly cursor: string } | { readonly type: 'reach'; readonly up: boolean }): void
 }
 
-export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo, memory: FarmMemory): FarmLoop {
+export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo, memory: FarmMemory): FarmLoop {
+  const farm = restingFarm(source, clock)
   const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
@@ -128,6 +133,7 @@ export function farmLoop(farm: Farm, clock: Clock, tuning: RunnerTuning, memo: M
 
   return {
     farm,
+    source,
     calls: new PQueue({ concurrency: tuning.callsAtOnce }),
     uploads: new PQueue({ concurrency: tuning.uploadsAtOnce }),
     downloads: new PQueue({ concurrency: tuning.downloadsAtOnce }),

@@ -53,7 +53,7 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!farm) return undefined
       let loop = farms.get(id)
       // The host may have replaced the farm object: the old loop must not go on with it.
-      if (loop && loop.farm !== farm) {
+      if (loop && loop.source !== farm) {
         loop.close()
         loop = undefined
       }

@@ -9,6 +9,7 @@ import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { effort, limitedCall, pause, pauseFromFact, tryUntilDone } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
+import { wasNotTaken } from './farm-rest.ts'
 import type { JobHost } from './job-host.ts'
 import { withStage } from './stage.ts'
 
@@ -53,8 +54,12 @@ export async function submit(
         const handed = taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
         const taken = await loop.calls.add(() =>
           limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
+            const before = unsure
             unsure = true
-            return loop.farm.submit(handed, { ...ctx, signal: limited })
+            return loop.farm.submit(handed, { ...ctx, signal: limited }).catch((error: unknown) => {
+              if (wasNotTaken(error)) unsure = before
+              throw error
+            })
           }),
         )
         return [handed, taken] as const

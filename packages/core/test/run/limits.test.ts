@@ -117,4 +117,49 @@ describe('a farm', () => {
     expect(outcome).toBe('done')
     await runner.close()
   })
+
+  it.each(['search', 'at-most-once'] as const)(
+    'that asks to be left alone is left alone by all tasks and jobs, and loses no task by it (idempotency %s)',
+    async (idempotency) => {
+      const at = world(`rests ${idempotency}`, {
+        farms: [{ id: 'one', slots: 8, msPerWork: 500, idempotency }],
+        deadlineMs: 12 * 3_600_000,
+        order: { leaseMs: 1_000, graceMs: 4 * 3_600_000, options: { hedge: false } },
+      })
+      const farm = at.farms.get('one')!
+      const asked: number[] = []
+      const early: string[] = []
+      let untilMs = 0
+      let calls = 0
+      const moody =
+        <A extends unknown[], R>(verb: string, call: (...args: A) => Promise<R>) =>
+        async (...args: A): Promise<R> => {
+          // What goes out in the moment of the answer crosses it on the way.
+          if (at.clock.now() < untilMs && at.clock.now() > asked.at(-1)!)
+            early.push(`${verb} ${untilMs - at.clock.now()} ms early`)
+          if (++calls % 25 !== 0) return call(...args)
+          asked.push(at.clock.now())
+          untilMs = at.clock.now() + 20_000
+          throw new PictorError('farm-unreachable', 'too many requests', { details: { status: 429, retryAfterMs: 20_000 } })
+        }
+      const watched: Farm = {
+        ...farm,
+        stage: moody('stage', farm.stage),
+        submit: moody('submit', farm.submit),
+        poll: moody('poll', farm.poll),
+        set: moody('set', farm.set),
+        open: moody('open', farm.open),
+      }
+      const runner = at.runner('a', { farms: () => watched })
+      const run = await runner.submit(at.order)
+      const lost: JobEvent[] = []
+      run.on('task-end', (event) => event.outcome !== 'committed' && lost.push(event))
+      let outcome: string | undefined
+      void run.done().then((done) => (outcome = done.outcome))
+      expect(await at.clock.run(() => outcome !== undefined, { maxSteps: 200_000 })).toBe(true)
+      expect({ outcome, early, lost }).toEqual({ outcome: 'done', early: [], lost: [] })
+      expect(asked.length).toBeGreaterThan(3)
+      await runner.close()
+    },
+  )
 })

@@ -1,0 +1,41 @@
+import type { Clock } from '../contract/context.ts'
+import { isPictorError, PictorError } from '../contract/error.ts'
+import type { Farm } from '../contract/farm.ts'
+
+/**
+ * The farm, left alone after it asked for it: one answer with `Retry-After` (429 and 503; `farm-unreachable` with `details.retryAfterMs`) holds back all calls to the
+ * farm, of all tasks and jobs. A call meanwhile is refused here as retryable with the rest of the time, and with `details.sent` false: nothing reached the farm.
+ */
+export function restingFarm(farm: Farm, clock: Clock): Farm {
+  let restUntilMs = 0
+  const ask = async <T>(call: () => Promise<T>): Promise<T> => {
+    const leftMs = restUntilMs - clock.now()
+    if (leftMs > 0)
+      throw new PictorError('farm-unreachable', `${farm.id} asked to be left alone for another ${leftMs} ms`, {
+        details: { retryAfterMs: leftMs, sent: false },
+      })
+    try {
+      return await call()
+    } catch (error) {
+      if (isPictorError(error, 'farm-unreachable') && error.details.retryAfterMs)
+        restUntilMs = Math.max(restUntilMs, clock.now() + error.details.retryAfterMs)
+      throw error
+    }
+  }
+  return {
+    contract: farm.contract,
+    id: farm.id,
+    describe: (ctx) => ask(() => farm.describe(ctx)),
+    quote: (request, ctx) => ask(() => farm.quote(request, ctx)),
+    stage: (manifest, files, ctx) => ask(() => farm.stage(manifest, files, ctx)),
+    submit: (task, ctx) => ask(() => farm.submit(task, ctx)),
+    poll: (query, ctx) => ask(() => farm.poll(query, ctx)),
+    set: (ref, change, ctx) => ask(() => farm.set(ref, change, ctx)),
+    open: (output, at, ctx) => ask(() => farm.open(output, at, ctx)),
+  }
+}
+
+/** Whether an error says that the farm did not take the call, so that nobody needs to look for what it may have done. */
+export function wasNotTaken(error: unknown): boolean {
+  return isPictorError(error) && (error.details['sent'] === false || error.details['status'] === 429)
+}
