@@ -15,7 +15,7 @@ import {
   verifySeed,
   verifyVote,
 } from '@pictor/core/proof'
-import type { Checker } from '@pictor/core/contract'
+import type { Checker, Ready, SeedReveal, Vote } from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
 import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -346,10 +346,11 @@ test.each([
   const lease = job.lease(1, [1])
   const set = await job.set(0, [lease])
   const commit = await job.commit(lease, new Map([[1, renderNoise(1, { ...SCENE, seed: 9, samples: 2 })]]))
-  const votes = []
-  const seedReveals = []
+  const votes: Vote[] = []
+  const seedReveals: SeedReveal[] = []
+  const readies: Ready[] = []
   for (const checker of checkers) {
-    only(await act(checker, { kind: 'ready', job: job.job, set, leases: [lease] }), 'ready')
+    readies.push(only(await act(checker, { kind: 'ready', job: job.job, set, leases: [lease] }), 'ready').ready)
     only(await act(checker, { kind: 'hold', job: job.job, lease, commit, farm: lease.farm }), 'held')
     only(await act(checker, { kind: 'check', job: job.job, lease, commits: [commit] }), 'checked')
     const revealed = only(await act(checker, { kind: 'reveal', job: job.job, lease: 1 }), 'votes')
@@ -361,7 +362,18 @@ test.each([
   expect(new Set(votes.map((vote) => vote.cropsHash)).size).toBe(new Set(seeds).size)
   const batch = batchOf(job, lease, [commit], votes)
   expect(batch.results[0]!.records[0]!.verdict).toBe(verdict)
+  const sign = (fields: { seeds?: readonly SeedReveal[]; readies?: readonly Ready[] } = {}) =>
+    act(checkers[0]!, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals, readies, ...fields })
+  // Whoever may choose his seed after the frames are known chooses what he looks at.
+  const chosen = { ...seedReveals[1]!, seed: `0x${'07'.repeat(32)}` as const }
+  const reason = async (fields: Parameters<typeof sign>[0]) => only(await sign(fields), 'alarm').reason
+  expect(await reason({ seeds: [seedReveals[0]!, chosen, seedReveals[2]!] })).toBe('seed-differs')
+  expect(await reason({ seeds: seedReveals.slice(0, 2) })).toBe('seed-missing')
+  expect(await reason({ readies: readies.slice(0, 2) })).toBe('ready-missing')
+  expect(await reason({ readies: [readies[0]!, { ...readies[1]!, seedRoot: chosen.seed }, readies[2]!] })).toBe(
+    'signature-invalid',
+  )
   for (const checker of checkers) {
-    only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals }), 'batch-signature')
+    only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals, readies }), 'batch-signature')
   }
 })

@@ -1,5 +1,5 @@
-import type { Address, Batch, CheckerJob, LeaseResult, SeedReveal, Vote } from '@pictor/core/contract'
-import { batchHash, leaseLeaf, leaseResultOf, verifyVote } from '@pictor/core/proof'
+import type { Address, Batch, CheckerJob, LeaseResult, Ready, SeedReveal, Vote } from '@pictor/core/contract'
+import { batchHash, leaseLeaf, leaseResultOf, verifyReady, verifySeed, verifyVote } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
 import type { JobState } from './state.ts'
 
@@ -9,6 +9,8 @@ export interface BatchRequest {
   readonly batch: Batch
   readonly votes: readonly Vote[]
   readonly seeds: readonly SeedReveal[]
+  /** What the other checkers' seeds are held against. */
+  readonly readies?: readonly Ready[]
 }
 
 /**
@@ -38,17 +40,14 @@ export function inspectBatch(state: JobState, request: BatchRequest, self: Addre
 }
 
 function inspectResult(state: JobState, request: BatchRequest, result: LeaseResult, self: Address): void {
-  const { job, votes, seeds } = request
+  const { job, votes } = request
   const { lease } = result
   const known = state.leases[lease.id]
   if (!known || leaseLeaf(known.lease) !== leaseLeaf(lease) || known.seq !== result.seq)
     throw refuse('lease-unknown', `lease ${lease.id} is in no set that this checker is ready for`)
   const ours = votes.filter((vote) => vote.lease === lease.id)
   requireOwnVotes(state, ours, lease.id, self)
-  for (const seed of seeds.filter((one) => one.lease === lease.id && one.checker === self)) {
-    if (state.cast[lease.id]?.seed.seed !== seed.seed)
-      throw refuse('seed-differs', `the seed of lease ${lease.id} is not this checker's`)
-  }
+  for (const checker of new Set(ours.map((vote) => vote.checker))) requireSeed(state, request, known.seq, lease.id, checker, self)
   const merged = leaseResultOf({
     lease,
     seq: known.seq,
@@ -93,6 +92,33 @@ function requireOwnVotes(state: JobState, votes: readonly Vote[], lease: number,
   if (given.length !== own.length || given.some((vote) => !mine.has(text(vote)))) {
     throw refuse('own-votes', `the votes on lease ${lease} are not those that this checker gave`)
   }
+}
+
+/**
+ * What a checker voted rests on draws from a seed that its Ready committed to before there was anything to draw from: who reveals another one has chosen its samples.
+ */
+function requireSeed(
+  state: JobState,
+  { job, seeds, readies = [] }: BatchRequest,
+  seq: number,
+  lease: number,
+  checker: Address,
+  self: Address,
+): void {
+  const seed = seeds.find((one) => one.lease === lease && one.checker === checker)
+  if (!seed) throw refuse('seed-missing', `${checker} voted on lease ${lease}, and its seed is not shown`)
+  const differs = `the seed of lease ${lease} is not the one that the Ready of ${checker} committed to`
+  if (checker === self) {
+    if (state.cast[lease]?.seed.seed !== seed.seed) throw refuse('seed-differs', differs)
+    return
+  }
+  const ready = readies.find((one) => one.checker === checker && one.seq === seq)
+  if (!ready) throw refuse('ready-missing', `the Ready of ${checker} for lease set ${seq} is not shown: its seed proves nothing`)
+  verifyReady(job.domain, ready)
+  const { setRoot } = state.sets[seq]!.set
+  if (ready.job !== job.job || ready.setRoot !== setRoot)
+    throw refuse('ready-of-other-set', `the Ready of ${checker} is not about lease set ${seq} of this job`)
+  if (!verifySeed(ready.seedRoot, seed)) throw refuse('seed-differs', differs)
 }
 
 type Record = LeaseResult['records'][number]

@@ -60,6 +60,8 @@ export type CheckerAction = { readonly job: CheckerJob } &
         readonly batch: Batch
         readonly votes: readonly Vote[]
         readonly seeds: readonly SeedReveal[]
+        /** The Ready of every checker that voted, for the sets of the leases: what its seeds are held against. */
+        readonly readies?: readonly Ready[]
         /** Revealed reports: refusals of several checkers stand only where their own renders agree. */
         readonly reports?: readonly (FrameReport & { readonly checker: Address })[]
       }

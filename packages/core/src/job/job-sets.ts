@@ -25,9 +25,10 @@ export function acceptReady(
   input: Extract<JobInput, { type: 'ready' }>,
   at: number,
 ): Decision<JobFact> | undefined {
-  const set = state.sets.at(-1)
   const { checker, seq, setRoot } = input.ready
-  if (!set || set.seq !== seq || set.root !== setRoot || set.ready.has(checker)) return undefined
+  // Also of a set that has successors: what a late checker votes rests on the seeds of its Ready.
+  const set = state.sets[seq]
+  if (!set || set.root !== setRoot || set.ready.has(checker)) return undefined
   if (set.phase === 'signing' || set.phase === 'void') return undefined
   if (!state.order!.checkers.includes(checker)) return undefined
   const facts: JobFact[] = [{ v: 1, at, t: 'ready', ready: input.ready }]

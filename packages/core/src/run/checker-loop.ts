@@ -140,8 +140,17 @@ export function checkerLoop(checker: Checker, host: () => JobHost, signal: Abort
       vote.part === lease.part &&
       vote.checker === checker.address &&
       shared.proofs.verifyVote(shared.options.ledger.domain, vote)
+    const distrust = (reason: string): Promise<unknown> =>
+      task.send({ type: 'checker-silent', checker: checker.address, action: 'reveal', reason })
     if (event.seed.checker !== checker.address || !event.votes.every(good)) {
-      await task.send({ type: 'checker-silent', checker: checker.address, action: 'reveal', reason: 'its votes do not hold' })
+      await distrust('its votes do not hold')
+      return
+    }
+    const seedRoot = host().job.state.sets[host().row(lease.id).seq]?.ready.get(checker.address)?.seedRoot
+    if (event.seed.lease !== lease.id || seedRoot === undefined || !shared.proofs.verifySeed(event.seed, seedRoot)) {
+      await distrust(
+        'seed-differs: the seed that it reveals is not the one that its Ready committed to, so its draws prove nothing',
+      )
       return
     }
     const byFrame = new Map(event.votes.map((vote) => [vote.frame, vote.verdict]))

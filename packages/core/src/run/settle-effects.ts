@@ -81,12 +81,15 @@ export async function signBatchAction(host: JobHost, n: number, signal: AbortSig
   let action: CheckerRequest | undefined
   await tryUntilDone(effort(host, host.job.name, `sign-batch/${n}`, signal), async () => {
     const blobs = []
-    for (const task of host.job.state.batches[n]!.leases) blobs.push(...(await votesOf(host.shared, await host.taskState(task))))
+    const { sets, batches } = host.job.state
+    const seqs = new Set(batches[n]!.leases.map((task) => host.row(task).seq))
+    for (const task of batches[n]!.leases) blobs.push(...(await votesOf(host.shared, await host.taskState(task))))
     action = {
       kind: 'sign-batch',
       batch: await batchOf(host, n),
       votes: blobs.flatMap((blob) => blob.votes),
       seeds: blobs.map((blob) => blob.seed),
+      readies: [...seqs].flatMap((seq) => [...sets[seq]!.ready.values()]),
       reports: blobs.flatMap((blob) => blob.reports),
     }
   })

@@ -6,7 +6,7 @@ import { ZERO_HASH } from '../proof/hash.ts'
 import { systemClock } from '../run/clock.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import { simulatedAddress, simulatedSignature, textHash } from './keys.ts'
-import { simulatedVoteSignature } from './proofs.ts'
+import { simulatedSeed, simulatedVoteSignature } from './proofs.ts'
 import { hashUnit, seededRandom } from './random.ts'
 
 /** Probabilities (0..1) of what a checker may do wrong. */
@@ -19,6 +19,8 @@ export interface CheckerFaults {
   readonly eventTwice?: number
   /** It votes the other way. */
   readonly liesAbout?: number
+  /** It reveals another seed than its Ready committed to. */
+  readonly choosesSeeds?: number
   /** It refuses an action with an alarm. */
   readonly refuses?: number
 }
@@ -158,7 +160,9 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
           findings: [],
           ms: 1,
         }))
-        const seed = { lease: action.lease, seed: textHash(`seed ${options.id} ${action.lease}`), proof: [], checker: address }
+        const chosen = hashUnit(`${options.seed} choose ${action.lease}`) < (faults.choosesSeeds ?? 0)
+        const value = chosen ? textHash(`chosen ${options.id} ${action.lease}`) : simulatedSeed(address, action.lease)
+        const seed = { lease: action.lease, seed: value, proof: [], checker: address }
         return { type: 'votes', lease: action.lease, votes, seed, reports, atMs }
       }
       case 'sign-batch': {

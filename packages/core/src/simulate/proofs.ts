@@ -19,7 +19,7 @@ export function simulatedProofs(): JobProofs {
       c.signature === simulatedSignature(farm, `commit ${c.job} ${c.lease} ${c.index} ${c.outputRoot}`),
     verifyHeld: (_domain, h) => h.signature === simulatedSignature(h.checker, `held ${h.job} ${h.lease} ${h.outputRoot}`),
     verifyVote: (_domain, v) => v.signature === simulatedVoteSignature(v),
-    verifySeed: () => true,
+    verifySeed: ({ checker, lease, seed }) => seed === simulatedSeed(checker, lease),
     verifyBatchSignature: (_domain, batch, s) =>
       s.signature === simulatedSignature(s.checker, `batch ${batch.job} ${batch.batchHash} ${batch.validUntilS}`),
     verifyFinalSignature: (_domain, job, keep, s) => s.signature === simulatedSignature(s.checker, `final ${job} ${keep}`),
@@ -33,6 +33,11 @@ export function simulatedProofs(): JobProofs {
       return { job, results, batchHash: `0x${digest.digest('hex')}`, validUntilS }
     },
   }
+}
+
+/** The one seed of a checker for a lease that its Ready may have committed to. */
+export function simulatedSeed(checker: `0x${string}`, lease: number): `0x${string}` {
+  return textHash(`seed ${checker} ${lease}`)
 }
 
 /** One hash for a whole vote would be made a million times: frame, bytes and verdict are what a test could forge. */

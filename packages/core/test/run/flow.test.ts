@@ -38,4 +38,25 @@ describe('a job in the simulator', () => {
     expect(events.map((event) => event.type).filter((type) => type === 'frame-delivered').length).toBe(24)
     await runner.close()
   })
+
+  it('hears no votes of a checker that reveals another seed than it committed to', async () => {
+    const world = simulatedWorld({
+      name: 'chosen-seeds',
+      frames: 4,
+      farms: [{ id: 'studio', slots: 1, msPerWork: 1000 }],
+      checkers: [{ id: 'a' }, { id: 'b' }, { id: 'c', faults: { choosesSeeds: 1 } }],
+      quorum: 2,
+    })
+    const runner = world.runner('one')
+    const run = await runner.submit(world.order)
+    let ended = false
+    const done = run.done().then((result) => ((ended = true), result))
+    await world.clock.run(() => ended, { maxSteps: 20_000 })
+    const result = await done
+    expect(result.outcome).toBe('done')
+    const { leases } = await result.material()
+    const heard = new Set(leases.flatMap(({ seeds }) => seeds.map(({ checker }) => checker)))
+    expect(heard).toEqual(new Set(world.checkers.slice(0, 2).map(({ address }) => address)))
+    await runner.close()
+  })
 })

@@ -168,6 +168,7 @@ export const actionSchema: Tagged<WireAction> = tagged<WireAction>('kind', {
     batch,
     votes: list(vote, 1_000_000),
     seeds: list(seed),
+    readies: optional(list(ready, 100_000)),
     reports: optional(list(object<Revealed>({ ...reportFields, checker: address }), 1_000_000)),
   }),
   'sign-final': object<ActionOf<'sign-final'>>({
