@@ -66,3 +66,20 @@ test('across device classes, motion blur may shift a frame a little, which is a 
   expect(await verdictOf(1.01, true)).toBe('unsure')
   expect(await verdictOf(1.06, true)).toBe('refuse')
 })
+
+test('samples that stop early at the ordered seed are told, though the frame then lies near the render at that seed', async () => {
+  const scene: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
+  const verdictOf = async (samples: number, seed: number): Promise<string> => {
+    const signer = privateKeySigner(randomPrivateKey())
+    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    open.push(checker)
+    const job = await makeJob([signer])
+    const frames = new Map([[1, renderNoise(1, { ...scene, samples, seed })]])
+    const { votes } = await checkLease(checker, job, job.lease(1, [1]), frames, [NOISE_BUILD])
+    return votes[0]!.verdict
+  }
+  // 5 of 8 samples share so much noise with all 8 that a comparison with that render saw nothing; so little that the seed is not recognised.
+  expect(await verdictOf(5, 1)).toBe('refuse')
+  expect(await verdictOf(5, 77)).toBe('refuse')
+  expect(await verdictOf(8, 77)).toBe('accept')
+})

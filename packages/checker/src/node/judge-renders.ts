@@ -31,7 +31,7 @@ export function judgeCrop(spec: RenderSpec, one: Compared, [render]: Made): Comp
   const where = `the crop at (${crop.x}, ${crop.y})`
   const alarms = judgeSeedLocked(found, limit, where).map((alarm) => ({ ...alarm, region: inFrame(alarm.region, crop) }))
   if (alarms.length > 0)
-    return { ...told(one, { findings: [...result.findings, ...alarms], checked: true }, 'full'), ownCrop: own }
+    return { ...told(one, { findings: [...result.findings, ...alarms], checked: true }, 'full'), cropAlarm: true }
   const facts = { value: found.rms, threshold: limit.rms, region: crop }
   const note = finding('note', 'crop-agrees', `${where} agrees with the checker's own render`, facts)
   const open = result.findings.some(({ weight }) => weight === 'suspect' || weight === 'doubt')
@@ -60,7 +60,7 @@ export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Co
 
 /** The full frame at the ordered seed: clears what it shows too, and confirms a difference unless another seed or device may explain it. */
 export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Compared {
-  const { request, result, ownCrop } = one
+  const { request, result, cropAlarm } = one
   const { picture } = request
   const { findings } = result
   const own = pictureOf(render!, request)
@@ -87,7 +87,7 @@ export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Comp
     const message = 'a denoised picture of another device or seed cannot be told from a changed one'
     return told(one, { ...base, findings: [...demoted(before), finding('doubt', 'denoised', message)] })
   }
-  return told(one, { ...base, findings: before }, ownCrop ? 'crop-statistics' : 'statistics')
+  return told(one, { ...base, findings: before }, cropAlarm ? 'crop-statistics' : 'statistics')
 }
 
 /**
@@ -95,9 +95,9 @@ export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Comp
  * whole, so what it does not refuse is not settled by it.
  */
 export function judgeCropStatistics(spec: RenderSpec, one: Compared, made: Made): Compared {
-  const { request, ownCrop } = one
+  const { request } = one
   const crop = request.crop!
-  const found = statisticsOf(spec, request, cut(request.picture, crop), ownCrop!, made)
+  const found = statisticsOf(spec, request, cut(request.picture, crop), made)
   const refusals = found?.judged.filter(({ weight }) => weight === 'refuse') ?? []
   if (!found || refusals.length === 0) return told(one, {}, 'statistics')
   const findings = refusals.map((one) => ({ ...one, region: inFrame(one.region, crop) }))
@@ -107,7 +107,7 @@ export function judgeCropStatistics(spec: RenderSpec, one: Compared, made: Made)
 /** The statistics over the whole frame: what they do not refuse is explained by another seed or device. */
 export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Compared {
   const { request, result } = one
-  const found = statisticsOf(spec, request, request.picture, result.own!, made)
+  const found = statisticsOf(spec, request, request.picture, made)
   if (!found) {
     const failed = made.find((render) => !pictureOf(render, request)) ?? made[0]!
     return told(one, { findings: [...demoted(result.findings), noReference(failed, 'frame')] })
@@ -135,13 +135,11 @@ function statisticsOf(
   spec: RenderSpec,
   request: ReferenceRequest,
   picture: Picture,
-  own: Picture,
   made: Made,
 ):
   | { readonly judged: readonly WeighedFinding[]; readonly noise: NonNullable<ReferenceResult['noise']>; readonly limit: number }
   | undefined {
-  const pictures = made.map((one) => pictureOf(one, request))
-  const [a, b] = request.sameDevice ? [own, pictures[0]] : pictures
+  const [a, b] = made.map((one) => pictureOf(one, request))
   if (!a || !b || !sameShape(a, picture) || !sameShape(b, picture)) return undefined
   const statistics = compareWithReferences(picture, a, b)
   const allowance = spec.motionBlur && !request.sameDevice ? BLUR_ALLOWANCE : 1

@@ -14,7 +14,7 @@ export interface ReferenceRequest {
   readonly crop?: Region
   /** Besides the crop, a small render of the whole frame, for defects outside of it. */
   readonly probe?: boolean
-  /** Render seed of the second, independent render where one is needed. */
+  /** Render seed of the first of two independent renders where they are needed; the second has the next number. */
   readonly renderSeed: number
   /** Whether farm and renderer are of one device class and build, so that one seed gives one noise. */
   readonly sameDevice: boolean
@@ -48,15 +48,15 @@ export interface Compared {
   readonly request: ReferenceRequest
   readonly result: ReferenceResult
   readonly next: NextStep | undefined
-  /** The crop at the ordered seed, where it raised an alarm. */
-  readonly ownCrop?: Picture
+  /** Whether the crop at the ordered seed raised an alarm. */
+  readonly cropAlarm?: true
 }
 
 /**
  * Compares frames with own renders, from the cheapest to the dearest, each step in one batch for all frames that need it:
  * 1. the drawn crop at the ordered seed; 2. where it agrees, a small render of the whole frame; 3. for an alarm, or a suspicion from the file checks, the full
- * frame at the ordered seed; 4. where that differs although its noise is of another seed (another device class, a farm that over-delivers), the statistics
- * against two independent renders, of the crop first: what they refuse there needs no second full render.
+ * frame at the ordered seed; 4. where that differs and its noise is not that of the seed (another device class, fewer or more samples), the statistics
+ * against two renders at secret seeds, of the crop first: what they refuse there needs no second full render.
  */
 export async function compareFrames(
   renderer: OwnRenderer,
@@ -106,12 +106,10 @@ const STEPS: readonly Step[] = [
 ]
 
 /**
- * Seeds of the independent renders. The render at the ordered seed serves as one of the two, unless the farm's device is of another class: there the same seed may give
- * noise that is neither equal nor independent, and both are made at secret seeds.
+ * Seeds of the independent renders. The render at the ordered seed serves for neither: the samples of a farm that stopped early are the first of it, so that its frame
+ * lies nearer to it than an independent render would, and five eighths of the samples looked like all of them.
  */
-function secretSeeds({ renderSeed, sameDevice }: ReferenceRequest): number[] {
-  return sameDevice ? [renderSeed] : [renderSeed, (renderSeed + 1) % 2 ** 31]
-}
+const secretSeeds = ({ renderSeed }: ReferenceRequest): number[] => [renderSeed, (renderSeed + 1) % 2 ** 31]
 
 function withRenders(one: Compared, made: readonly OwnRenderResult[]): Compared {
   const { result } = one
