@@ -93,6 +93,34 @@ test('a manifest gives the order, hashes and references', async () => {
   expect(existsSync(join(folder, 'report/frames/00001-difference.png'))).toBe(true)
 })
 
+test('a manifest that names the farms: where one renders darker, the frames beside the seam are doubtful and name both', async () => {
+  const spec = { format: 'PNG', bitDepth: 8, channels: 'RGB', width: SCENE.width, height: SCENE.height, samples: 8, seed: 1 }
+  const files = []
+  for (let frame = 1; frame <= 8; frame++) {
+    const [name, farm] = [`seam_${frame}.png`, frame < 5 ? 'north' : 'south']
+    await writeFile(join(folder, name), renderNoise(frame, { ...SCENE, gain: frame < 5 ? 1 : 0.95 }))
+    files.push({ file: name, sceneRef: 's', specRef: 's', frame, farm })
+  }
+  const manifest = join(folder, 'seam.json')
+  await writeFile(manifest, JSON.stringify({ specs: { s: spec }, files }))
+  const found = await lines(manifest)
+  expect(found.map(({ verdict }) => verdict)).toEqual([
+    'accept',
+    'accept',
+    'accept',
+    'unsure',
+    'unsure',
+    'accept',
+    'accept',
+    'accept',
+  ])
+  for (const { findings } of found.slice(3, 5))
+    expect(findings[0]).toMatchObject({
+      code: 'seam-brightness',
+      message: expect.stringMatching(/frame 4 of farm north and frame 5 of farm south/) as string,
+    })
+})
+
 test.each([
   ['{"specs":{},"files":3}', 'files'],
   ['{"specs":{},"files":[{"file":"../x.png","frame":1,"specRef":"s"}]}', 'files[0].file'],

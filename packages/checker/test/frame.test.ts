@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeExr, encodePng, readImageInfo } from '@pictor/image'
 import type { OutputSpec, RenderSpec } from '@pictor/core/contract'
 import { checkFile } from '../src/index.ts'
-import { checkMetadata } from '../src/frame/metadata.ts'
+import { checkMetadata, declaredSeconds } from '../src/frame/metadata.ts'
 import { checkOrder } from '../src/frame/order.ts'
 import { SPEC } from './job.ts'
 import { generator } from './pictures.ts'
@@ -138,4 +138,29 @@ describe('order and metadata', () => {
     const found = checkMetadata({ Frame: '0007', Scene: 'Other', Camera: 'Camera' }, SPEC, 8)
     expect(found.map(({ code }) => code)).toEqual(['declared-frame', 'declared-scene'])
   })
+  test("another seed is a note, with an animated seed either the scene's or the frame's is right", () => {
+    const seed = (value: string, fields = {}): unknown =>
+      checkMetadata({ 'cycles.ViewLayer.seed': value }, { ...SPEC, seed: 5, ...fields }, 8)
+    expect(seed('6')).toMatchObject([{ code: 'declared-seed', weight: 'note', value: 6, threshold: 5 }])
+    expect(seed('5')).toEqual([])
+    expect(seed('soon')).toEqual([])
+    expect(seed('13', { animatedSeed: true })).toEqual([])
+    expect(seed('13')).toMatchObject([{ code: 'declared-seed' }])
+  })
+  test.each([
+    [{ Software: 'Blender 2.93.1' }, ['doubt declared-version']],
+    [{ software: 'blender v4.1' }, ['doubt declared-version']],
+    [{ 'Blender Version': '4.1.0' }, ['doubt declared-version']],
+    [{ Software: 'Blender 3.4.1' }, []],
+    [{ Software: 'oiiotool 2.4.7' }, []],
+    [{ Software: 'Blender' }, []],
+  ])('a program %o beside an order for Blender 3.4', (metadata, expected) => {
+    expect(checkMetadata(metadata, SPEC, 1).map(({ weight, code }) => `${weight} ${code}`)).toEqual(expected)
+  })
+  test.each([
+    [{ 'cycles.A.render_time': '00:01.50', 'cycles.B.render_time': '01:02:03.25', RenderTime: '00:09.00' }, 3723.25],
+    [{ RenderTime: '02:03.50' }, 123.5],
+    [{ RenderTime: 'long' }, undefined],
+    [{}, undefined],
+  ])('the render time of %o', (metadata, seconds) => expect(declaredSeconds(metadata)).toBe(seconds))
 })

@@ -79,6 +79,21 @@ describe('beside its neighbours', () => {
   })
 })
 
+test('a frame whose tags say that it was rendered in a fifth of the time is told, which weighs nothing', async () => {
+  const seconds = [10, 2, 11, 9, 10]
+  const items = seconds.map((time, i): SequenceItem => ({
+    id: `${i + 1}`,
+    frame: i + 1,
+    legitBlack: false,
+    legitStatic: false,
+    animatedSeed: false,
+    measure: async () => ({ features: measurePicture(moving(i + 1)), pixelHash: `${i}`, codes: [], seconds: time }),
+  }))
+  const check = sequenceCheck(items)
+  const found = await Promise.all(items.map((item) => check.findings(item, [])))
+  expect(found.map((all) => all.map(({ weight, code }) => `${weight} ${code}`))).toEqual([[], ['note declared-time'], [], [], []])
+})
+
 test('missing, extra and repeated frames are told apart', () => {
   expect(checkCoverage([1, 2, 3, 4], [1, 3, 3, 9])).toEqual({ missing: [2, 4], extra: [9], repeated: [3] })
 })

@@ -1,5 +1,7 @@
 import type {
+  Address,
   Artifacts,
+  Bytes32,
   CallContext,
   CheckerAction,
   CheckerEvent,
@@ -137,7 +139,7 @@ export function createActions(tools: ActionTools): Perform {
         job,
         lease,
         commits,
-        neighbours,
+        neighbours: neighbours.map((one) => ({ ...one, ...farmOf(state, one) })),
         seed: seed.seed,
         jobFrames: framesOf(state),
         standing: store.standing(lease.farm),
@@ -240,6 +242,16 @@ function heldCommits(state: JobState, lease: Lease, asked: readonly Commit[]): r
   if (asked.length !== held.length)
     throw refuse('commits-differ', `lease ${lease.id} has ${held.length} commitments held here, asked was about ${asked.length}`)
   return held
+}
+
+/** Whose lease an output was committed under, where its commitment is held here. */
+function farmOf(state: JobState, { frame, hash }: { readonly frame: number; readonly hash: Bytes32 }): { farm?: Address } {
+  for (const [lease, commits] of Object.entries(state.commits)) {
+    const found = commits.some(({ outputs }) => outputs.some((one) => one.frame === frame && one.outputHash === hash))
+    const farm = found ? state.leases[Number(lease)]?.lease.farm : undefined
+    if (farm) return { farm }
+  }
+  return {}
 }
 
 /** Distinct frames in all lease sets seen: the N of the sampling bound. */

@@ -1,4 +1,14 @@
-import type { Bytes32, CallContext, CheckerJob, Commit, FrameOutput, FrameReport, Lease, Vote } from '@pictor/core/contract'
+import type {
+  Address,
+  Bytes32,
+  CallContext,
+  CheckerJob,
+  Commit,
+  FrameOutput,
+  FrameReport,
+  Lease,
+  Vote,
+} from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
 import { checkFile, measuredOf, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
@@ -18,7 +28,8 @@ export interface ExamineRequest {
   readonly job: CheckerJob
   readonly lease: Lease
   readonly commits: readonly Commit[]
-  readonly neighbours: readonly { readonly frame: number; readonly hash: Bytes32 }[]
+  /** Accepted frames around the lease's; `farm` where this checker knows who committed to them. */
+  readonly neighbours: readonly { readonly frame: number; readonly hash: Bytes32; readonly farm?: Address }[]
   readonly seed: Bytes32
   /** Frames of the whole job, as far as its lease sets are known. */
   readonly jobFrames: number
@@ -112,10 +123,10 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
     checks.set(index, known)
     return known
   }
-  const items = outputs.map(({ output }, index) => itemOf(job, output.frame, output.outputHash, () => check(index)))
+  const items = outputs.map(({ output }, index) => itemOf(job, output.frame, output.outputHash, lease.farm, () => check(index)))
   const others = request.neighbours
     .filter(({ frame }) => !own.has(frame))
-    .map(({ frame, hash }) => itemOf(job, frame, hash, () => checkNeighbour(job, frame, hash)))
+    .map(({ frame, hash, farm }) => itemOf(job, frame, hash, farm, () => checkNeighbour(job, frame, hash)))
   const sequence = sequenceCheck([...items, ...others])
   const frames: Examined[] = []
   for (const [index, { output, outputRoot }] of outputs.entries()) {
@@ -142,7 +153,14 @@ async function checkNeighbour(job: CheckerJob, frame: number, hash: Bytes32): Pr
   return bytes ? checkFile(bytes, job.spec, frame) : { findings: [] }
 }
 
-const itemOf = (job: CheckerJob, frame: number, hash: Bytes32, check: () => Promise<CheckedFile>): SequenceItem => ({
+const itemOf = (
+  job: CheckerJob,
+  frame: number,
+  hash: Bytes32,
+  farm: Address | undefined,
+  check: () => Promise<CheckedFile>,
+): SequenceItem => ({
+  ...(farm === undefined ? {} : { farm }),
   id: `${frame} ${hash}`,
   frame,
   legitBlack: job.spec.legitBlackFrames?.includes(frame) ?? false,

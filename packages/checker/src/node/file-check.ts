@@ -2,7 +2,7 @@ import { invalid, type RenderSpec } from '@pictor/core/contract'
 import type { Picture } from '../compare/picture.ts'
 import { checkAreas } from '../frame/areas.ts'
 import { checkPixels } from '../frame/blind.ts'
-import { checkMetadata } from '../frame/metadata.ts'
+import { checkMetadata, declaredSeconds } from '../frame/metadata.ts'
 import { decodeFrame, openFrame } from '../frame/open.ts'
 import { checkOrder } from '../frame/order.ts'
 import { checkTraces } from '../frame/traces.ts'
@@ -16,6 +16,8 @@ export interface CheckedFile {
   /** For the comparison with its neighbours; undefined where the file could not be read or holds no colour. */
   readonly features?: FrameFeatures
   readonly pixelHash?: string
+  /** Render time that the file declares, seconds. */
+  readonly seconds?: number
 }
 
 /**
@@ -35,7 +37,8 @@ export async function checkFile(bytes: Uint8Array, spec: RenderSpec, frame: numb
   findings.push(...checkTraces(stats, measures, output))
   if (!findings.some(({ code }) => code === 'black-frame' || code === 'black-matte'))
     findings.push(...checkAreas(measures.features))
-  return { findings, features: measures.features, pixelHash }
+  const seconds = declaredSeconds(info.metadata)
+  return { findings, features: measures.features, pixelHash, ...(seconds === undefined ? {} : { seconds }) }
 }
 
 /** Decodes the picture of a frame; undefined where it cannot be read. */
@@ -57,6 +60,7 @@ export function outputOf({ output, tiles }: RenderSpec, part: number): RenderSpe
 }
 
 /** What the sequence check needs of a checked file; undefined where there is no picture. */
-export function measuredOf({ features, pixelHash, findings }: CheckedFile): MeasuredFrame | undefined {
-  return features && pixelHash ? { features, pixelHash, codes: findings.map(({ code }) => code) } : undefined
+export function measuredOf({ features, pixelHash, findings, seconds }: CheckedFile): MeasuredFrame | undefined {
+  if (!features || !pixelHash) return undefined
+  return { features, pixelHash, codes: findings.map(({ code }) => code), ...(seconds === undefined ? {} : { seconds }) }
 }

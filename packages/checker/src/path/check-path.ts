@@ -106,6 +106,7 @@ const itemOf = (entry: FrameEntry, result: () => Promise<FileResult>): SequenceI
   legitBlack: entry.spec.legitBlackFrames?.includes(entry.frame) ?? false,
   legitStatic: entry.spec.legitStatic ?? false,
   animatedSeed: entry.spec.animatedSeed,
+  ...(entry.farm === undefined ? {} : { farm: entry.farm }),
   measure: async () => {
     return measuredOf(await result())
   },

@@ -14,6 +14,8 @@ export interface FrameEntry {
   readonly spec: RenderSpec
   /** sha256 in lower-case hex, where the manifest says it. */
   readonly sha256?: string
+  /** Who rendered it, where the manifest says it. */
+  readonly farm?: string
 }
 
 /** Reference renders of one frame of a sequence. */
@@ -40,7 +42,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /**
  * Reads a manifest in the corpus format: `specs` by name, `files` with `file`, `sceneRef`, `specRef`, `frame`, `role` (candidate, checker, crop; others are left out) and
- * for crops a `note` with x, y, w, h. Labels are not read.
+ * for crops a `note` with x, y, w, h; `farm` may name who rendered a candidate. Labels are not read.
  * @throws invalid-input naming the field, not-found when the manifest cannot be read
  */
 export async function readManifest(path: string): Promise<CheckSet> {
@@ -78,7 +80,9 @@ export async function readManifest(path: string): Promise<CheckSet> {
       if (!spec) throw invalid(`files[${i}].specRef`, `one of ${[...specs.keys()].join(', ')}`, name)
       const sha256 = entry['sha256']
       if (sha256 !== undefined && typeof sha256 !== 'string') throw invalid(`files[${i}].sha256`, 'hexadecimal text', sha256)
+      const farm = entry['farm'] === undefined ? undefined : textOf(entry['farm'], `files[${i}].farm`)
       frames.push({
+        ...(farm === undefined ? {} : { farm }),
         file,
         path: at,
         frame,

@@ -1,10 +1,11 @@
-import type { WeighedFinding } from '../verdict/finding.ts'
+import { finding, type WeighedFinding } from '../verdict/finding.ts'
 import { weighBeside } from './beside.ts'
 import { checkBlankArea, checkContinuity } from './continuity.ts'
 import { findInterpolation, findNoisyCopy } from './copies.ts'
 import { findDuplicates } from './duplicates.ts'
 import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
 import { findOddArea } from './odd-area.ts'
+import { checkSeam } from './seams.ts'
 
 /** What the sequence checks need to know of a frame. */
 export interface MeasuredFrame {
@@ -12,6 +13,8 @@ export interface MeasuredFrame {
   readonly pixelHash: string
   /** Codes of what was found on the frame by itself. */
   readonly codes: readonly string[]
+  /** Render time that the file declares, seconds. */
+  readonly seconds?: number
 }
 
 /** One file of a picture sequence. */
@@ -25,6 +28,8 @@ export interface SequenceItem {
   readonly legitStatic: boolean
   /** Whether the order says that each frame has noise of its own, which then never repeats. */
   readonly animatedSeed: boolean
+  /** Who rendered it, as people should read it; left out where that is not known. */
+  readonly farm?: string
   /** Reads the frame; undefined where it cannot be opened, which its own line says. Asked again when it was long ago. */
   measure(): Promise<MeasuredFrame | undefined>
 }
@@ -69,7 +74,7 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
         ...wide.filter((one) => one.entry.frame < entry.frame).slice(-2),
         ...wide.filter((one) => one.entry.frame > entry.frame).slice(0, 2),
       ]
-      return [...weighBeside(own, near, before), ...judge(own, near, wide)]
+      return [...weighBeside(own, near, before), ...judge(own, near, wide), ...checkSeam(own, wide), ...checkTime(own, wide)]
     },
   }
 }
@@ -153,6 +158,24 @@ function around(single: readonly SequenceItem[], { frame }: SequenceItem): reado
   }
   const after = single[low]?.frame === frame ? low + 1 : low
   return [...single.slice(Math.max(0, low - WIDE), low), ...single.slice(after, after + WIDE)]
+}
+
+/** A declared render time below this share of its neighbours' is told. */
+const QUICK = 1 / 3
+/** Shorter times are mostly start-up. */
+const LEAST_SECONDS = 0.5
+
+/**
+ * Notes a frame that by its own tags took far less time than the frames around it: fewer samples would explain it, a faster machine or an easier frame as well, so that it
+ * weighs nothing by itself.
+ */
+function checkTime({ seconds }: Measured, wide: readonly Measured[]): readonly WeighedFinding[] {
+  const others = wide.flatMap((one) => one.seconds ?? []).toSorted((p, q) => p - q)
+  const usual = others[others.length >> 1]
+  if (seconds === undefined || usual === undefined || others.length < 3 || usual < LEAST_SECONDS) return []
+  if (seconds >= QUICK * usual) return []
+  const message = `the file says that the frame took ${seconds} s to render, the frames around it took ${usual} s`
+  return [finding('note', 'declared-time', message, { value: seconds, threshold: QUICK * usual })]
 }
 
 interface Chosen {

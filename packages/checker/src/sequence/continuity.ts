@@ -10,7 +10,7 @@ export interface Neighbours {
 }
 
 /** Noise and levels of one frame relative to another, as medians over blocks, which the few blocks where something moves do not shift. */
-interface Relation {
+export interface Relation {
   /** ln of the noise energy's ratio. */
   readonly noise: number
   readonly noiseError: number
@@ -39,7 +39,8 @@ const LIMITS = {
   least: 0.02,
 } as const
 
-function relate(x: FrameFeatures, y: FrameFeatures): Relation {
+/** Relates a frame to another of the same grid. */
+export function relate(x: FrameFeatures, y: FrameFeatures): Relation {
   const noise: number[] = []
   const shape: number[] = []
   const gain: number[] = []
