@@ -1,0 +1,46 @@
+// pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest]: scenes FIRST to LAST of unseen/scenes.py, which no limit was fitted to, rendered by a real farm. Detection of
+// planted cheats and defects for each check class; alarms on honest crops and refusals of honest frames. FOLDER keeps renders and results, so that parts
+// can be run one by one. Fails when an honest frame is refused.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Campaign } from '../scripts/campaign.ts'
+import { detection, type DetectionRow } from './unseen/detection.ts'
+import { honest, type HonestRow } from './unseen/honest.ts'
+import { reportDetection, reportHonest } from './unseen/report.ts'
+import { openScene } from './unseen/renders.ts'
+
+export const campaign: Campaign = async ([folder, first, last, part]) => {
+  if (!folder || !first || !last || !(Number(first) <= Number(last)) || (part && !['detection', 'honest'].includes(part))) {
+    console.error('usage: pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest]')
+    return false
+  }
+  const results = join(folder, 'results')
+  mkdirSync(results, { recursive: true })
+  for (let number = Number(first); number <= Number(last); number++) {
+    for (const [name, make] of [
+      ['detection', detection],
+      ['honest', honest],
+    ] as const) {
+      const at = join(results, `${name}-${number}.json`)
+      if ((part && part !== name) || existsSync(at)) continue
+      const startedAt = performance.now()
+      const scene = await openScene(folder, number)
+      try {
+        writeFileSync(at, JSON.stringify(await make(scene)))
+      } finally {
+        await scene.close()
+      }
+      console.log(`scene ${number} (${scene.facts.kind}): ${name} in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`)
+    }
+  }
+  const rows = <T>(name: string): T[] =>
+    readdirSync(results)
+      .filter((file) => file.startsWith(`${name}-`))
+      .filter((file) => {
+        const number = Number(/\d+/.exec(file)![0])
+        return number >= Number(first) && number <= Number(last)
+      })
+      .flatMap((file) => JSON.parse(readFileSync(join(results, file), 'utf8')) as T[])
+  reportDetection(rows<DetectionRow>('detection'))
+  return reportHonest(rows<HonestRow>('honest'))
+}

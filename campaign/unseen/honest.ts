@@ -1,0 +1,112 @@
+// What the checks say of honest frames: many seeds, many crops.
+import { cut, compareWithReferences, judgeReferences, type Picture } from '../../packages/checker/src/index.ts'
+import { pictureOf } from '../../packages/checker/src/node/file-check.ts'
+import { layersNamedBy, noisyPicture } from '../../packages/checker/src/node/layers.ts'
+import { fileFindings, judge, placeOf, verdictFor, type Candidate } from './judge.ts'
+import type { UnseenScene } from './renders.ts'
+
+/** One honest frame. */
+export interface HonestRow {
+  readonly scene: number
+  readonly kind: string
+  readonly composited: boolean
+  readonly motionBlur: boolean
+  readonly adaptive: boolean
+  readonly frame: number
+  readonly seed: number
+  /** Verdict of file and sequence alone. */
+  readonly file: string
+  /** Crops at the job's seed, those that raised an alarm (so that the whole frame was rendered), and their verdicts. */
+  readonly crops: number
+  readonly alarms: number
+  readonly probeAlarms: number
+  readonly refused: number
+  readonly unsure: number
+  /** Statistics against two renders of other seeds: crops, and alarms among them; the whole frame. */
+  readonly statisticCrops: number
+  readonly statisticAlarms: number
+  readonly wholeAlarm: boolean
+  readonly codes: readonly string[]
+}
+
+/** Seeds beside the scene's own; far apart, since an animated seed adds the frame. */
+const SEEDS = [0, 11_000, 23_000, 37_000, 53_000]
+const CROPS = 10
+
+/** Judges every frame at every seed. */
+export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> {
+  const { facts, number } = scene
+  const frames = Array.from({ length: facts.frames }, (_, i) => i + 1)
+  const way = facts.composited ? 'sidecar' : 'crop'
+  const pictures = new Map<string, Picture>()
+  const rows: Omit<HonestRow, 'statisticCrops' | 'statisticAlarms' | 'wholeAlarm'>[] = []
+  for (const seed of SEEDS) {
+    const spec = { ...scene.spec, seed: scene.spec.seed + seed }
+    const delivered = await scene.deliver('scene', spec, frames)
+    for (const frame of frames) {
+      const bytes = delivered.get(frame)!
+      pictures.set(`${frame} ${seed}`, await noisyOf(scene, bytes))
+      const findings = await fileFindings(delivered, spec, frame)
+      // Suspicions of the file would ask for the whole frame; here the crops are in question.
+      const candidates = Array.from({ length: CROPS }, (): Candidate => ({ frame, bytes, findings: [] }))
+      const results = await judge(scene, spec, way, candidates, (index) => placeOf(spec, 1009 * frame + 17 * seed + 13 * index))
+      const alarms = results.filter(({ findings: all }) => all.some(({ code }) => ALARMS.has(code))).length
+      const [whole] = await judge(scene, spec, way, [{ frame, bytes, findings }], () => placeOf(spec, frame))
+      rows.push({
+        scene: number,
+        kind: facts.kind,
+        composited: facts.composited,
+        motionBlur: facts.motionBlur,
+        adaptive: facts.adaptive,
+        frame,
+        seed,
+        file: verdictFor({ ...whole!, findings }),
+        crops: CROPS,
+        alarms,
+        probeAlarms: results.filter(({ findings: all }) => all.some(({ code }) => code === 'probe-differs')).length,
+        refused: [...results, whole!].filter((one) => verdictFor(one) === 'refuse').length,
+        unsure: [...results, whole!].filter((one) => verdictFor(one) === 'unsure').length,
+        codes: [...new Set([...results, whole!].flatMap((one) => one.findings.map(({ code }) => code)))],
+      })
+    }
+  }
+  return rows.map((row) => ({ ...row, ...statistics(row.frame, row.seed, pictures, scene) }))
+}
+
+/** Findings of a crop that disagrees with its frame. */
+const ALARMS: ReadonlySet<string> = new Set([
+  'render-differs',
+  'pixels-differ',
+  'area-differs',
+  'brightness-differs',
+  'composite-differs',
+])
+
+async function noisyOf(scene: UnseenScene, bytes: Uint8Array): Promise<Picture> {
+  const layers = scene.facts.composited ? layersNamedBy(bytes) : undefined
+  const picture = layers ? noisyPicture(await scene.files.read(layers), scene.spec.viewLayers[0]!) : await pictureOf(bytes)
+  if (!picture) throw new Error('an honest frame cannot be read')
+  return picture
+}
+
+function statistics(
+  frame: number,
+  seed: number,
+  pictures: ReadonlyMap<string, Picture>,
+  { spec }: UnseenScene,
+): Pick<HonestRow, 'statisticCrops' | 'statisticAlarms' | 'wholeAlarm'> {
+  const at = SEEDS.indexOf(seed)
+  const [x, a, b] = [0, 1, 2].map((by) => pictures.get(`${frame} ${SEEDS[(at + by) % SEEDS.length]!}`)!) as [
+    Picture,
+    Picture,
+    Picture,
+  ]
+  const alarm = (p: Picture, q: Picture, r: Picture): boolean =>
+    judgeReferences(compareWithReferences(p, q, r), p.colour.length).length > 0
+  let statisticAlarms = 0
+  for (let crop = 0; crop < CROPS; crop++) {
+    const area = placeOf(spec, 7919 * frame + 29 * seed + 19 * crop)
+    if (alarm(cut(x, area), cut(a, area), cut(b, area))) statisticAlarms++
+  }
+  return { statisticCrops: CROPS, statisticAlarms, wholeAlarm: alarm(x, a, b) }
+}
