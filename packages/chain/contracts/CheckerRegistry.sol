@@ -7,6 +7,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ICheckerRegistry} from "./interfaces/ICheckerRegistry.sol";
+import {MAX_WAIT} from "./lib/JobTerms.sol";
 import {SignedRows} from "./lib/SignedRows.sol";
 
 /// One vote of a checker on one frame, as it is signed off chain (docs/encodings.md).
@@ -45,7 +46,9 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
 
     IERC20 public immutable token;
     uint96 public immutable seatStake;
-    /// Longer than the longest dispute window and resolveBy together with the time to attest, so that a verdict can still cost its stake.
+    /// Longest time from an attestation to the end of its disputes: window and resolveBy.
+    uint40 private constant AT_RISK = 2 * MAX_WAIT;
+    /// Longer than `AT_RISK`. What is beyond it is the time for which a leaving checker may still sign.
     uint40 public immutable unstakeDelay;
     /// Time that a named arbiter waits beyond `unstakeDelay`, so that checkers have a month to decide whether they trust it.
     uint40 public constant ARBITER_NOTICE = 30 days;
@@ -63,6 +66,7 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     error NotAllowed();
     error SameVote();
     error TooFewCheckers();
+    error DelayTooShort(uint40 atLeast);
 
     event Staked(address indexed checker, uint32 seat, uint96 amount);
     event Leaving(address indexed checker, uint40 leavesAt);
@@ -71,6 +75,7 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     event ArbiterNamed(address arbiter, uint40 changesAt);
 
     constructor(address owner_, IERC20 token_, uint96 stake_, uint40 unstakeDelay_, address arbiter_) Ownable(owner_) {
+        if (unstakeDelay_ <= AT_RISK) revert DelayTooShort(AT_RISK + 1);
         token = token_;
         seatStake = stake_;
         unstakeDelay = unstakeDelay_;
@@ -158,7 +163,7 @@ contract CheckerRegistry is ICheckerRegistry, Ownable2Step, ReentrancyGuardTrans
     /// @inheritdoc ICheckerRegistry
     function isActive(address checker) external view returns (bool) {
         Member storage member = members[checker];
-        return member.stake != 0 && (member.leavesAt == 0 || block.timestamp < member.leavesAt);
+        return member.stake != 0 && (member.leavesAt == 0 || block.timestamp + AT_RISK <= member.leavesAt);
     }
 
     /// @inheritdoc ICheckerRegistry

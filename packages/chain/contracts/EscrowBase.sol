@@ -56,8 +56,6 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     uint40 internal constant SLOW_WINDOW = 72 hours;
     uint256 internal constant MAX_COMMITTEE = 32;
     uint256 internal constant MAX_FEE_BPS = 3000;
-    /// Longest dispute window and longest time for an arbiter; the registry's unstake delay exceeds it.
-    uint40 internal constant MAX_WAIT = 30 days;
 
     mapping(bytes32 job => Job) public jobs;
     mapping(address token => Asset) public assets;

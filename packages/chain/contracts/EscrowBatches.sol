@@ -32,28 +32,37 @@ abstract contract EscrowBatches is EscrowFunding {
         if (status & (CANCELED | FINAL | CLOSED) != 0) revert JobStopped();
         if (status & READY != 0) revert AlreadyReady();
         job.status = status | READY;
-        address[] calldata committee = _committee(ref);
-        address[] memory checkers = new address[](committee.length);
-        bytes32[] memory seedRoots = new bytes32[](committee.length);
+        (address[] memory checkers, bytes32[] memory seedRoots) = _readReady(id, ref, _committee(ref), rows);
+        if (checkers.length < ref.terms.quorum) revert QuorumMissing(checkers.length, ref.terms.quorum);
+        emit JobReady(id, 0, checkers, seedRoots);
+    }
+
+    function _readReady(bytes32 id, JobRef calldata ref, address[] calldata committee, bytes calldata rows)
+        private
+        view
+        returns (address[] memory checkers, bytes32[] memory seedRoots)
+    {
+        checkers = new address[](committee.length);
+        seedRoots = new bytes32[](committee.length);
         uint256 count;
         uint256 least;
         for (uint256 pos; pos < rows.length; ++count) {
             uint256 index;
-            bytes32 seedRoot;
             bytes calldata signature;
-            (index, seedRoot, signature, pos) = SignedRows.read(rows, pos, least, true);
+            (index, seedRoots[count], signature, pos) = SignedRows.read(rows, pos, least, true);
             least = index + 1;
-            (checkers[count], seedRoots[count]) = (committee[index], seedRoot);
-            bytes32 structHash =
-                keccak256(abi.encode(READY_TYPEHASH, id, uint32(0), ref.setRoot, ref.terms.bundleRoot, seedRoot));
-            SignedRows.mustBeValid(committee[index], digestOf(structHash), signature);
+            checkers[count] = committee[index];
+            _requireReady(id, ref, committee[index], seedRoots[count], signature);
         }
-        if (count < ref.terms.quorum) revert QuorumMissing(count, ref.terms.quorum);
         assembly ("memory-safe") {
             mstore(checkers, count)
             mstore(seedRoots, count)
         }
-        emit JobReady(id, 0, checkers, seedRoots);
+    }
+
+    function _requireReady(bytes32 id, JobRef calldata ref, address checker, bytes32 seedRoot, bytes calldata signature) private view {
+        bytes32 structHash = keccak256(abi.encode(READY_TYPEHASH, id, uint32(0), ref.setRoot, ref.terms.bundleRoot, seedRoot));
+        SignedRows.mustBeValid(checker, digestOf(structHash), signature);
     }
 
     /// Settles whole leases: `blob` is the packed batch that q checkers signed, `proofs` shows that its leases are the leaseKey's.
@@ -67,16 +76,20 @@ abstract contract EscrowBatches is EscrowFunding {
         (bytes32 id, Job storage job) = _job(ref);
         if (job.status & CLOSED != 0) revert JobStopped();
         if (block.timestamp > ref.terms.attestBy || block.timestamp > validUntil) revert TooLate();
-        bytes32 batchHash = keccak256(blob);
-        _requireQuorum(ref, digestOf(keccak256(abi.encode(BATCH_TYPEHASH, id, batchHash, validUntil))), signatures);
         Tally memory tally;
+        tally.batchHash = keccak256(blob);
+        _requireQuorum(ref, digestOf(keccak256(abi.encode(BATCH_TYPEHASH, id, tally.batchHash, validUntil))), signatures);
         tally.settled = job.settled;
         _readBatch(id, ref, blob, proofs, tally);
+        _bookBatch(id, job, ref, tally, blob);
+    }
+
+    function _bookBatch(bytes32 id, Job storage job, JobRef calldata ref, Tally memory tally, bytes calldata blob) private {
         uint32 batch = _reserve(job, tally.farmReserve, tally.checkReserve, tally.settled);
         uint40 releaseAt = uint40(block.timestamp) + _window(ref.terms, tally.slow);
         batchOf[id][batch] = keccak256(abi.encode(_pin(ref, tally, releaseAt)));
-        emit Attested(id, batch, batchHash, releaseAt, uint96(tally.farmReserve), uint96(tally.checkReserve), blob);
-        _fold(id, job, KIND_ATTEST, keccak256(abi.encode(batch, batchHash)));
+        emit Attested(id, batch, tally.batchHash, releaseAt, uint96(tally.farmReserve), uint96(tally.checkReserve), blob);
+        _fold(id, job, KIND_ATTEST, keccak256(abi.encode(batch, tally.batchHash)));
     }
 
     /// The creator, or anyone with its signature, ends its own window: farms that were accepted in full need not wait.

@@ -71,6 +71,22 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
     ) external nonReentrant {
         (bytes32 id, Job storage job) = _job(ref);
         if (job.status & CLOSED != 0) revert JobStopped();
+        _requireClaimable(id, ref, lease, seq, setRoot, setSignature, proof);
+        _requireHeld(id, ref, lease.id, outputRoot, held);
+        if (isSettled(id, lease.id)) revert AlreadySettled(lease.id);
+        _bookClaim(id, job, ref, lease, outputRoot);
+    }
+
+    /// By whom, when and for what a claim is allowed: the lease must lie in a set of the leaseKey and keep to the cap.
+    function _requireClaimable(
+        bytes32 id,
+        JobRef calldata ref,
+        LeaseData calldata lease,
+        uint32 seq,
+        bytes32 setRoot,
+        bytes calldata setSignature,
+        bytes32[] calldata proof
+    ) private view {
         if (msg.sender != lease.farm && msg.sender != lease.payTo) revert NotAllowed();
         if (block.timestamp <= lease.commitBy) revert TooEarly();
         if (block.timestamp > uint256(ref.terms.attestBy) + ref.terms.claimTime) revert TooLate();
@@ -81,8 +97,13 @@ abstract contract EscrowDisputes is EscrowBooks, IArbitrable {
             _requireLeaseKey(id, ref, seq, setRoot, setSignature);
         }
         if (!MerkleProof.verifyCalldata(proof, setRoot, JobTerms.leaf(lease))) revert NotALeaseSet(seq);
-        _requireQuorum(ref, digestOf(keccak256(abi.encode(HELD_TYPEHASH, id, lease.id, outputRoot))), held);
-        if (isSettled(id, lease.id)) revert AlreadySettled(lease.id);
+    }
+
+    function _requireHeld(bytes32 id, JobRef calldata ref, uint32 lease, bytes32 outputRoot, bytes calldata held) private view {
+        _requireQuorum(ref, digestOf(keccak256(abi.encode(HELD_TYPEHASH, id, lease, outputRoot))), held);
+    }
+
+    function _bookClaim(bytes32 id, Job storage job, JobRef calldata ref, LeaseData calldata lease, bytes32 outputRoot) private {
         uint256 settled = job.settled;
         if (lease.id < 40) settled |= 1 << lease.id;
         else _settled[id][lease.id >> 8] |= 1 << (lease.id & 255);

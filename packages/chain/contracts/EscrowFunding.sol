@@ -6,7 +6,7 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EscrowBooks} from "./EscrowBooks.sol";
 import {IPermit2, IReceiveWithAuthorization} from "./interfaces/IFunding.sol";
-import {JobRef, JobTerms, Terms} from "./lib/JobTerms.sol";
+import {JobRef, JobTerms, MAX_WAIT, Terms} from "./lib/JobTerms.sol";
 import {SignedRows} from "./lib/SignedRows.sol";
 
 /// Money in and out: open, top-up, withdraw. Money is taken on the creator's own call, or on a signature that covers hash(terms) and set 0.
@@ -20,6 +20,15 @@ abstract contract EscrowFunding is EscrowBooks {
         permit,
         permit2,
         authorization
+    }
+
+    /// `data` of permit, (value, deadline), and of authorization, (validAfter, validBefore); then the signature.
+    struct SignedTransfer {
+        uint256 first;
+        uint256 second;
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
     }
 
     bytes32 internal constant OPEN_TYPEHASH = keccak256("Open(bytes32 terms,bytes32 setRoot)");
@@ -101,31 +110,33 @@ abstract contract EscrowFunding is EscrowBooks {
         uint256 amount = uint256(terms.farmBudget) + terms.checkBudget;
         uint256 before = token.balanceOf(address(this));
         if (funding == Funding.permit2) {
-            (uint256 nonce, uint256 deadline, bytes memory signature) = abi.decode(data, (uint256, uint256, bytes));
-            permit2.permitWitnessTransferFrom(
-                IPermit2.PermitTransferFrom(IPermit2.TokenPermissions(address(token), amount), nonce, deadline),
-                IPermit2.SignatureTransferDetails(address(this), amount),
-                terms.creator,
-                openHash,
-                WITNESS_TYPE,
-                signature
-            );
+            _takeByPermit2(terms.creator, token, amount, openHash, data);
         } else if (funding == Funding.authorization) {
-            (uint256 validAfter, uint256 validBefore, uint8 v, bytes32 r, bytes32 s) =
-                abi.decode(data, (uint256, uint256, uint8, bytes32, bytes32));
+            SignedTransfer memory a = abi.decode(data, (SignedTransfer));
             IReceiveWithAuthorization(address(token)).receiveWithAuthorization(
-                terms.creator, address(this), amount, validAfter, validBefore, openHash, v, r, s
+                terms.creator, address(this), amount, a.first, a.second, openHash, a.v, a.r, a.s
             );
         } else {
             if (funding == Funding.permit) {
-                (uint256 value, uint256 deadline, uint8 v, bytes32 r, bytes32 s) =
-                    abi.decode(data, (uint256, uint256, uint8, bytes32, bytes32));
+                SignedTransfer memory p = abi.decode(data, (SignedTransfer));
                 // A permit that somebody else sent first has already done its work; the transfer below decides.
-                try IERC20Permit(address(token)).permit(terms.creator, address(this), value, deadline, v, r, s) {} catch {}
+                try IERC20Permit(address(token)).permit(terms.creator, address(this), p.first, p.second, p.v, p.r, p.s) {} catch {}
             }
             token.safeTransferFrom(terms.creator, address(this), amount);
         }
         _received(address(token), before, amount);
+    }
+
+    function _takeByPermit2(address creator, IERC20 token, uint256 amount, bytes32 openHash, bytes calldata data) private {
+        (uint256 nonce, uint256 deadline, bytes memory signature) = abi.decode(data, (uint256, uint256, bytes));
+        permit2.permitWitnessTransferFrom(
+            IPermit2.PermitTransferFrom(IPermit2.TokenPermissions(address(token), amount), nonce, deadline),
+            IPermit2.SignatureTransferDetails(address(this), amount),
+            creator,
+            openHash,
+            WITNESS_TYPE,
+            signature
+        );
     }
 
     /// Refuses terms under which money could be stuck, or somebody could be cheated by arithmetic.

@@ -28,7 +28,7 @@ interface Artifact {
 }
 
 const read = (name: string): Artifact =>
-  JSON.parse(readFileSync(new URL(`forge-out/${name}.sol/${name}.json`, root), 'utf8')) as Artifact
+  JSON.parse(readFileSync(new URL(`forge-out/ship/${name}.sol/${name}.json`, root), 'utf8')) as Artifact
 
 /** The escrow answers the court's calls too, so one ABI describes both. */
 function merged(a: Artifact['abi'], b: Artifact['abi']): Artifact['abi'] {
@@ -42,6 +42,7 @@ export function buildAbi(): Map<string, string> {
   if (!forge) throw new Error('forge is not installed (npm package @foundry-rs/forge)')
   execFileSync(forge, ['build', '--skip', 'test'], {
     cwd: root,
+    env: { ...process.env, FOUNDRY_PROFILE: 'ship' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const files = new Map<string, string>()

@@ -9,7 +9,7 @@ const missing = forge === undefined
 if (missing)
   console.warn('skipped: forge is not installed (npm package @foundry-rs/forge), contracts are not compiled and not tested')
 
-/** Compiling takes most of the time: half a minute of CPU when nothing is cached. */
+/** Compiling what ships (via-IR) takes most of the time: half a minute of CPU when nothing is cached. */
 const TIMEOUT_MS = 600_000
 
 describe('contracts', () => {

@@ -8,6 +8,6 @@ interface ICheckerRegistry {
     /// Draws `count` distinct staked checkers among the first `seats_`, ascending by address.
     function draw(bytes32 seed, uint256 seats_, uint256 count) external view returns (address[] memory);
 
-    /// Whether a checker's full stake is at risk now.
+    /// Whether a checker may sign now: its full stake stays at risk for as long as what it signs can be disputed.
     function isActive(address checker) external view returns (bool);
 }

@@ -16,6 +16,7 @@ struct Tally {
     uint256 farmReserve;
     uint256 checkReserve;
     uint256 farmTable;
+    bytes32 batchHash;
     FarmShare[] farms;
     CheckerShare[] checkers;
     uint32[] ids;
@@ -143,15 +144,23 @@ library BatchReader {
             // A sum beyond 96 bits wraps here and is refused in `finish`, where the whole reserve must fit.
             share.price += uint96(price);
             share.gross += uint96(Amounts.earned(price, accepted, weightSum));
-            uint256 payees = tally.farmTable + 40 * farm;
-            assembly ("memory-safe") {
-                let p := mload(0x40)
-                mstore(p, shl(216, id))
-                calldatacopy(add(p, 5), add(blob.offset, payees), 40)
-                mstore(add(p, 45), or(shl(160, price), or(shl(128, weightSum), shl(96, frames))))
-                calldatacopy(add(p, 65), add(add(blob.offset, pos), 27), 32)
-                leaf := keccak256(p, 97)
-            }
+            leaf = _leaf(blob, pos, tally.farmTable + 40 * farm, id, price << 160 | weightSum << 128 | frames << 96);
+        }
+    }
+
+    /// The lease's 97 bytes (JobTerms.leaf): kind and id, farm and payee from the table at `payees`, `middle` = price 12, weightSum 4, frames 4; restHash.
+    function _leaf(bytes calldata blob, uint256 pos, uint256 payees, uint256 id, uint256 middle)
+        private
+        pure
+        returns (bytes32 leaf)
+    {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            mstore(p, shl(216, id))
+            calldatacopy(add(p, 5), add(blob.offset, payees), 40)
+            mstore(add(p, 45), middle)
+            calldatacopy(add(p, 65), add(add(blob.offset, pos), 27), 32)
+            leaf := keccak256(p, 97)
         }
     }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+// Longest dispute window, and longest time for an arbiter. A stake outlives both together (CheckerRegistry).
+uint40 constant MAX_WAIT = 30 days;
+
 /// What a creator locks money for (PROTOCOL.md, "Open"). Only its hash is stored; every call passes it again.
 struct Terms {
     address creator;

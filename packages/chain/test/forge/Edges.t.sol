@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {CheckerRegistry} from "../../contracts/CheckerRegistry.sol";
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowBatches} from "../../contracts/EscrowBatches.sol";
@@ -199,7 +198,7 @@ contract EdgesTest is Kit {
     }
 
     function test_an_arbiter_contract_rules_for_its_owner() public {
-        OwnerArbiter court_ = new OwnerArbiter(address(this));
+        OwnerArbiter court_ = OwnerArbiter(deploy("OwnerArbiter", abi.encode(address(this))));
         Terms memory t = defaultTerms("arbiter");
         t.arbiter = address(court_);
         (id, ref) = openAs(CREATOR, t, tree(leases)[0]);
@@ -279,7 +278,7 @@ contract EdgesTest is Kit {
         registry.draw("seed", 0, 1);
         require(registry.seats() == 1, "a seat that was left is not given again");
         FeeToken fee = new FeeToken();
-        CheckerRegistry second = new CheckerRegistry(address(this), IERC20(address(fee)), 1000, 1 days, ARBITER);
+        CheckerRegistry second = deployRegistry(address(fee), 1000, 61 days);
         fee.mint(checker, 1000);
         vm.startPrank(checker);
         fee.approve(address(second), 1000);
@@ -288,7 +287,7 @@ contract EdgesTest is Kit {
     }
 
     function test_farm_registry_refusals() public {
-        FarmRegistry farms = new FarmRegistry(IERC20(address(token)), 1 days);
+        FarmRegistry farms = deployFarms(address(token));
         address owner = address(0x0EA);
         vm.startPrank(owner);
         vm.expectRevert(FarmRegistry.UnknownFarm.selector);
@@ -309,7 +308,7 @@ contract EdgesTest is Kit {
         farms.setFarm(address(0x2E4), owner, "moved");
         require(farms.ownerOf(owner) == address(0) && farms.ownerOf(address(0x2E4)) == owner, "moved");
         FeeToken fee = new FeeToken();
-        FarmRegistry second = new FarmRegistry(IERC20(address(fee)), 1 days);
+        FarmRegistry second = deployFarms(address(fee));
         fee.mint(owner, 1000);
         vm.startPrank(owner);
         fee.approve(address(second), 1000);
@@ -319,13 +318,13 @@ contract EdgesTest is Kit {
     }
 
     function test_frame_verifier_and_development_token() public {
-        FrameVerifier verifier = new FrameVerifier();
+        FrameVerifier verifier = FrameVerifier(deploy("FrameVerifier", ""));
         FrameRecord memory record = FrameRecord(1, -7, keccak256("bytes"), 5, 0, 128);
         bytes32 root = keccak256(
             abi.encodePacked(uint8(5), id, uint32(1), int32(-7), keccak256("bytes"), uint64(5), uint8(0), uint8(128))
         );
         require(verifier.verifyFrame(root, id, record, new bytes32[](0)), "frame");
         require(!verifier.verifyFrame(root, 0, record, new bytes32[](0)), "another job");
-        require(new PictorToken(CREATOR, 5).balanceOf(CREATOR) == 5 && token.decimals() == 6, "tokens");
+        require(PictorToken(deploy("PictorToken", abi.encode(CREATOR, 5))).balanceOf(CREATOR) == 5 && token.decimals() == 6, "tokens");
     }
 }

@@ -23,7 +23,8 @@ contract Handler is Kit {
     mapping(bytes32 => Ghost) internal ghosts;
     mapping(bytes32 => mapping(uint256 => TestLease)) internal leaseOf;
     mapping(bytes32 => mapping(uint256 => uint256)) public settledTimes;
-    mapping(bytes32 => mapping(uint256 => Pinned)) internal pinnedIn;
+    /// Encoded, because lists of structs cannot be copied to storage without via-IR.
+    mapping(bytes32 => mapping(uint256 => bytes)) internal pinnedIn;
     mapping(bytes32 => mapping(uint256 => bool)) internal hasPinned;
     mapping(bytes32 => mapping(uint256 => mapping(uint256 => Objection))) internal objections;
     mapping(bytes32 => mapping(uint256 => mapping(uint256 => bool))) internal hasObjection;
@@ -120,28 +121,38 @@ contract Handler is Kit {
         count = 0;
         for (uint256 i; i < 3; ++i) if (mask >> i & 1 == 1) which[count++] = i;
         for (uint256 i; i < 3; ++i) votes[i] %= 100;
-        JobRef memory ref = g.ref;
         TestLease[] memory list = _leases(id);
         bytes memory blob = blobOf(pick(list, which), 0, slow, votes);
-        uint40 until = uint40(block.timestamp) + HOUR;
-        (bool ok,) = address(escrow).call(
-            abi.encodeCall(escrow.attest, (ref, blob, setProof(list, which), until, rows(batchDigest(id, blob, until), 3)))
-        );
-        if (!ok) return;
+        if (!_send(g.ref, id, blob, setProof(list, which))) return;
         ++succeeded["attest"];
-        uint40 window = slow && ref.terms.disputeWindow != 0 ? 72 * HOUR : ref.terms.disputeWindow;
-        Pinned memory p = pinnedOf(ref.terms, pick(list, which), uint40(block.timestamp) + window, votes);
-        uint32 batch = ++g.batches;
-        pinnedIn[id][batch] = p;
-        hasPinned[id][batch] = true;
-        g.pending += _worth(p);
         for (uint256 i; i < which.length; ++i) {
             check(++settledTimes[id][which[i]] == 1, "I6 settled twice");
             check(escrow.isSettled(id, list[which[i]].id), "settled bit");
         }
-        check(block.timestamp <= ref.terms.attestBy, "attested too late");
+        Terms memory t = g.ref.terms;
+        check(block.timestamp <= t.attestBy, "attested too late");
+        uint40 window = slow && t.disputeWindow != 0 ? 72 * HOUR : t.disputeWindow;
+        _attested(id, pinnedOf(t, pick(list, which), uint40(block.timestamp) + window, votes), keccak256(blob));
+    }
+
+    function _attested(bytes32 id, Pinned memory p, bytes32 batchHash) internal {
+        Ghost storage g = ghosts[id];
+        uint32 batch = ++g.batches;
+        pinnedIn[id][batch] = abi.encode(p);
+        hasPinned[id][batch] = true;
+        g.pending += _worth(p);
         check(escrow.batchOf(id, batch) == keccak256(abi.encode(p)), "pinned as computed here");
-        _fold(id, 1, keccak256(abi.encode(batch, keccak256(blob))));
+        _fold(id, 1, keccak256(abi.encode(batch, batchHash)));
+    }
+
+    function _send(JobRef memory ref, bytes32 id, bytes memory blob, bytes memory proof) internal returns (bool ok) {
+        uint40 until = uint40(block.timestamp) + HOUR;
+        bytes memory signatures = rows(batchDigest(id, blob, until), 3);
+        (ok,) = address(escrow).call(abi.encodeCall(escrow.attest, (ref, blob, proof, until, signatures)));
+    }
+
+    function _pinned(bytes32 id, uint32 batch) internal view returns (Pinned memory p) {
+        if (pinnedIn[id][batch].length > 0) p = abi.decode(pinnedIn[id][batch], (Pinned));
     }
 
     function _worth(Pinned memory p) internal pure returns (uint256 sum) {
@@ -161,8 +172,7 @@ contract Handler is Kit {
     }
 
     function _release(bytes32 id, uint32 batch) internal {
-        Ghost storage g = ghosts[id];
-        Pinned memory p = pinnedIn[id][batch];
+        Pinned memory p = _pinned(id, batch);
         (bool ok,) = address(escrow).call(abi.encodeCall(escrow.release, (id, batch, p)));
         if (!ok) return;
         ++succeeded["release"];
@@ -187,8 +197,7 @@ contract Handler is Kit {
         p.feeRefund = 0;
         delete p.checkers;
         hasPinned[id][batch] = kept > 0;
-        delete pinnedIn[id][batch];
-        if (kept > 0) pinnedIn[id][batch] = p;
+        pinnedIn[id][batch] = abi.encode(p);
     }
 
     /// I7 over all: what a release adds to the credits is exactly what it takes from pending.
@@ -207,10 +216,11 @@ contract Handler is Kit {
         if (ghosts[id].batches == 0) return;
         batch = batch % ghosts[id].batches + 1;
         if (!hasPinned[id][batch]) return;
-        Pinned memory p = pinnedIn[id][batch];
+        Pinned memory p = _pinned(id, batch);
         vm.prank(CREATOR);
         escrow.approveEarly(ghosts[id].ref, batch, p, "");
-        pinnedIn[id][batch].approved = true;
+        p.approved = true;
+        pinnedIn[id][batch] = abi.encode(p);
         ++succeeded["approve"];
     }
 
@@ -220,7 +230,7 @@ contract Handler is Kit {
         Ghost storage g = ghosts[id];
         if (g.batches == 0) return;
         batch = batch % g.batches + 1;
-        Pinned memory p = pinnedIn[id][batch];
+        Pinned memory p = _pinned(id, batch);
         if (p.farms.length == 0) return;
         index %= p.farms.length;
         FarmShare memory s = p.farms[index];
@@ -236,9 +246,10 @@ contract Handler is Kit {
         check(block.timestamp < p.releaseAt, "I8 disputed too late");
         bonds += o.bond;
         deposits += o.bond;
-        Pinned storage kept = pinnedIn[id][batch];
-        for (uint256 i = index; i + 1 < kept.farms.length; ++i) kept.farms[i] = kept.farms[i + 1];
-        kept.farms.pop();
+        FarmShare[] memory others = new FarmShare[](p.farms.length - 1);
+        for (uint256 i; i < others.length; ++i) others[i] = p.farms[i < index ? i : i + 1];
+        p.farms = others;
+        pinnedIn[id][batch] = abi.encode(p);
         uint256 farm = uint160(s.farm) - 0xF000;
         objections[id][batch][farm] = o;
         hasObjection[id][batch][farm] = true;
@@ -254,10 +265,7 @@ contract Handler is Kit {
         Objection memory o =
             objectionOf(g.ref, FarmShare(farmOf(l.farm), payeeOf(l.farm), l.price, 0), payeeOf(l.farm), payeeOf(l.farm), true);
         token.mint(payeeOf(l.farm), o.bond);
-        bytes memory held = rows(heldDigest(id, l.id, "root"), 3);
-        bytes memory data = abi.encodeCall(
-            court.claim, (g.ref, leaseData(l), 0, g.ref.setRoot, "", _path(list, index), "root", held)
-        );
+        bytes memory data = _claimData(id, g.ref, l, _path(list, index));
         vm.startPrank(payeeOf(l.farm));
         token.approve(address(escrow), o.bond);
         (bool ok,) = address(escrow).call(data);
@@ -273,6 +281,11 @@ contract Handler is Kit {
         objections[id][batch][l.farm] = o;
         hasObjection[id][batch][l.farm] = true;
         _fold(id, 6, keccak256(abi.encode(batch, l.id, farmOf(l.farm), l.price, bytes32("root"))));
+    }
+
+    function _claimData(bytes32 id, JobRef memory ref, TestLease memory l, bytes32[] memory path) internal view returns (bytes memory) {
+        bytes memory held = rows(heldDigest(id, l.id, "root"), 3);
+        return abi.encodeCall(court.claim, (ref, leaseData(l), 0, ref.setRoot, "", path, "root", held));
     }
 
     function _path(TestLease[] memory list, uint256 index) internal pure returns (bytes32[] memory path) {

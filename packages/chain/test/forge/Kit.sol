@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {CheckerRegistry} from "../../contracts/CheckerRegistry.sol";
 import {DevUsd} from "../../contracts/DevUsd.sol";
 import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
 import {EscrowFunding} from "../../contracts/EscrowFunding.sol";
-import {IPermit2} from "../../contracts/interfaces/IFunding.sol";
+import {FarmRegistry} from "../../contracts/FarmRegistry.sol";
 import {
     CheckerShare, FarmShare, JobRef, LeaseData, Objection, Pinned, Terms
 } from "../../contracts/lib/JobTerms.sol";
@@ -30,6 +29,10 @@ interface Vm {
     function setBlockhash(uint256, bytes32) external;
     function load(address, bytes32) external view returns (bytes32);
     function store(address, bytes32, bytes32) external;
+    function readFile(string calldata) external view returns (string memory);
+    function parseJsonBytes(string calldata, string calldata) external pure returns (bytes memory);
+    function getCode(string calldata) external view returns (bytes memory);
+    function envOr(string calldata, bool) external view returns (bool);
 }
 
 Vm constant vm = Vm(0x7109709ECfa91a80626fF3989D68f67F5b1DD12D);
@@ -58,14 +61,14 @@ contract Kit {
     address internal constant ARBITER = address(0xA4B1);
     uint256 internal constant LEASE_KEY = 0x1EA5E;
     uint40 internal constant HOUR = 3600;
+    address internal constant PERMIT2 = 0x000000000022D473030F116dDEE9F6B43aC78BA3;
 
     function _setUpKit(address asset) internal {
         vm.warp(1_800_000_000);
         vm.roll(1000);
-        token = asset == address(0) ? new DevUsd() : DevUsd(asset);
-        registry = new CheckerRegistry(address(this), IERC20(address(token)), 1000e6, 90 days, ARBITER);
-        court = new EscrowCourt(registry, 60);
-        escrow = new PictorEscrow(address(this), court, IPermit2(address(0x22D473030F116dDEE9F6B43aC78BA3)));
+        token = DevUsd(asset == address(0) ? deploy("DevUsd", "") : asset);
+        registry = deployRegistry(address(token), 1000e6, 90 days);
+        escrow = deployEscrow(PERMIT2);
         court = EscrowCourt(address(escrow));
         escrow.setAsset(address(token), true, 1e6);
         for (uint256 i; i < 5; ++i) keys.push(uint256(keccak256(abi.encode("checker", i))));
@@ -74,6 +77,35 @@ contract Kit {
                 if (vm.addr(keys[k]) < vm.addr(keys[i])) (keys[i], keys[k]) = (keys[k], keys[i]);
             }
         }
+    }
+
+    /// Deploys the code that ships (abi/NAME.json), not a compilation of its own, so that what is tested is what runs. PICTOR_TEST_BUILD takes the code that
+    /// forge built instead: coverage has to instrument it and mutants to change it.
+    function deploy(string memory name, bytes memory args) internal returns (address deployed) {
+        bytes memory code = vm.envOr("PICTOR_TEST_BUILD", false)
+            ? vm.getCode(string.concat(name, ".sol:", name))
+            : vm.parseJsonBytes(vm.readFile(string.concat("abi/", name, ".json")), ".bytecode");
+        code = bytes.concat(code, args);
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 32), mload(code))
+            if iszero(deployed) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+    }
+
+    function deployRegistry(address asset, uint96 stake, uint40 delay) internal returns (CheckerRegistry) {
+        return CheckerRegistry(deploy("CheckerRegistry", abi.encode(address(this), asset, stake, delay, ARBITER)));
+    }
+
+    function deployEscrow(address permit2) internal returns (PictorEscrow) {
+        address court_ = deploy("EscrowCourt", abi.encode(registry, uint40(60)));
+        return PictorEscrow(deploy("PictorEscrow", abi.encode(address(this), court_, permit2)));
+    }
+
+    function deployFarms(address asset) internal returns (FarmRegistry) {
+        return FarmRegistry(deploy("FarmRegistry", abi.encode(asset, uint40(1 days))));
     }
 
     /// Farms ascending by address, as batches want them.
@@ -342,11 +374,14 @@ contract Kit {
         returns (Pinned memory p)
     {
         TestLease[] memory some = pick(leases, where);
-        bytes memory blob = blobOf(some, 0, slow, votes);
-        uint40 until = uint40(block.timestamp) + HOUR;
-        escrow.attest(ref, blob, setProof(leases, where), until, rows(batchDigest(id, blob, until), 3));
+        _attest(ref, id, blobOf(some, 0, slow, votes), setProof(leases, where));
         uint40 window = slow && ref.terms.disputeWindow < 72 * HOUR ? 72 * HOUR : ref.terms.disputeWindow;
         return pinnedOf(ref.terms, some, uint40(block.timestamp) + window, votes);
+    }
+
+    function _attest(JobRef memory ref, bytes32 id, bytes memory blob, bytes memory proof) private {
+        uint40 until = uint40(block.timestamp) + HOUR;
+        escrow.attest(ref, blob, proof, until, rows(batchDigest(id, blob, until), 3));
     }
 
     function objectionOf(JobRef memory ref, FarmShare memory share, address by, address payer, bool isClaim)

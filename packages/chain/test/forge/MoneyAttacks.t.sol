@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Preinstalls} from "@eth-optimism/contracts-bedrock/src/libraries/Preinstalls.sol";
 import {DevUsd} from "../../contracts/DevUsd.sol";
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
@@ -12,7 +13,7 @@ import {JobRef, Pinned, Terms} from "../../contracts/lib/JobTerms.sol";
 import {SignedRows} from "../../contracts/lib/SignedRows.sol";
 import {PictorEscrow} from "../../contracts/PictorEscrow.sol";
 import {vm} from "./Kit.sol";
-import {FalseToken, FeeToken, HookToken, MockPermit2, NoReturnToken, Onlooker, ShrinkingToken} from "./Mocks.sol";
+import {FalseToken, FeeToken, HookToken, NoReturnToken, Onlooker, ShrinkingToken} from "./Mocks.sol";
 import {AttackKit} from "./AttackKit.sol";
 
 /// Attacks by tokens and on deposits. One test for each, named after it.
@@ -209,20 +210,31 @@ contract MoneyAttacksTest is AttackKit {
     }
 
     function test_permit2_witness_is_bound_to_terms_and_set() public {
-        MockPermit2 permit2 = new MockPermit2();
-        escrow = new PictorEscrow(address(this), new EscrowCourt(registry, 60), IPermit2(address(permit2)));
-        escrow.setAsset(address(token), true, 1);
+        // The code of the deployed Permit2, as its rollup preinstalls carry it.
+        vm.etch(PERMIT2, Preinstalls.getPermit2Code(block.chainid));
         Terms memory t = defaultTerms("permit2");
         t.creator = vm.addr(PAYER);
         uint256 amount = uint256(t.farmBudget) + t.checkBudget;
         token.mint(t.creator, amount);
         vm.prank(t.creator);
-        token.approve(address(permit2), type(uint256).max);
-        bytes memory data = abi.encode(uint256(5), block.timestamp + 9, _permit2Signature(permit2, t, "set", amount));
+        token.approve(PERMIT2, type(uint256).max);
+        bytes memory data = abi.encode(uint256(5), block.timestamp + 9, _permit2Signature(t, "set", amount));
         vm.expectRevert();
         escrow.openJob(t, "another set", EscrowFunding.Funding.permit2, data, "");
         escrow.openJob(t, "set", EscrowFunding.Funding.permit2, data, "");
-        require(token.balanceOf(address(escrow)) == amount, "funded");
+        require(token.balanceOf(address(escrow)) == amount + 1100e6, "funded");
+        // The nonce is spent: the same signature moves no second deposit.
+        token.mint(t.creator, amount);
+        vm.prank(address(escrow));
+        vm.expectRevert(bytes4(keccak256("InvalidNonce()")));
+        IPermit2(PERMIT2).permitWitnessTransferFrom(
+            IPermit2.PermitTransferFrom(IPermit2.TokenPermissions(address(token), amount), 5, block.timestamp + 9),
+            IPermit2.SignatureTransferDetails(address(escrow), amount),
+            t.creator,
+            _openHash(t, "set"),
+            "Open witness)Open(bytes32 terms,bytes32 setRoot)TokenPermissions(address token,uint256 amount)",
+            _permit2Signature(t, "set", amount)
+        );
     }
 
     function test_front_running_an_opening_with_its_signature_copied() public {
@@ -358,7 +370,7 @@ contract MoneyAttacksTest is AttackKit {
         return digest(_openHash(t, setRoot));
     }
 
-    function _permit2Signature(MockPermit2 permit2, Terms memory t, bytes32 setRoot, uint256 amount)
+    function _permit2Signature(Terms memory t, bytes32 setRoot, uint256 amount)
         internal
         view
         returns (bytes memory)
@@ -375,10 +387,10 @@ contract MoneyAttacksTest is AttackKit {
                 keccak256("EIP712Domain(string name,uint256 chainId,address verifyingContract)"),
                 keccak256("Permit2"),
                 block.chainid,
-                address(permit2)
+                PERMIT2
             )
         );
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(PAYER, keccak256(abi.encodePacked(hex"1901", domain, structHash)));
-        return abi.encode(r, s, v);
+        return abi.encodePacked(r, s, v);
     }
 }

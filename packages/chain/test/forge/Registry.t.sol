@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {CheckerRegistry, Vote} from "../../contracts/CheckerRegistry.sol";
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
@@ -139,14 +138,36 @@ contract RegistryTest is Kit {
         vm.expectRevert(CheckerRegistry.TooEarly.selector);
         registry.unstake(checker);
         vm.stopPrank();
-        vm.warp(block.timestamp + 60 days);
-        require(registry.isActive(checker), "still at risk");
+        vm.warp(block.timestamp + 89 days);
         vm.prank(ARBITER);
         registry.slashByArbiter(checker, 0, CREATOR);
         vm.warp(block.timestamp + 60 days);
         vm.prank(checker);
         vm.expectRevert(CheckerRegistry.NotStaked.selector);
         registry.unstake(checker);
+    }
+
+    function test_a_leaver_signs_only_while_its_stake_outlives_the_disputes_of_what_it_signs() public {
+        address checker = vm.addr(_key(0));
+        vm.prank(checker);
+        registry.requestUnstake();
+        // 90 days in all: window and resolveBy may take 60 of them.
+        vm.warp(block.timestamp + 30 days);
+        require(registry.isActive(checker), "still answers for what it signs now");
+        vm.warp(block.timestamp + 1);
+        require(!registry.isActive(checker), "could be gone before a dispute ends");
+    }
+
+    function test_a_registry_needs_a_delay_longer_than_window_and_resolve_by() public {
+        for (uint40 delay = 0; delay <= 60 days; delay += 30 days) {
+            vm.expectRevert(abi.encodeWithSelector(CheckerRegistry.DelayTooShort.selector, 60 days + 1));
+            this.tryRegistry(delay);
+        }
+        require(deployRegistry(address(token), 1, 60 days + 1).unstakeDelay() == 60 days + 1, "longer");
+    }
+
+    function tryRegistry(uint40 delay) external {
+        deployRegistry(address(token), 1, delay);
     }
 
     function test_unstake_after_the_delay_returns_the_stake() public {
@@ -226,7 +247,7 @@ contract RegistryTest is Kit {
     }
 
     function test_farm_registry_keys_and_bonds() public {
-        FarmRegistry farms = new FarmRegistry(IERC20(address(token)), 1 days);
+        FarmRegistry farms = deployFarms(address(token));
         address owner = address(0x0EA);
         address key = address(0xCE4);
         token.mint(owner, 50e6);

@@ -3,11 +3,8 @@ pragma solidity 0.8.37;
 
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowBooks} from "../../contracts/EscrowBooks.sol";
-import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
-import {IPermit2} from "../../contracts/interfaces/IFunding.sol";
 import {Terms} from "../../contracts/lib/JobTerms.sol";
 import {SignedRows} from "../../contracts/lib/SignedRows.sol";
-import {PictorEscrow} from "../../contracts/PictorEscrow.sol";
 import {vm} from "./Kit.sol";
 import {Wallet1271} from "./Mocks.sol";
 import {AttackKit} from "./AttackKit.sol";
@@ -27,8 +24,7 @@ contract SignatureAttacksTest is AttackKit {
 
     function test_replay_on_another_deployment() public {
         (bytes memory blob, bytes memory proof, uint40 until, bytes memory signatures) = _honest(0);
-        EscrowCourt court2 = new EscrowCourt(registry, 60);
-        escrow = new PictorEscrow(address(this), court2, IPermit2(address(0)));
+        escrow = deployEscrow(address(0));
         escrow.setAsset(address(token), true, 1);
         (id, ref) = openAs(CREATOR, ref.terms, ref.setRoot);
         vm.expectRevert();
