@@ -1,4 +1,5 @@
 import { nameOf, type JsonSchema, type Schema } from './schema.ts'
+import { MAX_PACK_BYTES, MAX_PACK_FILES, MAX_PACKED_FILE } from './pack.ts'
 import * as wire from './wire.ts'
 
 /** Version of the protocol; the first part of every path. */
@@ -18,6 +19,8 @@ export interface Operation {
   readonly scope?: Scope
   readonly summary: string
   readonly body?: Schema<unknown>
+  /** The body is bytes, described in `summary`. */
+  readonly binary?: true
   readonly query?: Readonly<
     Record<string, { readonly required?: boolean; readonly schema: JsonSchema; readonly description: string }>
   >
@@ -72,6 +75,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: `/${PROTOCOL}/files/{hash}`,
     scope: 'stage',
     summary: 'Sends the bytes of a file from Upload-Offset on; the whole is checked against its sha256',
+    binary: true,
     query: { bytes: { required: true, schema: integer, description: 'size of the whole file' } },
     headers: { 'Upload-Offset': { required: true, description: 'position of the first byte of this body' } },
     answers: {
@@ -79,6 +83,18 @@ export const OPERATIONS: readonly Operation[] = [
       202: { description: 'the part was kept, more is expected (Upload-Offset)' },
       409: { description: 'another offset is expected (Upload-Offset)', schema: wire.errorSchema },
       422: { description: 'the bytes do not match the hash; what had arrived is dropped', schema: wire.errorSchema },
+    },
+  },
+  {
+    id: 'putPack',
+    method: 'post',
+    path: `/${PROTOCOL}/packs`,
+    scope: 'stage',
+    summary: `Sends many small files in one body: four bytes length (big-endian), that much JSON {"files":[{"hash","bytes"}]}, then their bytes in order. At most ${MAX_PACK_FILES} files of ${MAX_PACKED_FILE} bytes, ${MAX_PACK_BYTES} in all. Those that had arrived when a body breaks off are kept; ask for the missing ones again`,
+    binary: true,
+    answers: {
+      201: { description: 'all files are kept' },
+      422: { description: 'the bytes of a file do not match its hash; those before it are kept', schema: wire.errorSchema },
     },
   },
   {
@@ -266,7 +282,7 @@ function describeOperation(
     ...(scope ? { description: `Scope: ${scope}.` } : { security: [] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, ...content(body) } }),
-    ...(id === 'putFile' && {
+    ...(operation.binary && {
       requestBody: { required: true, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } },
     }),
     responses: Object.fromEntries([

@@ -8,6 +8,7 @@ import {
   type CallContext,
 } from '@pictor/core/contract'
 import { readAnswer } from './answers.ts'
+import { MAX_PACKED_FILE, packFiles, packGroups } from './pack.ts'
 import { pathOf, type FarmHttp } from './farm-http.ts'
 import { manifestSchema, missingSchema } from './wire.ts'
 
@@ -15,7 +16,7 @@ import { manifestSchema, missingSchema } from './wire.ts'
 const TRIES = 4
 
 /**
- * Sends the files of a bundle that the farm does not hold, each in parts, going on where an earlier try stopped.
+ * Sends the files of a bundle that the farm does not hold: small ones many at a time, larger ones in parts, going on where an earlier try stopped.
  * @throws invalid-input for manifests that break a rule or files that do not match their hash, not-found for files that the caller does not have
  */
 export async function sendFiles(
@@ -27,12 +28,54 @@ export async function sendFiles(
   partBytes: number = 8 * 2 ** 20,
 ): Promise<void> {
   const checked = manifestSchema.read(manifest, 'manifest')
-  const { json } = await http.call({ method: 'post', path: `${base}/stages/missing`, json: checked }, ctx)
-  const missing = new Set(readAnswer(missingSchema, json).missing)
-  for (const file of checked.files) {
-    if (!missing.delete(file.hash)) continue
-    await sendFile(http, `${base}/files/${pathOf(file.hash)}`, file, files, ctx, partBytes)
+  const missingFiles = async (): Promise<BundleFile[]> => {
+    const { json } = await http.call({ method: 'post', path: `${base}/stages/missing`, json: checked }, ctx)
+    const missing = new Set(readAnswer(missingSchema, json).missing)
+    return checked.files.filter(({ hash }) => missing.delete(hash))
   }
+  const missing = await missingFiles()
+  const small = missing.filter(({ bytes }) => bytes <= MAX_PACKED_FILE)
+  const packed = small.length > 1 && (await sendPacks(http, `${base}/packs`, small, missingFiles, files, ctx))
+  for (const file of packed ? missing.filter(({ bytes }) => bytes > MAX_PACKED_FILE) : missing)
+    await sendFile(http, `${base}/files/${pathOf(file.hash)}`, file, files, ctx, partBytes)
+}
+
+/** Sends small files many at a time; after a break only those that did not arrive. @returns false where the farm takes no packs */
+async function sendPacks(
+  http: FarmHttp,
+  path: string,
+  small: readonly BundleFile[],
+  missingFiles: () => Promise<readonly BundleFile[]>,
+  files: Artifacts,
+  ctx: CallContext,
+): Promise<boolean> {
+  let left = small
+  for (let tries = 1; ; tries++) {
+    try {
+      for (const group of packGroups(left)) {
+        const data = await Promise.all(group.map(async (file) => ({ hash: file.hash, data: await bytesOf(files, file) })))
+        const headers = { 'content-type': 'application/octet-stream' }
+        const { status } = await http.call({ method: 'post', path, headers, body: packFiles(data), accept: [404, 405] }, ctx)
+        if (status === 404 || status === 405) return false
+      }
+      return true
+    } catch (error) {
+      if (!isPictorError(error) || !error.retryable || tries === TRIES || ctx.signal?.aborted) throw error
+      left = (await missingFiles()).filter(({ bytes }) => bytes <= MAX_PACKED_FILE)
+    }
+  }
+}
+
+async function bytesOf(files: Artifacts, file: BundleFile): Promise<Uint8Array> {
+  const data = await files.read(file.hash)
+  if (data.length !== file.bytes) throw otherSize(file, data.length)
+  return data
+}
+
+function otherSize({ path, bytes }: BundleFile, found: number): PictorError {
+  return new PictorError('invalid-input', `${path}: expected ${bytes} bytes, found ${found}`, {
+    details: { path: 'manifest.files.bytes' },
+  })
 }
 
 async function sendFile(
@@ -95,25 +138,22 @@ interface Source {
 }
 
 /** Reads from the local file where there is one, so that a large file is never in memory as a whole. */
-async function sourceOf(files: Artifacts, { hash, path: name, bytes }: BundleFile): Promise<Source> {
+async function sourceOf(files: Artifacts, bundled: BundleFile): Promise<Source> {
+  const { hash, bytes } = bundled
   const path = await files.path(hash).catch((error: unknown) => {
     if (isPictorError(error, 'not-found')) throw error
     return undefined
   })
-  const short = (found: number) =>
-    new PictorError('invalid-input', `${name}: expected ${bytes} bytes, found ${found}`, {
-      details: { path: 'manifest.files.bytes' },
-    })
   if (path === undefined) {
     const data = await files.read(hash)
-    if (data.length !== bytes) throw short(data.length)
+    if (data.length !== bytes) throw otherSize(bundled, data.length)
     return { read: async (offset, length) => data.subarray(offset, offset + length), close: async () => {} }
   }
   const file = await open(path, 'r')
   const found = (await file.stat()).size
   if (found !== bytes) {
     await file.close()
-    throw short(found)
+    throw otherSize(bundled, found)
   }
   return {
     async read(offset, length) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { farmConformance, runCases } from '@pictor/core/conformance'
+import { farmConformance, Network, runCases } from '@pictor/core/conformance'
+import { bundleRoot } from '@pictor/core/proof'
 import { supports as small } from '../../core/test/conformance/small-farm.ts'
 import { farmProtocolDocument, OPERATIONS, SCOPES } from '../src/index.ts'
 import { CHECKER_OPERATIONS, checkerProtocolDocument } from '../src/checker/index.ts'
@@ -70,6 +71,12 @@ describe('openapi.json', () => {
       return remoteSubject({ ...wish, network })
     }
     const results = await runCases(farmConformance({ supports, make }))
+    // Small files of the kit go in packs; one by itself goes as it is.
+    const alone = await make({ scenario: 'plain', network: new Network() })
+    const one = await alone.files.put(Buffer.from('a file by itself'))
+    const files = [{ path: 'one.blend', ...one }]
+    await alone.farm.stage({ root: bundleRoot(files), entry: 'one.blend', files }, alone.files, { key: 'alone' })
+    await alone.close?.()
     expect(results.filter(({ outcome }) => outcome === 'failed')).toEqual([])
     expect(problems).toEqual([])
     expect([...seen].sort()).toEqual(

@@ -72,6 +72,11 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
     response.writeHead(state.complete ? 201 : 202, { 'upload-offset': String(state.offset), 'content-length': 0 })
     response.end()
   },
+  async putPack({ uploads, metrics }, { request, response, caller }) {
+    metrics.add('upload_bytes', await uploads.putPack(caller.tenant, request))
+    response.writeHead(201, { 'content-length': 0 })
+    response.end()
+  },
   async stage({ farm, files, uploads, owners, limits }, visit) {
     const manifest = manifestSchema.read(await readJson(visit.request, limits.maxBodyBytes, limits.bodyTimeoutMs), 'body')
     await requireFiles(uploads, visit, manifest)

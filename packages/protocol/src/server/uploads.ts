@@ -4,6 +4,7 @@ import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { IncomingMessage } from 'node:http'
 import { invalid, PictorError, type Artifacts, type BundleManifest } from '@pictor/core/contract'
+import { unpackFiles } from '../pack.ts'
 import { Refused } from './access.ts'
 
 /** Files that arrive in parts and are kept once their hash is right. */
@@ -18,6 +19,8 @@ export interface Uploads {
     at: { offset: number; bytes: number },
     body: IncomingMessage,
   ): Promise<{ offset: number; complete: boolean }>
+  /** Keeps the files of a pack, each as soon as it is whole and its hash is right. @returns bytes of files that were not held before. @throws Refused 413, 422 (hash), invalid-input */
+  putPack(tenant: string, body: IncomingMessage): Promise<number>
 }
 
 /** Limits of {@link uploadsInto}. */
@@ -88,6 +91,21 @@ export function uploadsInto(files: Artifacts, { folder, maxFileBytes, maxTenantB
         busy.delete(id)
       }
     },
+    async putPack(tenant, body) {
+      let taken = 0
+      for await (const { hash, bytes, data } of unpackFiles(body)) {
+        if (await has(tenant, hash)) continue
+        const used = staged.get(tenant) ?? 0
+        if (used + bytes > maxTenantBytes) throw tooMuch()
+        const found = `0x${createHash('sha256').update(data).digest('hex')}`
+        if (found !== hash) throw wrongHash(hash, found)
+        await files.put(data)
+        staged.set(tenant, (staged.get(tenant) ?? 0) + bytes)
+        held.set(idOf(tenant, hash), bytes)
+        taken += bytes
+      }
+      return taken
+    },
   }
 }
 
@@ -130,6 +148,13 @@ async function keep(files: Artifacts, path: string, hash: `0x${string}`): Promis
   if (found === hash) await files.put({ path })
   await rm(path, { force: true })
   if (found === hash) return
-  const details = { path: 'hash', expected: hash, found }
-  throw new Refused(422, new PictorError('invalid-input', `the bytes have the sha256 ${found}, expected ${hash}`, { details }))
+  throw wrongHash(hash, found)
+}
+
+function wrongHash(expected: string, found: string): Refused {
+  const details = { path: 'hash', expected, found }
+  return new Refused(
+    422,
+    new PictorError('invalid-input', `the bytes have the sha256 ${found}, expected ${expected}`, { details }),
+  )
 }
