@@ -53,7 +53,8 @@ describe('a pack', () => {
     }
     // Sizes are judged by what the head says, before any byte of a file is taken.
     const huge = { hash: shaOf(Buffer.alloc(0)), bytes: MAX_PACKED_FILE }
-    await expect(unpacked(headed(Array(MAX_PACK_BYTES / MAX_PACKED_FILE + 1).fill(huge)))).rejects.toMatchObject(refused)
+    const many = Array.from({ length: MAX_PACK_BYTES / MAX_PACKED_FILE + 1 }, () => huge)
+    await expect(unpacked(headed(many))).rejects.toMatchObject(refused)
     await expect(unpacked(headed([{ ...huge, bytes: MAX_PACKED_FILE + 1 }]))).rejects.toMatchObject(refused)
     await expect(unpacked(headed([{ ...huge, bytes: -1 }]))).rejects.toMatchObject(refused)
     await expect(unpacked(headed('all of them'))).rejects.toMatchObject(refused)
