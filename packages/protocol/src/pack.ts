@@ -3,10 +3,10 @@ import { list, named, number, object, type Schema } from './schema.ts'
 import { hashSchema } from './wire/answers.ts'
 
 /** Largest file that is packed: larger ones go by themselves, in parts that resume. */
-export const MAX_PACKED_FILE = 2 ** 18
+export const MAX_PACKED_FILE: number = 2 ** 18
 /** Most files and bytes of one pack. */
 export const MAX_PACK_FILES = 4_096
-export const MAX_PACK_BYTES = 2 ** 23
+export const MAX_PACK_BYTES: number = 2 ** 23
 const MAX_HEAD_BYTES = 2 ** 20
 
 /** A file of a pack, in the order of its bytes. */
