@@ -2,6 +2,8 @@
 import { chaosJob } from '../packages/core/src/simulate/chaos.ts'
 
 export async function campaign(args: readonly string[]): Promise<boolean> {
+  // Faults are errors by the thousand, and nobody reads where they came from.
+  Error.stackTraceLimit = 0
   const from = Number(args[0] ?? 1)
   const to = Number(args[1] ?? from + 100_000)
   const outcomes: Record<string, number> = {}

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Artifacts } from '../contract/artifacts.ts'
 import { PictorError } from '../contract/error.ts'
@@ -15,7 +15,7 @@ export function memoryArtifacts(): Artifacts {
   return {
     async put(source) {
       const data = source instanceof Uint8Array ? source.slice() : await readFile(source.path)
-      const hash: Bytes32 = `0x${createHash('sha256').update(data).digest('hex')}`
+      const hash: Bytes32 = `0x${digest('sha256', data)}`
       files.set(hash, data)
       return { hash, bytes: data.length }
     },

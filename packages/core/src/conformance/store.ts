@@ -159,6 +159,12 @@ const CASES: readonly { readonly name: string; readonly check: (subject: StoreSu
       assert.deepEqual(await bodies(again, JOB), ['3'])
       const all = await again.load(JOB, { snapshot: false })
       assert.equal(all.snapshot, undefined)
+      // A reader that comes back asks for what is new; a store may give it more, and says by `seq` what it is.
+      const news = await again.load(JOB, { after: 1 })
+      const last: string[] = []
+      for await (const fact of news.facts) if (fact.seq > 1) last.push(`${fact.seq} ${fact.body}`)
+      assert.equal(last[0]?.slice(0, 2), '2 ')
+      assert.equal(last.length, news.seq - 1)
       const list: string[] = []
       for await (const fact of all.facts) list.push(fact.body)
       assert.deepEqual(list, ['1', '2', '3'])

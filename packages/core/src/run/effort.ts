@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { CallContext, Clock } from '../contract/context.ts'
 import { isPictorError, PictorError } from '../contract/error.ts'
 import type { JobHost } from './job-host.ts'
@@ -6,7 +6,7 @@ import type { RunnerTuning } from './tuning.ts'
 
 /** Idempotency key of a command: sha256 of run, stream and command id, so that a retry after any crash carries the same one. */
 export function commandKey(run: string, stream: string, command: string): string {
-  return createHash('sha256').update(`${run}\n${stream}\n${command}`).digest('hex')
+  return hash('sha256', `${run}\n${stream}\n${command}`)
 }
 
 /**
@@ -15,8 +15,7 @@ export function commandKey(run: string, stream: string, command: string): string
  */
 export function backoffMs(key: string, attempt: number, tuning: RunnerTuning, retryAfterMs = 0): number {
   const base = Math.min(tuning.retryMaxMs, tuning.retryMs * 2 ** Math.min(attempt, 20))
-  const digest = createHash('sha256').update(`${key} ${attempt}`).digest()
-  const jitter = digest.readUInt16BE(0) / 65536
+  const jitter = Number.parseInt(hash('sha256', `${key} ${attempt}`).slice(0, 4), 16) / 65536
   return retryAfterMs > 0 ? Math.ceil(retryAfterMs + tuning.retryMs * jitter) : Math.round(base * (0.5 + jitter / 2))
 }
 

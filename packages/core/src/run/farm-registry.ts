@@ -11,7 +11,7 @@ import {
 import type { CommandBase } from '../job/machine.ts'
 import type { Fence, Store } from '../store/types.ts'
 import { pause } from './effort.ts'
-import { foldStream } from './fold.ts'
+import { streamReader } from './fold.ts'
 import { openStream, type StreamHost } from './stream.ts'
 
 /** What is known of every farm over all jobs and restarts, in a journal of its own for each farm. */
@@ -60,6 +60,8 @@ interface Entry {
   host: StreamHost<FarmHealthState, FarmHealthInput> | undefined
   fence: Fence | undefined
   seen: FarmHealthState
+  /** Brings `seen` up to date with what another runner writes. */
+  readonly read: () => Promise<FarmHealthState>
   told: FarmStanding
   readonly listeners: Set<(report: FarmHealth) => void>
 }
@@ -74,8 +76,10 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
   const entries = new Map<string, Promise<Entry>>()
   const closing = new AbortController()
   const streamOf = (farm: string): string => `${KIND}:${groupOfFarm(farm)}`
-  const read = async (farm: string): Promise<FarmHealthState> =>
-    (await foldStream<FarmHealthState, FarmHealthFact>(farmHealthMachine, store, streamOf(farm))).state
+  const reader = (farm: string): (() => Promise<FarmHealthState>) => {
+    const one = streamReader<FarmHealthState, FarmHealthFact>(farmHealthMachine, store, streamOf(farm))
+    return async () => (await one.catchUp()).state
+  }
 
   const report = (farm: string, { seen }: Entry): FarmHealth => ({
     farm,
@@ -102,8 +106,9 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
   function entryOf(farm: string): Promise<Entry> {
     let found = entries.get(farm)
     if (!found) {
-      found = read(farm).then((seen) => {
-        const entry: Entry = { host: undefined, fence: undefined, seen, told: 'trusted', listeners: new Set() }
+      const read = reader(farm)
+      found = read().then((seen) => {
+        const entry: Entry = { host: undefined, fence: undefined, seen, read, told: 'trusted', listeners: new Set() }
         notice(farm, entry)
         return entry
       })
@@ -130,7 +135,7 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       // Another runner has taken it over, or the disk is full: the next input tries again, on what the store says.
       onDead: () => {
         entry.host = undefined
-        void read(farm).then(
+        void entry.read().then(
           (seen) => (entry.seen = seen),
           () => {},
         )
@@ -192,7 +197,7 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       for (const [farm, promise] of entries) {
         const entry = await promise
         if (entry.host) continue
-        entry.seen = await read(farm)
+        entry.seen = await entry.read()
         notice(farm, entry)
       }
     },

@@ -7,7 +7,7 @@ import { readEvents } from './events.ts'
 import type { JobHost, Shared } from './job-host.ts'
 import { nap } from './nap.ts'
 import type { JobRun, RunnerInput } from './types.ts'
-import { jobResult, jobState, loadJob, projectionOf } from './view.ts'
+import { jobReader, jobResult, jobState, projectionOf } from './view.ts'
 
 /** How long a handle waits before it looks at a run that another process owns. */
 const LOOK_MS = 500
@@ -28,6 +28,7 @@ export function jobRun(source: RunSource): JobRun {
   const { clock } = shared
   // The last state that this handle saw; the owner's is always newer.
   let seen: JobStreamState = source.host()?.job.state ?? jobMachine.empty(`job:${run}`)
+  const read = jobReader(shared, run)
   const emitter = new EventEmitter()
   let pumping = false
   let mostPercent = 0
@@ -41,7 +42,7 @@ export function jobRun(source: RunSource): JobRun {
   const refresh = async (): Promise<JobStreamState> => {
     const state = job()
     if (source.host() || state.phase === 'ended') return state
-    seen = await loadJob(shared, run)
+    seen = await read()
     return seen
   }
   const stopped = (signal: AbortSignal | undefined): void => {

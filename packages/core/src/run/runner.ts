@@ -18,7 +18,7 @@ import { DEFAULT_TUNING } from './tuning.ts'
 import type { JobOrder } from './job-order.ts'
 import type { JobSummary } from './job-view.ts'
 import type { JobRun, Runner, RunnerInput, RunnerOptions } from './types.ts'
-import { jobSummary, loadJob, readState, receiptMaterial } from './view.ts'
+import { jobReader, jobSummary, loadJob, readState, receiptMaterial } from './view.ts'
 
 interface Entry {
   host: JobHost | undefined
@@ -124,10 +124,11 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** Takes the run as soon as its present owner lets go of it, or dies. */
   async function takeWhenFree(run: Bytes32): Promise<void> {
+    const read = jobReader(shared, run)
     while (!closing.signal.aborted) {
       await pause(clock, Math.min(1_000, tuning.claimMs / 4), closing.signal)
       if (closing.signal.aborted || (await take(run).catch(() => undefined)) !== undefined) return
-      if ((await loadJob(shared, run).catch(() => undefined))?.phase === 'ended') return
+      if ((await read().catch(() => undefined))?.phase === 'ended') return
     }
   }
 

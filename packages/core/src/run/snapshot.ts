@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { deserialize, serialize } from 'node:v8'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
@@ -28,5 +28,5 @@ export function readSnapshot(version: number, text: string): unknown {
 }
 
 function checksum(data: string): string {
-  return createHash('sha256').update(data).digest('hex')
+  return hash('sha256', data)
 }

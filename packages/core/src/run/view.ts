@@ -14,7 +14,7 @@ import { framesPerHour, shareDone, timeLeft, underWork, type RunningTasks } from
 import type { Projection } from './project.ts'
 import { estimatedTimeLeft } from './time-left.ts'
 import type { WorkWatch } from './work-watch.ts'
-import { foldStream } from './fold.ts'
+import { streamReader } from './fold.ts'
 import type {
   DeliveredFrame,
   JobMoneyState,
@@ -26,11 +26,18 @@ import type {
 } from './job-view.ts'
 
 /** Folds a job's journal without owning it. @throws not-found */
-export async function loadJob(shared: Shared, run: Bytes32): Promise<JobStreamState> {
-  const name = `job:${run}`
-  const { state, seq } = await foldStream<JobStreamState, JobFact>(jobMachine, shared.options.store, name)
-  if (seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
-  return state
+export function loadJob(shared: Shared, run: Bytes32): Promise<JobStreamState> {
+  return jobReader(shared, run)()
+}
+
+/** Reads the state of a job that another process may own; each call folds only what is new. @throws not-found */
+export function jobReader(shared: Shared, run: Bytes32): () => Promise<JobStreamState> {
+  const reader = streamReader<JobStreamState, JobFact>(jobMachine, shared.options.store, `job:${run}`)
+  return async () => {
+    const { state, seq } = await reader.catchUp()
+    if (seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
+    return state
+  }
 }
 
 export function moneyOf(state: JobStreamState): JobMoneyState {

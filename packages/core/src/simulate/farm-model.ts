@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Failure, FarmEvent, Output, TaskChange, TaskRef, TaskState, Ticket } from '../contract/farm.ts'
 import type { Bytes32, Commit, FrameOutput, Signature } from '../contract/messages.ts'
 import type { Task } from '../contract/task.ts'
@@ -329,5 +329,5 @@ export function simulatedContent(
 }
 
 export function sha256(bytes: Uint8Array): Bytes32 {
-  return `0x${createHash('sha256').update(bytes).digest('hex')}`
+  return `0x${hash('sha256', bytes)}`
 }

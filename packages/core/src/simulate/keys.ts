@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { Address, Bytes32, DigestSigner, FrameOutput, Signature } from '../contract/messages.ts'
 import { canceledDigest, commitDigest } from '../proof/digests.ts'
 import { outputRoot } from '../proof/output.ts'
@@ -8,7 +8,7 @@ import type { FarmKey } from './farm-options.ts'
 
 /** sha256 of a text as `0x` hex. */
 export function textHash(text: string): Bytes32 {
-  return `0x${createHash('sha256').update(text).digest('hex')}`
+  return `0x${hash('sha256', text)}`
 }
 
 /** An address made from a name, for simulations. */

@@ -30,8 +30,9 @@ export function memoryStore(): Store {
   return {
     async load(name, loadOptions = {}): Promise<LoadedStream> {
       const stream = streams.get(name)
-      const snapshot = loadOptions.snapshot === false ? undefined : stream?.snapshot
-      const facts = stream ? stream.facts.slice(snapshot?.seq ?? 0) : []
+      const { after } = loadOptions
+      const snapshot = loadOptions.snapshot === false || after !== undefined ? undefined : stream?.snapshot
+      const facts = stream ? stream.facts.slice(after ?? snapshot?.seq ?? 0) : []
       return {
         ...(snapshot ? { snapshot } : {}),
         seq: stream?.facts.length ?? 0,

@@ -75,8 +75,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         const id = streamId(name, false)
         if (id === undefined) return { seq: 0, facts: (async function* () {})() }
         const { seq } = sql('SELECT seq FROM stream WHERE id=?').get(id) as { seq: number }
+        const { after } = loadOptions
         const snapshot =
-          loadOptions.snapshot === false
+          loadOptions.snapshot === false || after !== undefined
             ? undefined
             : (sql('SELECT seq, body FROM snapshot WHERE stream=?').get(id) as { seq: number; body: string } | undefined)
         const select = sql('SELECT seq, id, body FROM fact WHERE stream=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?')
@@ -84,7 +85,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
           ...(snapshot ? { snapshot: { ...snapshot } } : {}),
           seq,
           facts: (async function* () {
-            for (let from = snapshot?.seq ?? 0; from < seq;) {
+            for (let from = after ?? snapshot?.seq ?? 0; from < seq;) {
               const page = guard(() => select.all(id, from, seq, PAGE)) as { seq: number; id: number; body: string }[]
               if (page.length === 0) throw storeFailed(path, new Error(`${name}: facts after ${from} are missing`))
               for (const row of page) yield { id: row.id, stream: name, seq: row.seq, body: row.body }

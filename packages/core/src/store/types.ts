@@ -39,8 +39,11 @@ export interface PostedInput {
  * became durable are kept by group (`0xab…`). Every call is atomic; what resolved survives a crash. Instances may share one database.
  */
 export interface Store {
-  /** The last snapshot and the facts after it; with `snapshot: false` all facts, because the snapshot cannot be read. */
-  load(stream: string, options?: { readonly snapshot?: boolean }): Promise<LoadedStream>
+  /**
+   * The last snapshot and the facts after it; with `snapshot: false` all facts, because the snapshot cannot be read; with `after` no snapshot and the facts after that
+   * sequence number, for a reader that has the others.
+   */
+  load(stream: string, options?: { readonly snapshot?: boolean; readonly after?: number }): Promise<LoadedStream>
   /**
    * Takes a group for `claimMs`, or prolongs one's own hold with the same fence. Undefined: somebody else holds it. `from` takes it from this very owner before
    * its time is over: only for an owner that is known to be dead.

@@ -5,6 +5,9 @@ import { chaosJob } from '../../src/simulate/chaos.ts'
 const JOBS = 2_000
 const PARTS = 8
 
+// Faults are errors by the thousand, and nobody reads where they came from.
+Error.stackTraceLimit = 0
+
 describe('2,000 seeded jobs with faults of every kind, kills and stops', () => {
   for (let part = 0; part < PARTS; part++)
     it(`keep every promise, seeds ${part} mod ${PARTS}`, { timeout: 120_000 }, async () => {
