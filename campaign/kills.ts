@@ -1,4 +1,4 @@
-// pnpm campaign kills [from] [to]: real processes over a real SQLite file. Killed with kill -9 at every call of a short job (before its effect, after its effect, after a commit) and at 30 random points;
+// pnpm campaign kills [from] [to]: real processes over a real SQLite file. Killed with kill -9 at every call of a short job (before its effect, after its effect, after a commit) and at more than 30 random points;
 // stopped beyond their claim, also inside a transaction; on a full disk; with the clock set by an hour. The same in simulated processes: packages/core/test/run/boundaries.test.ts.
 import { type KillOptions, killedJob, type KillReport } from '../packages/core/test/run/kill-harness.ts'
 import { seededRandom } from '../packages/core/src/simulate/index.ts'
@@ -38,8 +38,8 @@ export async function campaign(args: readonly string[]): Promise<boolean> {
   const random = seededRandom(30)
   const anywhere = (): number => 1 + random.below(whole.calls)
   await part(
-    '30 random points, three in each job',
-    Array.from({ length: 10 }, (_, job) => ({
+    'random points, three in each job',
+    Array.from({ length: 16 }, (_, job) => ({
       name: `random ${job}`,
       blows: Array.from({ length: 3 }, () => ({ atCall: anywhere(), blow: random.pick(['before', 'after'] as const) })),
     })),

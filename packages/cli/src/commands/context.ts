@@ -15,7 +15,7 @@ export interface CommandContext {
 /** With --json, people's text goes to stderr, so that stdout holds nothing but objects. */
 export function commandContext(json: boolean): CommandContext {
   const stream = json ? process.stderr : process.stdout
-  const quiet: Screen = { log: () => {}, live: () => {}, end: () => {} }
+  const quiet: Screen = { columns: undefined, log: () => {}, live: () => {}, end: () => {} }
   const lines = jsonLines(process.stdout)
   return {
     screen: json ? quiet : createScreen(stream),

@@ -1,5 +1,6 @@
 import { formatFrames, formatMoney, type JobEvent } from '@pictor/core/contract'
 import type { JobRun, JobState } from '@pictor/core'
+import { lastFrames } from './last-frames.ts'
 import type { Screen } from './screen.ts'
 import { bar, duration, type Style } from './style.ts'
 
@@ -22,18 +23,19 @@ export function jobView(screen: Screen, style: Style, currency: string, names?: 
 
 /** Follows a run to its end. Ends early, without touching the run, when the signal aborts. */
 export async function followRun(run: JobRun, view: JobView, signal?: AbortSignal): Promise<void> {
-  let last: string | undefined
+  const pictures = lastFrames()
   const show = (): void => {
-    const lastLine = last === undefined ? [] : [`  ${'last'.padEnd(NAME_WIDTH)} ${view.style.dim(last)}`]
+    const state = run.state()
+    const { columns } = view.screen
+    const small = columns === undefined || !view.style.colours ? [] : pictures.lines(state, columns)
     // The job's own line stays the last one: a log file gets only that.
-    view.screen.live([...lastLine, ...liveBlock(run.state(), view)])
+    view.screen.live([...small, ...lastLine(state, view), ...liveBlock(state, view)])
   }
   const timer = setInterval(show, 250)
   try {
     for await (const event of run.events(undefined, signal ? { signal } : {})) {
       const line = eventLine(event, view)
       if (line) view.screen.log(line)
-      if (event.type === 'frame-delivered') last = `frame ${event.frame} by ${event.farm}: ${event.path}`
       show()
     }
   } finally {
@@ -42,10 +44,16 @@ export async function followRun(run: JobRun, view: JobView, signal?: AbortSignal
   }
 }
 
+function lastLine({ lastFrame }: JobState, { style }: JobView): string[] {
+  if (!lastFrame) return []
+  const { frame, farm, path } = lastFrame
+  return [`  ${'last'.padEnd(NAME_WIDTH)} ${style.dim(`frame ${frame} by ${farm}: ${path}`)}`]
+}
+
 const NAME_WIDTH = 12
 const BAR_WIDTH = 32
 
-/** One line a farm and one for the job: what is accepted (full), under work (half), the rate, the time left with its band, the cost so far. */
+/** One line a farm and one for the job: what is accepted (full), under work (half), the rate, the time left with its band, what it earns or costs so far. */
 export function liveBlock(state: JobState, view: JobView): string[] {
   const { style, money } = view
   const unit = state.partsPerFrame === undefined ? 'frames' : 'tiles'
@@ -60,11 +68,11 @@ export function liveBlock(state: JobState, view: JobView): string[] {
     const refused = counts.refused > 0 ? style.red(`, ${counts.refused} refused`) : ''
     const quarantined = counts.quarantined ? style.red(', no more of this job') : ''
     const done = `${counts.accepted} of ${counts.leased} ${unit}${perHour(counts.framesPerHour)}`
-    return `  ${farm.padEnd(NAME_WIDTH)} ${style.cyan(cells)}        ${done}${style.dim(now)}${refused}${quarantined}`
+    const cost = style.dim(`  ${money(counts.spent)}`)
+    return `  ${farm.padEnd(NAME_WIDTH)} ${style.cyan(cells)}        ${done}${leftOf(counts.leftMs)}${style.dim(now)}${refused}${quarantined}${cost}`
   })
   const done = state.framesAccepted / Math.max(1, state.framesTotal)
-  const left =
-    state.leftMs && state.phase === 'running' ? `, ${duration(state.leftMs.low)} to ${duration(state.leftMs.high)} left` : ''
+  const left = state.phase === 'running' ? leftOf(state.leftMs) : ''
   const word = state.blocked ? style.yellow(`blocked: ${state.blocked}, `) : state.wanted === 'run' ? '' : `${state.wanted}, `
   const spent = `${word}${state.phase === 'running' ? '' : `${state.phase}, `}${money(state.money.spent)} spent`
   const percent = `${Math.floor(state.percent)} %`.padStart(6)
@@ -73,6 +81,9 @@ export function liveBlock(state: JobState, view: JobView): string[] {
     `  ${style.bold('job'.padEnd(NAME_WIDTH))} ${style.green(bar(done, state.percent / 100 - done, BAR_WIDTH))} ${percent} ${state.framesAccepted} of ${state.framesTotal} ${unit}${perHour(state.framesPerHour)}${left}  ${style.dim(spent)}`,
   ]
 }
+
+const leftOf = (left: JobState['leftMs']): string =>
+  left === undefined || left.high === 0 ? '' : `, ${duration(left.low)} to ${duration(left.high)} left`
 
 const perHour = (rate: number | undefined): string =>
   rate === undefined ? '' : `, ${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/h`

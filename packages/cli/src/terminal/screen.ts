@@ -1,5 +1,7 @@
 /** Where a command writes: lines that stay, and a block at the bottom that is redrawn. Without a terminal the block is printed only now and then. */
 export interface Screen {
+  /** Columns of the terminal; undefined when it is none. */
+  readonly columns: number | undefined
   /** Prints a line that stays. */
   log(line: string): void
   /** Replaces the live block. */
@@ -26,6 +28,9 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
     shown = lines.length
   }
   return {
+    get columns() {
+      return stream.isTTY ? stream.columns || 100 : undefined
+    },
     log(line) {
       if (!stream.isTTY) return void stream.write(`${line}\n`)
       clear()

@@ -1,5 +1,6 @@
 /** Colours when the stream is a terminal that wants them (NO_COLOR is honoured), plain text otherwise. */
 export interface Style {
+  readonly colours: boolean
   bold(text: string): string
   dim(text: string): string
   green(text: string): string
@@ -11,7 +12,15 @@ export interface Style {
 export function styleFor(stream: { isTTY?: boolean }, env: Readonly<Record<string, string | undefined>>): Style {
   const on = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
   const code = (open: number, close: number) => (text: string) => (on ? `\u001B[${open}m${text}\u001B[${close}m` : text)
-  return { bold: code(1, 22), dim: code(2, 22), green: code(32, 39), red: code(31, 39), yellow: code(33, 39), cyan: code(36, 39) }
+  return {
+    colours: on,
+    bold: code(1, 22),
+    dim: code(2, 22),
+    green: code(32, 39),
+    red: code(31, 39),
+    yellow: code(33, 39),
+    cyan: code(36, 39),
+  }
 }
 
 /** A duration for people: `850 ms`, `42 s`, `3 min 05 s`, `2 h 10 min`. */

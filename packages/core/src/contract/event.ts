@@ -8,6 +8,21 @@ export interface EventBase {
   readonly atMs: number
 }
 
+/** Milliseconds that are left, with their band. */
+export interface TimeBand {
+  readonly low: number
+  readonly expected: number
+  readonly high: number
+}
+
+/** The frame that was delivered last and where it lies; of a split frame that part. */
+export interface LastFrame {
+  readonly frame: number
+  readonly part?: number
+  readonly farm: string
+  readonly path: string
+}
+
 /** What an app sees of a run. Public and open: readers ignore types that they do not know. Names are noun-verb. */
 export type JobEvent = EventBase &
   (
@@ -80,13 +95,33 @@ export type JobEvent = EventBase &
         readonly framesMissing: readonly number[]
         readonly message?: string
       }
-    /** Passing progress: never journaled, not replayed. */
+    /** Passing progress: never journaled, not replayed. Amounts in the smallest unit of `currency`. */
     | {
         readonly type: 'progress'
         readonly framesDone: number
         readonly framesTotal: number
+        /** Share of the job that is done, 0 to 100; never falls for one reader. */
+        readonly percent?: number
+        /** Cost so far, with fees. */
+        readonly spent?: bigint
+        readonly currency?: string
+        readonly leftMs?: TimeBand
+        readonly lastFrame?: LastFrame
         readonly farms: Readonly<
-          Record<string, { readonly done: number; readonly leased: number; readonly frame?: number; readonly fraction?: number }>
+          Record<
+            string,
+            {
+              readonly done: number
+              readonly leased: number
+              /** The frame under work and its share done, 0 to 1. */
+              readonly frame?: number
+              readonly fraction?: number
+              /** What its leases earn so far. */
+              readonly spent?: bigint
+              readonly leftMs?: TimeBand
+              readonly lastFrame?: LastFrame
+            }
+          >
         >
       }
   )

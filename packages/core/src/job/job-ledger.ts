@@ -29,6 +29,7 @@ export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs
       for (const id of batch.leases) {
         const row = state.rows.get(id)!
         row.phase = 'attested'
+        state.farms.get(row.farm)!.spent += row.earned
         state.openRows--
         money.live -= row.price
         money.liveCheck -= row.checkFee

@@ -112,9 +112,11 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
   finish(state.agenda, `task/${row.id}`)
   const lost: number[] = []
   let won = 0
+  let weight = 0
   row.frames.forEach((i, at) => {
     const verdict = fact.verdicts[at]
     if (verdict === 'a' || verdict === 'u') {
+      weight += row.weights[at]!
       state.cover[i]!--
       if (state.frameState[i] === FRAME.leased) {
         state.frameState[i] = FRAME.accepted
@@ -129,6 +131,7 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
     }
     state.scoutsLeft.delete(verdict === 'a' || verdict === 'u' ? i : -1)
   })
+  row.earned = (row.price * BigInt(weight)) / BigInt(row.weights.reduce((sum, one) => sum + one, 0))
   if (lost.length > 0) {
     rememberFailure(state, row, lost)
     uncover(state, row, lost, 'refused', fact.at)
@@ -184,6 +187,8 @@ export function delivered(state: JobStreamState, fact: Extract<JobFact, { t: 'de
   finish(state.agenda, `deliver/${fact.task}`)
   state.delivering--
   state.paths.set(fact.task, fact.paths)
+  state.lastDelivered = row.id
+  state.farms.get(row.farm)!.lastDelivered = row.id
   for (const i of row.frames)
     if (state.winner[i] === row.id && state.frameState[i] === FRAME.accepted) {
       state.frameState[i] = FRAME.delivered

@@ -25,6 +25,8 @@ export function farmRow(state: JobStreamState, id: string, offer: string): FarmR
       leased: 0,
       accepted: 0,
       refused: 0,
+      spent: 0n,
+      lastDelivered: undefined,
       strikes: 0,
       struckAtMs: -Infinity,
       excluded: undefined,
@@ -59,6 +61,7 @@ export function addRow(state: JobStreamState, seq: number, planned: KeptLease): 
     contested: lease.hedgeOf !== 0,
     contestWon: undefined,
     giveUp: undefined,
+    earned: 0n,
   }
   state.rows.set(row.id, row)
   state.openRows++

@@ -79,6 +79,8 @@ export interface TaskRow {
   contested: boolean
   contestWon: boolean | undefined
   giveUp: VoidReason | undefined
+  /** What its accepted frames come to by their weights; 0 before it is judged. */
+  earned: bigint
 }
 
 export interface FarmRow {
@@ -93,6 +95,10 @@ export interface FarmRow {
   leased: number
   accepted: number
   refused: number
+  /** What its attested leases earn. */
+  spent: bigint
+  /** The lease whose frames were delivered last. */
+  lastDelivered: number | undefined
   strikes: number
   /** Time of the last strike: leases that fail together are one incident. */
   struckAtMs: number
@@ -174,6 +180,8 @@ export interface JobStreamState {
   batchDue: boolean
   /** Deliveries that are not confirmed. */
   delivering: number
+  /** The lease whose frames were delivered last. */
+  lastDelivered: number | undefined
   readonly paths: Map<number, string | readonly string[]>
   wanted: 'run' | 'hold' | 'cancel'
   priority: number
@@ -256,6 +264,7 @@ export function emptyJob(id: string): JobStreamState {
     toSettle: [],
     batchDue: false,
     delivering: 0,
+    lastDelivered: undefined,
     paths: new Map(),
     wanted: 'run',
     priority: 0,

@@ -11,7 +11,7 @@ export const MAX_EMPTY_REPLANS = 6
 /** The machine of a whole job: plan, money, leases, deliveries. It decides; tasks report to it. */
 export const jobMachine: Machine<JobStreamState, JobInput, JobFact, JobCommand> = {
   name: 'job',
-  stateVersion: 4,
+  stateVersion: 5,
   empty: emptyJob,
   accept: acceptJob,
   next: nextJob,

@@ -18,8 +18,8 @@ export interface EventSource {
   onNews(listener: () => void): () => void
   /** How long to wait for news that other processes write. */
   readonly lookMs: number
-  /** The latest passing progress, when it is newer than `after`. */
-  progress(after: number): { readonly at: number; readonly event: JobEvent } | undefined
+  /** Passing progress that this reader has not been told; without a cursor of its own. */
+  progress(): Omit<Extract<JobEvent, { type: 'progress' }>, 'cursor'> | undefined
 }
 
 /**
@@ -33,7 +33,6 @@ export async function* readEvents(
 ): AsyncGenerator<JobEvent> {
   let position = after === undefined ? 0 : Math.floor(after / EVENTS_A_FACT) - 1
   let cursor = after ?? -1
-  let progressAt = source.clock.now()
   const rest = nap(source.clock)
   const stopNews = source.onNews(() => rest.kick())
   const never = new AbortController().signal
@@ -55,10 +54,9 @@ export async function* readEvents(
       }
       if (facts.length === PAGE) continue
       if (facts.length === 0 && source.projection.job().phase === 'ended') return
-      const progress = source.progress(progressAt)
+      const progress = source.progress()
       if (progress) {
-        progressAt = progress.at
-        yield { ...progress.event, cursor: Math.max(0, cursor) }
+        yield { ...progress, cursor: Math.max(0, cursor) }
         continue
       }
       await rest.sleep(source.lookMs, signal ?? never)

@@ -1,11 +1,13 @@
-import { EventEmitter } from 'eventemitter3'
 import type { JobEvent } from '../contract/event.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobStreamState } from '../job/job-state.ts'
 import { readEvents } from './events.ts'
 import type { JobHost, Shared } from './job-host.ts'
+import { jobEmitter } from './job-emitter.ts'
+import type { JobState } from './job-view.ts'
 import { nap } from './nap.ts'
+import { progressOf } from './progress.ts'
 import type { JobRun, RunnerInput } from './types.ts'
 import { jobReader, jobResult, jobState, projectionOf } from './view.ts'
 
@@ -29,14 +31,19 @@ export function jobRun(source: RunSource): JobRun {
   // The last state that this handle saw; the owner's is always newer.
   let seen: JobStreamState = source.host()?.job.state ?? jobMachine.empty(`job:${run}`)
   const read = jobReader(shared, run)
-  const emitter = new EventEmitter()
-  let pumping = false
   let mostPercent = 0
 
   const job = (): JobStreamState => {
     const host = source.host()
     if (host) seen = host.job.state
     return seen
+  }
+  const stateNow = (): JobState => {
+    const host = source.host()
+    const tasks = [...(host?.tasks.values() ?? [])].map((task) => task.state)
+    const state = jobState(run, job(), tasks, clock.now(), host?.progress, host?.work)
+    mostPercent = Math.max(mostPercent, state.percent)
+    return { ...state, percent: mostPercent }
   }
   /** Brings the state up to date when nobody here owns the run. */
   const refresh = async (): Promise<JobStreamState> => {
@@ -64,11 +71,11 @@ export function jobRun(source: RunSource): JobRun {
         refresh: async () => void (await refresh()),
         onNews: source.onNews,
         progress: () => {
-          const event = progressEvent(source, job())
-          const said = JSON.stringify(event)
-          if (!event || said === progressSaid) return undefined
+          if (job().phase !== 'running') return undefined
+          const { said, event } = progressOf(stateNow())
+          if (said === progressSaid) return undefined
           progressSaid = said
-          return { at: clock.now(), event: { ...event, atMs: clock.now() } as JobEvent }
+          return { ...event, atMs: clock.now() }
         },
       },
       after,
@@ -76,28 +83,10 @@ export function jobRun(source: RunSource): JobRun {
     )
   }
 
-  const pump = async (): Promise<void> => {
-    pumping = true
-    try {
-      for await (const event of events()) {
-        emitter.emit(event.type, event)
-        if (emitter.eventNames().length === 0) break
-      }
-    } catch {
-      // The runner was closed, or the store is away: a listener that needs every event reads `events`.
-    }
-    pumping = false
-  }
-  return {
+  return Object.assign(jobEmitter({ clock, events, closed: source.closed }), {
     id: run,
-    state() {
-      const host = source.host()
-      const tasks = [...(host?.tasks.values() ?? [])].map((task) => task.state)
-      const state = jobState(run, job(), tasks, clock.now(), host?.progress, host?.work)
-      mostPercent = Math.max(mostPercent, state.percent)
-      return { ...state, percent: mostPercent }
-    },
-    async done(options) {
+    state: stateNow,
+    async done(options?: { readonly signal?: AbortSignal }) {
       const rest = nap(clock)
       const stopNews = source.onNews(() => rest.kick())
       const kick = (): void => rest.kick()
@@ -119,31 +108,8 @@ export function jobRun(source: RunSource): JobRun {
     },
     events,
     [Symbol.asyncIterator]: () => events()[Symbol.asyncIterator](),
-    on(type, listener) {
-      emitter.on(type, listener)
-      if (!pumping) void pump()
-      return () => emitter.off(type, listener)
-    },
     cancel: () => source.post('cancel'),
     hold: () => source.post('hold'),
     resume: () => source.post('resume'),
-  }
-}
-
-/** Passing progress of a run that is owned here. */
-function progressEvent(source: RunSource, state: JobStreamState): object | undefined {
-  const host = source.host()
-  if (!host || state.phase !== 'running') return undefined
-  const farms: Record<string, { done: number; leased: number; frame?: number; fraction?: number }> = {}
-  for (const farm of state.farms.values()) farms[farm.id] = { done: farm.accepted, leased: farm.leased }
-  for (const [task, progress] of host.progress) {
-    const farm = state.rows.get(task)?.farm
-    if (farm === undefined || !farms[farm]) continue
-    farms[farm] = {
-      ...farms[farm],
-      ...(progress.frame === undefined ? {} : { frame: progress.frame }),
-      ...(progress.fraction === undefined ? {} : { fraction: progress.fraction }),
-    }
-  }
-  return { type: 'progress', framesDone: state.accepted, framesTotal: state.frameState.length, farms }
+  }) as unknown as JobRun
 }

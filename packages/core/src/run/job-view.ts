@@ -1,5 +1,6 @@
 import type { FrameReport } from '../contract/checker.ts'
 import type { Ticket } from '../contract/farm.ts'
+import type { LastFrame, TimeBand } from '../contract/event.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { LedgerEvent } from '../contract/ledger.ts'
 import type {
@@ -63,6 +64,11 @@ export interface JobState {
         readonly accepted: number
         readonly refused: number
         readonly framesPerHour?: number
+        /** What its attested leases earn, in the token's smallest unit. */
+        readonly spent: bigint
+        /** Time left for what it has leased. */
+        readonly leftMs?: TimeBand
+        readonly lastFrame?: LastFrame
         /** The frame under work and its share done, 0 to 1, where this process drives the run. */
         readonly working?: { readonly frame: number; readonly fraction?: number }
         readonly quarantined?: string
@@ -76,7 +82,8 @@ export interface JobState {
    * Time left with a band that holds nine of ten: by the estimate as the rendered frames refine it, where this process drives the run; else by the rate so far, and absent
    * before anything was accepted.
    */
-  readonly leftMs?: { readonly low: number; readonly expected: number; readonly high: number }
+  readonly leftMs?: TimeBand
+  readonly lastFrame?: LastFrame
 }
 
 export interface JobSummary {

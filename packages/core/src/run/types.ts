@@ -58,11 +58,29 @@ export type RunnerInput =
   | { readonly deadlineAtMs: number }
   | { readonly answer: { readonly farm: string; readonly ticket: string; readonly fields: Readonly<Record<string, string>> } }
 
-/** Events by name, for eventemitter3-style listeners. */
 export type JobEventType = JobEvent['type']
 
-/** A handle on one run. Several handles on one run are fine. */
-export interface JobRun {
+/** Listeners by event name, as eventemitter3 types them: `EventEmitter<JobEventMap>`. */
+export type JobEventMap = { readonly [T in JobEventType]: (event: Extract<JobEvent, { type: T }>) => void }
+
+/**
+ * The listening side of an eventemitter3 emitter, which a run is: every event from the run's first on, in order and once, while anybody listens. Later listeners hear
+ * what comes after; for events from a cursor of one's own there is `events(after)`.
+ */
+export interface JobEmitter {
+  on<T extends JobEventType>(type: T, listener: JobEventMap[T]): this
+  addListener<T extends JobEventType>(type: T, listener: JobEventMap[T]): this
+  once<T extends JobEventType>(type: T, listener: JobEventMap[T]): this
+  off<T extends JobEventType>(type: T, listener?: JobEventMap[T]): this
+  removeListener<T extends JobEventType>(type: T, listener?: JobEventMap[T]): this
+  removeAllListeners(type?: JobEventType): this
+  listeners<T extends JobEventType>(type: T): JobEventMap[T][]
+  listenerCount(type: JobEventType): number
+  eventNames(): JobEventType[]
+}
+
+/** A handle on one run: an emitter and an async iterator over the same ordered events. Several handles on one run are fine. */
+export interface JobRun extends JobEmitter {
   readonly id: Bytes32
   state(): JobState
   /** Resolves at the job's end; never rejects because of the job's outcome. @throws canceled when the runner is closed first */
@@ -70,8 +88,6 @@ export interface JobRun {
   /** Ordered events after `cursor`, from the first when left out; ends after `job-end`. Slow readers hold nothing up. */
   events(after?: number, options?: { readonly signal?: AbortSignal }): AsyncIterable<JobEvent>
   [Symbol.asyncIterator](): AsyncIterator<JobEvent>
-  /** Listens to events of one type. A handle's first listener starts at the run's first event, later ones hear what comes after. Returns the function that ends it. */
-  on<T extends JobEventType>(type: T, listener: (event: Extract<JobEvent, { type: T }>) => void): () => void
   cancel(): Promise<void>
   hold(): Promise<void>
   resume(): Promise<void>

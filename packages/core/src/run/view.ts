@@ -2,7 +2,7 @@ import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobFact } from '../job/job-facts.ts'
-import type { JobStreamState } from '../job/job-state.ts'
+import type { FarmRow, JobStreamState } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { type BatchBlob, commitOf, heldOf, leaseOf, loadTask, readBlob, type VotesBlob, votesOf } from './evidence.ts'
 import type { Shared } from './job-host.ts'
@@ -10,7 +10,7 @@ import { leaseOfRow, mayLease } from '../job/job-rows.ts'
 import { frameOf, missingFrames, partOf, partsOf } from '../job/units.ts'
 import { unpackPath } from './deliver-effects.ts'
 import { signaturesOf } from './settle-effects.ts'
-import { framesPerHour, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
+import { framesPerHour, lastFrame, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
 import type { Projection } from './project.ts'
 import { estimatedTimeLeft } from './time-left.ts'
 import type { WorkWatch } from './work-watch.ts'
@@ -66,7 +66,10 @@ export function jobState(
       .filter((ticket) => !ticket.closed && task.phase === 'rendering')
       .map((ticket) => ({ farm: task.order?.farm ?? '', ticket })),
   )
-  const left = (watch && estimatedTimeLeft(state, watch, running)) ?? timeLeft(state, nowMs)
+  const left =
+    (watch && estimatedTimeLeft(state, watch, running)) ??
+    timeLeft(state.accepted, state.frameState.length - state.accepted - state.missing, state, nowMs)
+  const last = lastFrame(state, state.lastDelivered)
   const rate = framesPerHour(state.accepted, state, nowMs)
   const work = underWork(state, running)
   return {
@@ -86,28 +89,36 @@ export function jobState(
     framesMissing: state.missing,
     money: moneyOf(state),
     farms: Object.fromEntries(
-      [...state.farms.values()].map((farm) => [
-        farm.id,
-        {
-          ...farmRate(farm.accepted, state, nowMs),
-          ...(work.has(farm.id) ? { working: work.get(farm.id)! } : {}),
-          leased: farm.leased,
-          accepted: farm.accepted,
-          refused: farm.refused,
-          ...(mayLease(farm) ? {} : { quarantined: farm.excluded ?? farm.standingReason ?? farm.standing }),
-        },
-      ]),
+      [...state.farms.values()].map((farm) => [farm.id, farmState(farm, state, nowMs, work.get(farm.id))]),
     ),
     tickets,
     startedAtMs: state.startedAtMs,
     deadlineAtMs: state.deadlineAtMs,
     ...(left ? { leftMs: left } : {}),
+    ...(last ? { lastFrame: last } : {}),
   }
 }
 
-function farmRate(accepted: number, state: JobStreamState, nowMs: number): { readonly framesPerHour?: number } {
-  const rate = framesPerHour(accepted, state, nowMs)
-  return rate === undefined ? {} : { framesPerHour: rate }
+function farmState(
+  farm: FarmRow,
+  state: JobStreamState,
+  nowMs: number,
+  working: JobState['farms'][string]['working'],
+): JobState['farms'][string] {
+  const rate = framesPerHour(farm.accepted, state, nowMs)
+  const left = timeLeft(farm.accepted, farm.leased - farm.accepted - farm.refused, state, nowMs)
+  const last = lastFrame(state, farm.lastDelivered)
+  return {
+    ...(rate === undefined ? {} : { framesPerHour: rate }),
+    ...(working ? { working } : {}),
+    leased: farm.leased,
+    accepted: farm.accepted,
+    refused: farm.refused,
+    spent: farm.spent,
+    ...(left ? { leftMs: left } : {}),
+    ...(last ? { lastFrame: last } : {}),
+    ...(mayLease(farm) ? {} : { quarantined: farm.excluded ?? farm.standingReason ?? farm.standing }),
+  }
 }
 
 export function jobSummary(run: Bytes32, state: JobStreamState): JobSummary {

@@ -219,10 +219,11 @@ describe('events', () => {
     const runner = at.runner('a')
     const run = await runner.submit(at.order)
     const delivered: number[] = []
-    const stop = run.on('frame-delivered', (event) => delivered.push(event.frame))
+    const hear = (event: { readonly frame: number }): void => void delivered.push(event.frame)
+    expect(run.on('frame-delivered', hear)).toBe(run)
     await end(at, run)
     await until(at, () => delivered.length === 16)
-    stop()
+    run.off('frame-delivered', hear)
     await runner.close()
   })
 })
