@@ -4,7 +4,8 @@ import { chooseOffers, type ChoiceLimits, type FluidPlan } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
 import { fineBound } from './fine-bound.ts'
 import { fluidAt, type Fluid } from './fluid.ts'
-import { quotasOf, realise, searchFew } from './realise.ts'
+import { searchFew } from './few.ts'
+import { quotasOf, realise } from './realise.ts'
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
 
@@ -28,11 +29,11 @@ const FEW_FRAMES = 60
 const WIDE = 0.05
 const WIDE_NODES = 80
 const WIDE_PLANS = 12
-/** Up to this many frames all placements on a choice of offers are searched. */
-const FEWEST_FRAMES = 24
+/** Arithmetic of the search over all assignments of few frames, and of one step of a bisection. */
+const FEW_WORK = 4e6
+const FEW_WORK_LIGHT = 8e5
 /** Grid points of one deadline of a sweep. */
 const QUICK_POINTS = 18
-const SEARCH_STEPS = 300_000
 
 /** The cheapest plan of each set of offers and of node counts in use. */
 function distinct(plans: readonly FluidPlan[]): FluidPlan[] {
@@ -131,16 +132,19 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     const wide = chooseOffers(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
     const sets = distinct(wide.plans)
     for (const plan of sets) if (best === undefined || plan.cost < best.cost * (1 - 1e-6)) offer(make(fluid, plan))
-    let steps = prepared.frames <= FEWEST_FRAMES ? SEARCH_STEPS : 0
-    for (const plan of sets) {
-      if (steps <= 0 || (best !== undefined && best.cost <= lower * (1 + 1e-6))) break
-      if (best !== undefined && plan.cost >= best.cost * (1 - 1e-6)) break
-      const found = searchFew(prepared, plan.offers, deadlineH, best?.cost ?? Infinity, Math.min(steps, SEARCH_STEPS / 3))
-      steps -= found.steps
-      offer(found.draft)
-    }
   }
   if (baselines) for (const draft of rivals(prepared, deadlineH, best?.cost)) offer(draft)
+  const { target, gap } = limits
+  const near = best !== undefined && best.cost <= Math.max(target ?? 0, lower * (1 + gap))
+  const decided = near || (target !== undefined && lower > target)
+  if (!quick && prepared.frames <= FEW_FRAMES && !decided) {
+    const found = searchFew(prepared, fluid, deadlineH, {
+      below: Math.min(best?.cost ?? Infinity, (target ?? Infinity) * (1 + 1e-8)),
+      work: light || !drafts ? FEW_WORK_LIGHT : FEW_WORK,
+    })
+    lower = Math.max(lower, found.lower)
+    if (drafts) offer(found.draft)
+  }
   return {
     ...(best === undefined ? {} : { draft: best }),
     ...(late === undefined ? {} : { late }),

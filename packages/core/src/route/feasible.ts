@@ -1,5 +1,6 @@
 import { chooseOffers } from './choose.ts'
 import type { Prepared } from './draft.ts'
+import { searchFew } from './few.ts'
 import { fluidAt } from './fluid.ts'
 import type { Infeasible } from './plan.ts'
 
@@ -64,11 +65,50 @@ export function earliestDeadline(prepared: Prepared): number {
   return high
 }
 
-/** Proves that no plan meets the deadline, and says how much later it must be at least; undefined when there is no proof. */
-export function provenLate(prepared: Prepared, deadlineH: number): Infeasible | undefined {
+/** Arithmetic of one search for any plan of few frames. */
+const ANY_PLAN_WORK = 4e5
+
+/** Whether a search of all assignments proves that there is no plan by the deadline. */
+function noPlan(prepared: Prepared, deadlineH: number): boolean {
+  const fluid = fluidAt(prepared, deadlineH, { free: true })
+  if (fluid.usable.length === 0) return true
+  return searchFew(prepared, fluid, deadlineH, { work: ANY_PLAN_WORK, first: true }).lower === Infinity
+}
+
+/** The answer where a search of all assignments has proven that no plan meets the deadline, though divisible frames would. */
+function lateByWholeFrames(prepared: Prepared, deadlineH: number): Infeasible {
+  const { maxFarms, problem } = prepared
+  let low = deadlineH
+  let high = lastDeadline(prepared)
+  for (let i = 0; i < 40 && high - low > 1e-4 * high; i++) {
+    const middle = (low + high) / 2
+    if (noPlan(prepared, middle)) low = middle
+    else high = middle
+  }
+  const alone = maxFarms !== null && !noPlan({ ...prepared, maxFarms: null }, deadlineH)
+  return late(problem.id ?? 'route', deadlineH, low, alone ? maxFarms : null)
+}
+
+function late(id: string, deadlineH: number, needed: number, maxFarms: number | null): Infeasible {
+  return {
+    kind: 'infeasible',
+    id,
+    constraint: maxFarms === null ? 'deadline' : 'max-farms',
+    by: needed - deadlineH,
+    needed,
+    message: `no plan can finish before ${needed.toFixed(4)} h${maxFarms === null ? '' : ` with ${maxFarms} farms`}; the deadline is ${deadlineH} h`,
+  }
+}
+
+/**
+ * Proves that no plan meets the deadline, and says how much later it must be at least; undefined when there is no proof.
+ *
+ * @param proven - whether a search of all assignments has found that there is none.
+ */
+export function provenLate(prepared: Prepared, deadlineH: number, proven: boolean): Infeasible | undefined {
   const { maxFarms, problem } = prepared
   const id = problem.id ?? 'route'
-  if (uncoveredAt(prepared, deadlineH, maxFarms, 200) <= UNCOVERED) return undefined
+  if (uncoveredAt(prepared, deadlineH, maxFarms, 200) <= UNCOVERED) return proven ? lateByWholeFrames(prepared, deadlineH) : undefined
   let low = deadlineH
   let high = lastDeadline(prepared)
   if (uncoveredAt(prepared, high, maxFarms, 200) > UNCOVERED) {
@@ -87,12 +127,5 @@ export function provenLate(prepared: Prepared, deadlineH: number): Infeasible | 
     else high = middle
   }
   const alone = maxFarms !== null && uncoveredAt(prepared, deadlineH, null, 200) <= UNCOVERED
-  return {
-    kind: 'infeasible',
-    id,
-    constraint: alone ? 'max-farms' : 'deadline',
-    by: low - deadlineH,
-    needed: low,
-    message: `no plan can finish before ${low.toFixed(4)} h${alone ? ` with ${maxFarms} farms` : ''}; the deadline is ${deadlineH} h`,
-  }
+  return late(id, deadlineH, low, alone ? maxFarms : null)
 }

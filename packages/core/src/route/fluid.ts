@@ -1,5 +1,6 @@
 import { billedHours, volumePrice } from './billing.ts'
 import { coarseGrid, firstAbove, framesBefore, type Grid } from './grid.ts'
+import { fullestNode } from './fullest.ts'
 import type { OfferTables } from './tables.ts'
 import type { Units } from './units.ts'
 
@@ -100,7 +101,7 @@ export class Fluid {
   private fillOffer(o: number): number {
     const { tables, grid, items } = this
     const wholeH = this.deadlineH - (tables.overheadH[o] as number) + DEADLINE_TOLERANCE
-    const nodeH = wholeH * (1 - this.margin)
+    const nodeH = Math.min(wholeH * (1 - this.margin), fullestNode(this.units, tables, o, wholeH))
     this.nodeH[o] = nodeH
     if (nodeH <= 0) return 0
     let total = 0
@@ -266,6 +267,24 @@ export class Fluid {
     const cost = this.jumpCost[o] as Float64Array
     for (let j = 0; j < jumps.length; j++) price = Math.min(price, ((cost[j] as number) - gain) / (jumps[j] as number))
     return price
+  }
+
+  /** Least value of charge - price * hours over hours from `from` to the capacity, and where it lies. */
+  leastChargeFrom(o: number, price: number, from: number): { readonly value: number; readonly hours: number } {
+    const end = Math.max(from, this.capacityH[o] as number)
+    let value = this.charge(o, from) - price * from
+    let hours = from
+    const jumps = this.jumps[o] as Float64Array
+    const cost = this.jumpCost[o] as Float64Array
+    for (let j = jumps.length - 1; j >= 0 && (jumps[j] as number) > from; j--) {
+      const at = (cost[j] as number) - price * (jumps[j] as number)
+      if (at < value) {
+        value = at
+        hours = jumps[j] as number
+      }
+    }
+    const last = this.charge(o, end) - price * end
+    return last < value ? { value: last, hours: end } : { value, hours }
   }
 
   /** Whether fewer hours would cost the same: the end of a whole billing step or of the minimum charge. */

@@ -15,7 +15,7 @@ const unresolved = (prepared: Prepared, lowerBound: number, nearest?: Draft, obj
 export function solveCheapest(prepared: Prepared, deadlineH: number): RouteAnswer {
   const { draft, lower, late } = cheapest(prepared, deadlineH)
   if (draft !== undefined) return planOf(prepared, draft, draft.cost, lower, deadlineH)
-  return provenLate(prepared, deadlineH) ?? unresolved(prepared, lower, late, late?.finishH)
+  return provenLate(prepared, deadlineH, lower === Infinity) ?? unresolved(prepared, lower, late, late?.finishH)
 }
 
 /** Relative width at which the bisection over deadlines stops. */

@@ -3,7 +3,6 @@ import type { Market, Quota } from './market.ts'
 import { realiseMany } from './realise-many.ts'
 import type { FluidPlan } from './choose.ts'
 import { draftOf, framesByRoute, lptRoute, sumOf, type Draft, type DraftRoute, type Prepared } from './draft.ts'
-import { searchPlacements } from './exact.ts'
 import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
 import { dropSteps, relocate, tradeAll, tradeForGaps } from './polish.ts'
@@ -262,7 +261,8 @@ function improve(state: PackState): void {
   }
 }
 
-function draftOfState(state: PackState, deadlineH: number): Draft | undefined {
+/** The frames of a state as a draft; each route is dispatched longest first where that is in time. */
+export function draftOfState(state: PackState, deadlineH: number): Draft | undefined {
   const { prepared } = state
   const assign = new Uint16Array(prepared.frames)
   const routes: DraftRoute[] = []
@@ -296,21 +296,6 @@ function finishRoute(state: PackState, r: number, list: number[], deadlineH: num
     return renamed.get(n) as number
   })
   return listedRoute(prepared, offer, packed, frames, hours, node)
-}
-
-/** All placements of a few frames on the given offers that cost less than `below`, as far as `steps` reach. */
-export function searchFew(
-  prepared: Prepared,
-  offers: readonly number[],
-  deadlineH: number,
-  below: number,
-  steps: number,
-): { readonly draft?: Draft; readonly steps: number } {
-  const state = new PackState(prepared, offers, deadlineH)
-  state.countAll()
-  const used = searchPlacements(state, below, steps)
-  const draft = state.homeless().length === 0 ? draftOfState(state, deadlineH) : undefined
-  return { ...(draft === undefined ? {} : { draft }), steps: used }
 }
 
 /** A route whose frames are listed by planned start, which list scheduling then honours or betters. */
