@@ -3,7 +3,7 @@ import { parseFrames } from '../contract/frames.ts'
 import type { JobFact } from './job-facts.ts'
 import { evolveLedger } from './job-ledger.ts'
 import { contestWon, delivered, retell, taskJudged, taskVoided } from './job-reports.ts'
-import { recordPace } from './pace.ts'
+import { recordPace, resumePace } from './pace.ts'
 import { askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, startNext } from './job-rows.ts'
 import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLeases } from './job-sets.ts'
 import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
@@ -233,6 +233,12 @@ export function wanted(state: JobStreamState, what: 'run' | 'hold' | 'cancel', a
   if (what === 'cancel') dropPlan(state, 'failed', atMs)
   for (const task of state.live) retell(state, task)
   if (what === 'run') {
+    for (const farm of state.farms.values()) resumePace(farm)
+    for (const id of state.live) {
+      const row = state.rows.get(id)!
+      // A lease that waited through the pause is not overdue for it.
+      if (row.startedAtMs > 0) row.startedAtMs = atMs
+    }
     startAll(state, atMs)
     if (state.idle.size > 0) askReplan(state, atMs)
   }

@@ -3,9 +3,12 @@ import type { FarmRow, JobStreamState, TaskRow } from './job-state.ts'
 /** More hosts than this are not told apart when the time of a lease is worked out. */
 const MOST_HOSTS = 4096
 
+/** A host whose lease was begun before a pause: how much of it was rendered then is not known. */
+const UNKNOWN = -1
+
 /** How a farm's rendered leases compare with what was planned for them. */
 export interface Pace {
-  /** When each host is taken to be free for the next lease, in the order in which they became so. */
+  /** When each host is taken to be free for the next lease, in the order in which they became so; {@link UNKNOWN} after a pause. */
   readonly free: number[]
   /** Host time that rendered leases took, and what was planned for them. */
   tookMs: number
@@ -32,10 +35,16 @@ export function recordPace(farm: FarmRow, row: TaskRow, atMs: number): void {
   if (pace === undefined) return
   const freeMs = pace.free.shift() ?? row.startedAtMs
   pace.free.push(atMs)
+  if (freeMs === UNKNOWN) return
   const tookMs = atMs - Math.max(row.startedAtMs, freeMs)
   // Done before its host was ready: the queue was shorter than quoted, and the time of rendering is not known.
   if (tookMs <= 0) return
   pace.tookMs += tookMs
   pace.expectedMs += row.expectedMs
   pace.frames += row.frames.length
+}
+
+/** The job runs on after a hold: the pause is no slowness of the farm, and what its hosts were at tells nothing. */
+export function resumePace(farm: FarmRow): void {
+  farm.pace?.free.fill(UNKNOWN)
 }

@@ -108,7 +108,8 @@ function late(id: string, deadlineH: number, needed: number, maxFarms: number | 
 export function provenLate(prepared: Prepared, deadlineH: number, proven: boolean): Infeasible | undefined {
   const { maxFarms, problem } = prepared
   const id = problem.id ?? 'route'
-  if (uncoveredAt(prepared, deadlineH, maxFarms, 200) <= UNCOVERED) return proven ? lateByWholeFrames(prepared, deadlineH) : undefined
+  if (uncoveredAt(prepared, deadlineH, maxFarms, 200) <= UNCOVERED)
+    return proven ? lateByWholeFrames(prepared, deadlineH) : undefined
   let low = deadlineH
   let high = lastDeadline(prepared)
   if (uncoveredAt(prepared, high, maxFarms, 200) > UNCOVERED) {

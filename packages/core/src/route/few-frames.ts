@@ -203,7 +203,8 @@ export class FrameSearch {
       state.best = places
     }
     // What no packing was found for, though none was ruled out.
-    if (Math.max(bound, least) < Math.min(state.limit, cost * (1 - 1e-9))) state.open = Math.min(state.open, Math.max(bound, least))
+    if (Math.max(bound, least) < Math.min(state.limit, cost * (1 - 1e-9)))
+      state.open = Math.min(state.open, Math.max(bound, least))
   }
 
   /** Charge on as few nodes as hours and counts of frames allow. */
@@ -221,7 +222,10 @@ export class FrameSearch {
   }
 
   /** Cost of an offer's frames on as few nodes as a packing was found for, and on as few as are not ruled out. */
-  private packed(r: number, taken: readonly number[]): { readonly cost: number; readonly least: number; readonly place?: Places[number] } {
+  private packed(
+    r: number,
+    taken: readonly number[],
+  ): { readonly cost: number; readonly least: number; readonly place?: Places[number] } {
     const { tables } = this.prepared
     const o = this.fluid.usable[r] as number
     const most = tables.nodes[o] as number

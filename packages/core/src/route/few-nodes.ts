@@ -10,7 +10,6 @@ export interface NodePacking {
   readonly steps: number
 }
 
-
 /**
  * Packs a few frames (hours, longest first) on as few nodes of `limitH` hours as possible: first fit, then a search that tries at most
  * `mostSteps` placements.

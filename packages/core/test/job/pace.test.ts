@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FarmRow, JobStreamState, TaskRow } from '../../src/job/job-state.ts'
-import { recordPace, startPace } from '../../src/job/pace.ts'
+import { recordPace, resumePace, startPace } from '../../src/job/pace.ts'
 
 const READY_MS = 10_000
 
@@ -51,5 +51,16 @@ describe('the pace of a farm', () => {
     startPace(state, farm, lease(0), 0)
     recordPace(farm, lease(0), READY_MS / 2)
     expect(farm.pace).toMatchObject({ tookMs: 0, expectedMs: 0, frames: 0 })
+  })
+
+  it('does not count a pause of the job', () => {
+    const { farm, state, lease } = farmWith(1)
+    startPace(state, farm, lease(0), 0)
+    recordPace(farm, lease(0), 70_000)
+    // Held from 80 s to an hour later, with one lease on the host and one behind it.
+    resumePace(farm)
+    recordPace(farm, lease(3_680_000), 3_730_000)
+    recordPace(farm, lease(3_680_000), 3_790_000)
+    expect(farm.pace).toMatchObject({ tookMs: 120_000, expectedMs: 120_000, frames: 20 })
   })
 })
