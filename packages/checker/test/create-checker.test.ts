@@ -10,12 +10,14 @@ import {
   requireSigner,
   batchDigest,
   finalDigest,
+  signLeaseKeyChange,
+  signLeaseSet,
   verifyHeld,
   verifyReady,
   verifySeed,
   verifyVote,
 } from '@pictor/core/proof'
-import type { Checker, Ready, SeedReveal, Vote } from '@pictor/core/contract'
+import type { Checker, Ledger, Ready, SeedReveal, Vote } from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
 import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -251,6 +253,48 @@ test('Final waits until a lease that it does not keep can no longer be committed
   expect((await checker.poll({ job: job.job }, { key: 'poll' })).events.map((event) => event.type)).toEqual(['ready'])
   nowMs = lease.commitByS * 1000 + 1000
   only(await waiting, 'final-signature')
+})
+
+test('after a replaced leaseKey a checker is ready for sets of the key in force, by the ledger or by the word of the creator', async () => {
+  const next = privateKeySigner(randomPrivateKey())
+  const readyFor = async (followsLedger: boolean, key: 'old' | 'next' | 'next, by a stranger'): Promise<string> => {
+    const signer = privateKeySigner(randomPrivateKey())
+    const test = await makeJob([signer])
+    const { job } = test
+    const lease = test.lease(1, [1])
+    const first = await test.set(0, [lease])
+    const base = { job: job.job, atMs: 1, status: 'final' as const }
+    const opened = { ...base, id: '1', type: 'opened' as const, creator: job.terms.creator, farmBudget: 1n, checkBudget: 1n }
+    const poll: Ledger['poll'] = async () => ({
+      events: [
+        { ...opened, setRoot: first.setRoot },
+        { ...base, id: '2', type: 'lease-key-replaced', leaseKey: next.address },
+      ],
+      cursor: '2',
+      waitMs: 1,
+    })
+    const ledger = { domain: job.domain, poll } as unknown as Ledger
+    const { checker } = await start({ signer, ...(followsLedger ? { ledger } : {}) })
+    only(await act(checker, { kind: 'ready', job, set: first, leases: [lease] }), 'ready')
+    const more = test.lease(2, [2])
+    const message = { job: job.job, seq: 1, leases: [more] }
+    const creator = key === 'next' ? test.farm : next
+    const set =
+      key === 'old'
+        ? await test.set(1, [more])
+        : {
+            ...(await signLeaseSet(next, job.domain, message)),
+            keyChange: await signLeaseKeyChange(creator, job.domain, job.job, next.address),
+          }
+    const events = await act(checker, { kind: 'ready', job, set, leases: [more] })
+    return events.find((event) => event.type === 'ready') ? 'ready' : only(events, 'alarm').message
+  }
+  expect(await readyFor(true, 'old')).toContain('set.signature')
+  expect(await readyFor(true, 'next')).toBe('ready')
+  expect(await readyFor(false, 'next')).toBe('ready')
+  expect(await readyFor(false, 'next, by a stranger')).toContain('set.keyChange')
+  // Nobody told this one that the key was replaced.
+  expect(await readyFor(false, 'old')).toBe('ready')
 })
 
 test('check fees may reach the check budget, not pass it', async () => {

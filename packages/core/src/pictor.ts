@@ -29,7 +29,7 @@ import {
   type PlanRequest,
   type PlanSet,
 } from './plan/index.ts'
-import { ZERO_ADDRESS, type Receipt } from './proof/index.ts'
+import { ZERO_ADDRESS, signLeaseKeyChange, type Receipt } from './proof/index.ts'
 import { receiptOf } from './receipt.ts'
 import {
   createRunner,
@@ -111,6 +111,11 @@ export interface Pictor {
   trustFarm(id: string, reason: string): Promise<void>
   /** Keeps leases from a farm until a time. */
   quarantineFarm(id: string, reason: string, untilMs: number): Promise<void>
+  /**
+   * Puts this Pictor's `leaseSigner` in place of a run's leaseKey that was lost or stolen: at the ledger at once, and in the lease sets of the run from then on. What the
+   * old key signed and the ledger has not taken yet counts by the new key's signature only. @throws not-found, ledger-refused, ledger-unreachable
+   */
+  replaceLeaseKey(run: Bytes32): Promise<void>
   /** The receipt of a run that has ended. @throws not-found, invalid-input when there is no evidence yet */
   receipt(run: Bytes32): Promise<Receipt>
   readonly ledger: Ledger
@@ -154,6 +159,7 @@ export function createPictor(options: PictorOptions): Pictor {
     artifacts: files,
     clock,
     leaseSigner,
+    creator: options.signer,
     replan: options.replan ?? replanByRoute,
     deliver: deliverToFolder(files, options.inspector.tiles),
   })
@@ -227,6 +233,12 @@ export function createPictor(options: PictorOptions): Pictor {
     farms: () => runner.farms(),
     trustFarm: (id, reason) => runner.trustFarm(id, reason),
     quarantineFarm: (id, reason, untilMs) => runner.quarantineFarm(id, reason, untilMs),
+    async replaceLeaseKey(run) {
+      const { domain, job, terms, ledgerEvents } = await runner.material(run)
+      const { leaseKey, signature } = await signLeaseKeyChange(options.signer, domain, job, leaseSigner.address)
+      const before = ledgerEvents.filter(({ type }) => type === 'lease-key-replaced').length
+      await ledger.send({ kind: 'lease-key', terms, leaseKey, signature }, { key: `${run}/lease-key/${before}/${leaseKey}` })
+    },
     async receipt(run) {
       const material = await runner.material(run)
       return receiptOf(material, await ledger.money(material.job, { key: `${run}/money` }))

@@ -21,6 +21,8 @@ export interface SignedFarmOptions {
   /** Account that is paid. Default: the signer's address. */
   readonly payTo?: Address
   readonly book?: LeaseBook
+  /** The leaseKey in force, asked of the ledger (`leaseKeyByLedger`); left out: the creator's signature in the ticket counts, else the terms. */
+  readonly leaseKey?: (ticket: LeaseTicket) => Promise<Address>
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -31,7 +33,7 @@ export interface SignedFarmOptions {
  */
 export function signedFarm(
   farm: Farm,
-  { signer, payTo, book = new Map<string, LeaseTicket>(), now = Date.now }: SignedFarmOptions,
+  { signer, payTo, book = new Map<string, LeaseTicket>(), leaseKey, now = Date.now }: SignedFarmOptions,
 ): Farm {
   /** All outputs of a task, from the farm itself: a poll from a cursor sees only the last of them. */
   const outputsOf = async (ref: string, signal: AbortSignal | undefined): Promise<FrameOutput[]> => {
@@ -76,7 +78,7 @@ export function signedFarm(
       ctx.signal?.throwIfAborted()
       if (task.purpose === 'render' && !task.lease)
         throw new PictorError('farm-refused', 'a render needs a lease', { details: { path: 'task.lease' } })
-      if (task.lease) verifyLeaseTicket(task.lease, signer.address, now())
+      if (task.lease) verifyLeaseTicket(task.lease, signer.address, now(), undefined, await leaseKey?.(task.lease))
       const ref = await farm.submit(task, ctx)
       if (!task.lease) return ref
       await book.set(ref.ref, task.lease)

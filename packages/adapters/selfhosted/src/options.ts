@@ -37,6 +37,8 @@ export interface SelfHostedOptions {
   readonly ledgers?: readonly Pick<LedgerDomain, 'chainId' | 'verifyingContract'>[]
   /** The checkers that the registry drew for a job, asked of the chain. Without it leases of such jobs are refused. */
   readonly drawnCheckers?: (ticket: LeaseTicket) => Promise<readonly Address[]>
+  /** The leaseKey in force, asked of the ledger (`leaseKeyByLedger`). Without it a farm cannot know that a key was stolen and replaced; it takes the creator's signature in the ticket. */
+  readonly leaseKey?: (ticket: LeaseTicket) => Promise<Address>
   /** Commit after so many frames instead of once at the end of a task. */
   readonly commitEvery?: number
   /** A frame that takes longer is a hang. Default 1 hour. */
@@ -60,7 +62,16 @@ export interface SelfHostedOptions {
   readonly now?: () => number
 }
 
-type Optional = 'price' | 'rating' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers'
+type Optional =
+  | 'price'
+  | 'rating'
+  | 'signer'
+  | 'payTo'
+  | 'simulateCheat'
+  | 'commitEvery'
+  | 'ledgers'
+  | 'drawnCheckers'
+  | 'leaseKey'
 
 /** Options with every default filled in. */
 export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &

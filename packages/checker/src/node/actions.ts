@@ -88,7 +88,8 @@ export function createActions(tools: ActionTools): Perform {
     signal: AbortSignal,
   ): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
-    inspectSet(state, { job, set, leases }, signer.address, now())
+    const leaseKey = set.seq === 0 ? undefined : await tools.openings?.leaseKey(job, signal)
+    inspectSet(state, { job, set, leases }, signer.address, now(), leaseKey)
     await tools.openings?.require(job, set.seq === 0 ? set.setRoot : undefined, signal)
     noteCanceled(state, job, canceled ?? [])
     // Seen, even if what follows refuses it: later sets can only be judged by who has seen all.

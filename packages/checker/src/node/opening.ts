@@ -1,4 +1,4 @@
-import { PictorError, type Bytes32, type CheckerJob, type Ledger, type LedgerEvent } from '@pictor/core/contract'
+import { PictorError, type Address, type Bytes32, type CheckerJob, type Ledger, type LedgerEvent } from '@pictor/core/contract'
 import { hashTerms } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
 
@@ -9,12 +9,15 @@ export interface Openings {
    * @throws ledger-unreachable while the ledger does not know the job (it may be behind), checker-refused when it knows another or a closed one
    */
   require(job: CheckerJob, setRoot: Bytes32 | undefined, signal: AbortSignal): Promise<void>
+  /** The leaseKey in force: the terms' or the one that the creator put in its place. */
+  leaseKey(job: Pick<CheckerJob, 'job' | 'terms'>, signal: AbortSignal): Promise<Address>
 }
 
 interface Followed {
   cursor?: string
   opened?: Extract<LedgerEvent, { type: 'opened' }>
   closed?: LedgerEvent['type']
+  leaseKey?: Address
 }
 
 export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>): Openings {
@@ -31,12 +34,14 @@ export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>): Opening
     for (const event of page.events) {
       if (event.status !== 'final') continue
       if (event.type === 'opened') known.opened = event
+      if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
       if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
     }
     return known
   }
 
   return {
+    leaseKey: async ({ job, terms }, signal) => (await follow(job, signal)).leaseKey ?? terms.leaseKey,
     async require({ job, domain, terms }, setRoot, signal) {
       const { chainId, verifyingContract } = ledger.domain
       if (domain.chainId !== chainId || domain.verifyingContract !== verifyingContract)

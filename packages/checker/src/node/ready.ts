@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Address, Bytes32, CheckerJob, Lease, LeaseSet } from '@pictor/core/contract'
-import {
-  bundleRoot,
-  checkLease,
-  jobIdOf,
-  leaseLeaf,
-  leaseSetDigest,
-  leaseSetRoot,
-  requireSigner,
-  specHashOf,
-} from '@pictor/core/proof'
+import { bundleRoot, checkLease, jobIdOf, leaseLeaf, leaseSetRoot, requireLeaseKey, specHashOf } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
 import type { JobState, KnownLease } from './state.ts'
 
@@ -22,10 +13,17 @@ export interface ReadyRequest {
 
 /**
  * Whether a lease set is what it says: of this job, the next one, all before it seen, its root over the leases, signed by the leaseKey, and no second set for one seq.
+ * `leaseKey` is the one in force by the ledger that the checker follows, if it follows one.
  * A set that passes counts as seen even when the checker refuses to be ready for it.
  * @throws checker-refused naming the rule that does not hold, signature-invalid
  */
-export function inspectSet(state: JobState, request: ReadyRequest, self: Address, nowMs: number): void {
+export function inspectSet(
+  state: JobState,
+  request: ReadyRequest,
+  self: Address,
+  nowMs: number,
+  leaseKey: Address | undefined,
+): void {
   const { job, set, leases } = request
   inspectTerms(job, self, nowMs)
   if (set.job !== job.job) throw refuse('set-of-other-job', `the lease set belongs to ${set.job}, the job is ${job.job}`)
@@ -43,7 +41,7 @@ export function inspectSet(state: JobState, request: ReadyRequest, self: Address
   }
   const root = leaseSetRoot(leases)
   if (root !== set.setRoot) throw refuse('set-root', `the leases hash to ${root}, the set says ${set.setRoot}`)
-  if (set.seq > 0) requireSigner(leaseSetDigest(job.domain, set), set.signature ?? '0x', job.terms.leaseKey, 'set.signature')
+  if (set.seq > 0) requireLeaseKey(job.domain, job.terms, set, leaseKey, 'set')
 }
 
 /**

@@ -4,6 +4,7 @@ import { batchCases } from './ledger/batch-cases.ts'
 import type { LedgerCase } from './ledger/case.ts'
 import { disputeCases } from './ledger/dispute-cases.ts'
 import { evidenceCases } from './ledger/evidence-cases.ts'
+import { leaseKeyCases } from './ledger/lease-key-cases.ts'
 import { jobCases } from './ledger/job-cases.ts'
 import type { MakeLedger } from './ledger/subject.ts'
 
@@ -21,7 +22,13 @@ export { receiptOfJob } from './ledger/evidence-cases.ts'
 export type { LedgerSubject, MakeLedger } from './ledger/subject.ts'
 
 /** The rules that every ledger keeps, as data. */
-export const LEDGER_CASES: readonly LedgerCase[] = [...jobCases, ...batchCases, ...disputeCases, ...evidenceCases]
+export const LEDGER_CASES: readonly LedgerCase[] = [
+  ...jobCases,
+  ...batchCases,
+  ...disputeCases,
+  ...evidenceCases,
+  ...leaseKeyCases,
+]
 
 /**
  * The same rules ready for any test runner, on fresh subjects from `make`. What the ledger does not support is skipped with the reason.

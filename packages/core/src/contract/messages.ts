@@ -88,6 +88,14 @@ export interface LeaseSet {
   readonly setRoot: Bytes32
   /** By the leaseKey. Set 0 is signed by opening the job and needs none. */
   readonly signature?: Signature
+  /** Where the creator replaced the leaseKey of the terms: the key that signed this set. Whether it still counts the ledger says. */
+  readonly keyChange?: LeaseKeyChange
+}
+
+/** The creator's word, by signature over LeaseKey(job, leaseKey), that this key signs the job's lease sets from now on. */
+export interface LeaseKeyChange {
+  readonly leaseKey: Address
+  readonly signature: Signature
 }
 
 /** What a farm is handed to prove that a lease is real: the lease, its set, its path, and the quorum that saw the set. */

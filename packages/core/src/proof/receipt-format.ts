@@ -197,7 +197,13 @@ const receipt = fields<Receipt>({
   committee: list(address),
   sets: list(
     fields<Receipt['sets'][number]>({
-      set: fields<Receipt['sets'][number]['set']>({ job: hash, seq: int, setRoot: hash, signature: optional(hex) }),
+      // Which key counted when a receipt tells by its steps, not by the creator's word.
+      set: fields<Omit<Receipt['sets'][number]['set'], 'keyChange'>>({
+        job: hash,
+        seq: int,
+        setRoot: hash,
+        signature: optional(hex),
+      }),
       leases: list(lease),
     }),
   ),

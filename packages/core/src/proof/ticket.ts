@@ -1,9 +1,9 @@
 import { PictorError } from '../contract/error.ts'
 import type { Address, LeaseTicket } from '../contract/messages.ts'
 import { leaseLeaf } from './lease.ts'
-import { leaseSetDigest } from './digests.ts'
+import { requireLeaseKey } from './lease-key.ts'
 import { verifyProof } from './merkle.ts'
-import { requireSigner, verifyReady } from './sign.ts'
+import { verifyReady } from './sign.ts'
 import { ZERO_ADDRESS, jobIdOf } from './terms.ts'
 import { badSignature } from './signature.ts'
 
@@ -17,7 +17,8 @@ function refuse(path: string, expected: string, found: unknown): PictorError {
  * What a farm or a checker makes sure of before it works for a lease: the lease is meant for `farmAddress`, lies in the set that the leaseKey signed (set 0 was
  * signed by opening the job), is within the terms, can still be committed in time, and the quorum of the job's checkers is ready for exactly this set.
  * Whether `ticket.domain` is a ledger by which the farm wants to be paid is the farm's own decision.
- * `checkers` are the drawn ones where the terms leave the choice to the registry.
+ * `checkers` are the drawn ones where the terms leave the choice to the registry. `leaseKey` is the key in force by the ledger (`leaseKeyByLedger`), for a farm that can
+ * ask it; else the creator's own signature in the set counts.
  * @throws signature-invalid when a signature or proof does not hold, farm-refused when the lease itself does not, invalid-input on malformed fields
  */
 export function verifyLeaseTicket(
@@ -25,6 +26,7 @@ export function verifyLeaseTicket(
   farmAddress: Address,
   nowMs: number,
   checkers: readonly Address[] = ticket.terms.checkers,
+  leaseKey?: Address,
 ): void {
   const { domain, terms, job, lease, set } = ticket
   const leaf = leaseLeaf(lease)
@@ -40,8 +42,7 @@ export function verifyLeaseTicket(
     throw refuse('lease.commitByS', `at most the deadline ${terms.deadlineAtS}`, lease.commitByS)
   if (lease.commitByS * 1000 <= nowMs) throw refuse('lease.commitByS', `a time after ${Math.ceil(nowMs / 1000)}`, lease.commitByS)
   if (!verifyProof(set.setRoot, leaf, ticket.proof)) throw badSignature('ticket.proof', 'the lease does not lie in this set')
-  if (set.seq > 0 || set.signature)
-    requireSigner(leaseSetDigest(domain, set), set.signature ?? '0x', terms.leaseKey, 'ticket.set.signature')
+  if (set.seq > 0 || set.signature) requireLeaseKey(domain, terms, set, leaseKey, 'ticket.set')
   requireReadyQuorum(ticket, checkers)
 }
 

@@ -57,7 +57,7 @@ async function cancelAtOnce(
 ): Promise<CanceledLease | undefined> {
   const key = (command: string): string => commandKey(host.run, `give-back:${row.id}`, command)
   const ref = await withStage(host, loop, { signal, key: key('stage') }, (stage) =>
-    loop.calls.add(() => loop.farm.submit(taskOf(host, row, 1, stage, 0), { signal, key: key('submit') })),
+    loop.calls.add(async () => loop.farm.submit(await taskOf(host, row, 1, stage, 0), { signal, key: key('submit') })),
   )
   let unwatch = (): void => {}
   try {

@@ -1,5 +1,5 @@
 import { isPictorError } from '../contract/error.ts'
-import type { Address } from '../contract/messages.ts'
+import type { Address, LeaseSet } from '../contract/messages.ts'
 import type { JobCommand, JobInput } from '../job/job-facts.ts'
 import { HEDGE_TICK_MS } from '../job/job-reports.ts'
 import { leaseOfRow } from '../job/job-rows.ts'
@@ -63,9 +63,12 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     }
     case 'ready': {
       const set = job.state.sets[command.seq]!
+      let message: LeaseSet | undefined
+      const error = await tryUntilDone(own, async () => void (message = await host.setMessage(set)))
+      if (!message) return error === undefined ? undefined : refused(error)
       return askOne(command, {
         kind: 'ready',
-        set: host.setMessage(set),
+        set: message,
         leases: host.leases(set),
         canceled: canceledLeases(host),
       })

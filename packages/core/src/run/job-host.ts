@@ -20,6 +20,7 @@ import type { FarmRegistry } from './farm-registry.ts'
 import { performJob } from './job-effects.ts'
 import { type LedgerLoop, ledgerLoop } from './ledger-loop.ts'
 import type { JobProofs } from './proofs.ts'
+import { setMessage } from './set-message.ts'
 import { openStream, type StreamHost } from './stream.ts'
 import { performTask } from './task-effects.ts'
 import type { RunnerTuning } from './tuning.ts'
@@ -62,7 +63,7 @@ export interface JobHost {
   lease(row: TaskRow): Lease
   leases(set: SetRow): readonly Lease[]
   tree(set: SetRow): ReturnType<JobProofs['setTree']>
-  setMessage(set: SetRow): LeaseSet
+  setMessage(set: SetRow): Promise<LeaseSet>
   key(stream: string, command: string): string
   stop(): void
 }
@@ -188,12 +189,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
       const kept = setLeases.get(set.seq)!
       return (kept.tree ??= shared.proofs.setTree(leases))
     },
-    setMessage: (set) => ({
-      job: host.jobId(),
-      seq: set.seq,
-      setRoot: set.root!,
-      ...(set.signature ? { signature: set.signature } : {}),
-    }),
+    setMessage: (set) => setMessage(shared, job.state, host.jobId(), set),
     key: (stream, command) => commandKey(run, stream, command),
     stop() {
       if (closing.signal.aborted) return

@@ -121,10 +121,12 @@ export async function attest(
       async (ctx) => {
         const batch = await batchOf(host, n)
         const seqs = [...new Set(batch.results.map((result) => result.seq))].sort((a, b) => a - b)
-        const sets = seqs.map((seq) => {
-          const set: SetRow = job.state.sets[seq]!
-          return { set: host.setMessage(set), leases: host.leases(set) }
-        })
+        const sets = await Promise.all(
+          seqs.map(async (seq) => {
+            const set: SetRow = job.state.sets[seq]!
+            return { set: await host.setMessage(set), leases: host.leases(set) }
+          }),
+        )
         const signatures = signaturesOf(row.signatures).slice(0, terms.quorum)
         await shared.options.ledger.send({ kind: 'attest', terms, batch, sets, signatures }, ctx).catch(unlessDone)
         host.ledger.expect()

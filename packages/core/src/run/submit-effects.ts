@@ -51,7 +51,7 @@ export async function submit(
       if (unsure && info.idempotency === 'at-most-once')
         throw new PictorError('farm-refused', 'its reply was lost and it cannot find tasks by key', { details: { lost: true } })
       const [task, ref] = await withStage(host, loop, ctx, async (stage) => {
-        const handed = taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
+        const handed = await taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
         const taken = await loop.calls.add(() =>
           limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
             const before = unsure
@@ -87,7 +87,7 @@ function workOf({ tiles }: RenderSpec, { frames, part }: Lease): Work {
 }
 
 /** The task of a lease as its farm is handed it. */
-export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: StageRef, priority: number): Task {
+export async function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: StageRef, priority: number): Promise<Task> {
   const job = host.job.state
   const order = job.order!
   const set = job.sets[row.seq]!
@@ -109,7 +109,7 @@ export function taskOf(host: JobHost, row: TaskRow, attempt: number, stage: Stag
       terms: order.terms,
       job: host.jobId(),
       lease,
-      set: host.setMessage(set),
+      set: await host.setMessage(set),
       proof: host.tree(set).proof(row.id - set.first),
       ready: quorumOf(set.ready, order.terms.quorum),
     },

@@ -39,6 +39,8 @@ export interface RunnerOptions {
   readonly clock?: Clock
   /** Signs lease sets; the terms' leaseKey. */
   readonly leaseSigner: DigestSigner
+  /** The creator's key, for its word that the leaseKey was replaced. Left out: farms and checkers must ask the ledger for it. */
+  readonly creator?: DigestSigner
   readonly replan: Replan
   readonly deliver: Deliver
   /** Name of this runner in claims: unique among all that share the store. Left out: random. */

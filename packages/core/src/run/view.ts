@@ -9,6 +9,7 @@ import type { Shared } from './job-host.ts'
 import { leaseOfRow, mayLease } from '../job/job-rows.ts'
 import { frameOf, missingFrames, partOf, partsOf } from '../job/units.ts'
 import { unpackPath } from './deliver-effects.ts'
+import { setInReceipt } from './set-message.ts'
 import { signaturesOf } from './settle-effects.ts'
 import { framesPerHour, lastFrame, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
 import type { Projection } from './project.ts'
@@ -206,15 +207,17 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
     terms: order.terms,
     quotes: order.quotes,
     work: order.work,
-    sets: state.sets
-      .filter((set) => set.root !== undefined)
-      .map((set) => ({
-        set: { job, seq: set.seq, setRoot: set.root!, ...(set.signature ? { signature: set.signature } : {}) },
-        leases: Array.from({ length: set.last - set.first + 1 }, (_, i) =>
-          leaseOf(leaseOfRow(state, state.rows.get(set.first + i)!)),
-        ),
-        ready: [...set.ready.values()],
-      })),
+    sets: await Promise.all(
+      state.sets
+        .filter((set) => set.root !== undefined)
+        .map(async (set) => ({
+          set: await setInReceipt(shared, state, job, set),
+          leases: Array.from({ length: set.last - set.first + 1 }, (_, i) =>
+            leaseOf(leaseOfRow(state, state.rows.get(set.first + i)!)),
+          ),
+          ready: [...set.ready.values()],
+        })),
+    ),
     leases,
     batches,
     ...(state.final.keep === undefined || state.final.signatures.size === 0

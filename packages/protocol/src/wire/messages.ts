@@ -1,4 +1,4 @@
-import type { Lease, LeaseSet, LedgerDomain, Ready, Terms } from '@pictor/core/contract'
+import type { Lease, LeaseKeyChange, LeaseSet, LedgerDomain, Ready, Terms } from '@pictor/core/contract'
 import { bigint, count, list, named, object, optional, word, type Schema } from '../schema.ts'
 import { address, frame, hash, signature } from './basics.ts'
 import { checkClass } from './job.ts'
@@ -55,6 +55,7 @@ export const leaseSet: Schema<LeaseSet> = object<LeaseSet>({
   seq: count(),
   setRoot: hash,
   signature: optional(signature),
+  keyChange: optional(object<LeaseKeyChange>({ leaseKey: address, signature })),
 })
 export const ready: Schema<Ready> = object<Ready>({
   job: hash,
