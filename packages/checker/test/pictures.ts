@@ -44,8 +44,8 @@ export function picture(recipe: Recipe): Picture {
 }
 
 /** The same picture after `change` of each plane. */
-export function changed(from: Picture, change: (plane: Float32Array, width: number) => Float32Array): Picture {
-  const colour = from.colour.map((plane) => change(plane, from.width))
+export function changed(from: Picture, change: (plane: Float32Array, width: number, channel: number) => Float32Array): Picture {
+  const colour = from.colour.map((plane, c) => change(plane, from.width, c))
   return { ...from, colour, raw: colour }
 }
 

@@ -72,6 +72,21 @@ describe('beside its neighbours', () => {
     expect(await codesAt([shot[0]!, shot[0]!, shot[0]!, shot[0]!])).toEqual(['doubt duplicate-frame'])
     expect(await codesAt(withSecond(shot[0]!), 2, { legitStatic: true })).not.toContain('doubt duplicate-frame')
   })
+  test('a tile with the noise of the frame before is doubtful where noise never repeats, and nothing where it does', async () => {
+    const tile = { x: 48, y: 32, width: 64, height: 48 }
+    const still = [1, 2, 3, 4].map((seed) => picture({ seed }))
+    const stale = changed(still[1]!, (plane, width, c) =>
+      plane.map((v, i) => {
+        const [x, y] = [i % width, Math.floor(i / width)]
+        const inside = x >= tile.x && x < tile.x + tile.width && y >= tile.y && y < tile.y + tile.height
+        return inside ? still[0]!.colour[c]![i]! : v
+      }),
+    )
+    const frames = [still[0]!, stale, still[2]!, still[3]!]
+    expect(await codesAt(frames, 2, { animatedSeed: true })).toEqual(['doubt stale-area'])
+    expect(await codesAt(frames, 2)).toEqual([])
+    expect(await codesAt(still, 2, { animatedSeed: true })).toEqual([])
+  })
   test('a cut is nothing', async () => {
     const other = [3, 4].map((frame) => changed(moving(frame), (plane) => plane.map((v) => 0.9 - v)))
     expect(await codesAt([shot[0]!, shot[1]!, ...other], 2)).toEqual([])

@@ -6,6 +6,7 @@ import { findDuplicates } from './duplicates.ts'
 import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
 import { findOddArea } from './odd-area.ts'
 import { checkSeam } from './seams.ts'
+import { findStaleArea } from './stale-area.ts'
 
 /** What the sequence checks need to know of a frame. */
 export interface MeasuredFrame {
@@ -105,6 +106,7 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
     usable.findLast((one) => one.entry.frame > neighbours.b.entry.frame),
   ]
   const [before, after] = beyond.map((one) => one?.features)
+  if (entry.animatedSeed) found.push(...some(findStaleArea(x, [a, b])))
   if (found.length === 0) found.push(...some(findOddArea(x, [a, b], [before, after])))
   // Only frames whose content lies with the neighbours can be made from them.
   if (!sameGrid(x, a) || !sameGrid(a, b) || contentDistance(x, a) > 2 * contentDistance(a, b) + 0.01) return found
