@@ -30,6 +30,8 @@ export interface ReferenceStatistics {
   readonly correlation: number
   /** Standard error of `correlation` from its spread over blocks: wide where only a few edges are noisy. */
   readonly correlationError: number
+  /** How many equal blocks would tell as much of the correlation: (sum of squares)^2 / sum of squared squares, by what each block weighs. */
+  readonly correlationBlocks: number
   readonly activeBlocks: number
   readonly blocks: number
 }
@@ -228,7 +230,10 @@ function lagSums(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): 
 }
 
 /** Difference of two lag-1 autocorrelations, each a ratio of sums over blocks, and its error by the delta method with blocks as the independent units. */
-function excessCorrelation(x: LagSums, own: LagSums): Pick<ReferenceStatistics, 'correlation' | 'correlationError'> {
+function excessCorrelation(
+  x: LagSums,
+  own: LagSums,
+): Pick<ReferenceStatistics, 'correlation' | 'correlationError' | 'correlationBlocks'> {
   const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0)
   const [qx, qo] = [sum(x.squares), sum(own.squares)]
   const rx = qx > 0 ? sum(x.products) / qx : 0
@@ -239,7 +244,8 @@ function excessCorrelation(x: LagSums, own: LagSums): Pick<ReferenceStatistics, 
     const dq = qo > 0 ? (own.products[i]! - ro * own.squares[i]!) / qo : 0
     variance += (dx - dq) ** 2
   }
-  return { correlation: rx - ro, correlationError: Math.sqrt(variance) }
+  const weight = x.squares.reduce((total, value) => total + value ** 2, 0)
+  return { correlation: rx - ro, correlationError: Math.sqrt(variance), correlationBlocks: weight > 0 ? qx ** 2 / weight : 0 }
 }
 
 /** @throws RangeError when two pictures cannot be compared pixel by pixel */

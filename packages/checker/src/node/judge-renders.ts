@@ -68,7 +68,7 @@ export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Comp
     return told(one, { whole: true, findings: [...demoted(findings), noReference(render!, 'frame')] })
   const replica: Bytes32 = `0x${pixelHash(decodeImage(render!.bytes!))}`
   const base = { whole: true, checked: true, replica, own } as const
-  const limit = seedLockedTolerance(spec.output.bitDepth)
+  const limit = seedLockedTolerance(spec.output.bitDepth, true)
   const found = compareSeedLocked(picture, own, limit)
   if (withinTolerance(found, limit)) {
     const facts = { value: found.rms, threshold: limit.rms }

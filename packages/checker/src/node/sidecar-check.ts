@@ -105,7 +105,7 @@ async function compositeAgain(
   const own = render?.bytes ? toPicture(decodeImage(render.bytes)) : undefined
   if (!own || own.width !== picture.width || own.height !== picture.height || own.colour.length !== picture.colour.length)
     return undefined
-  const limit = seedLockedTolerance(spec.output.bitDepth)
+  const limit = seedLockedTolerance(spec.output.bitDepth, true)
   const found = compareSeedLocked(picture, own, limit)
   const base = {
     renders: render!.hash ? [render!.hash] : [],
