@@ -38,3 +38,25 @@ test('an honest shot asks for nothing', () => {
   const page = reportPage({ title: 't', basis: [], madeAtMs: 0 }, [row(1, 'accept'), row(2, 'accept')])
   expect(page).not.toMatch(/Render again|Look at|First reasons/)
 })
+
+test('several sequences have a strip each, and frame numbers say of which', () => {
+  const rows = [
+    { ...row(1, 'refuse'), sequence: 'a' },
+    { ...row(1, 'accept'), sequence: 'b' },
+    { ...row(2, 'unsure'), sequence: 'b' },
+  ]
+  const page = reportPage({ title: 't', basis: [], madeAtMs: 0 }, [...rows, row(7, 'refuse', 'missing-frame')])
+  expect(page).toContain('Render again: <code>1</code> of a, <code>7</code> of frames of no file')
+  expect(page).toContain('Look at: <code>2</code> of b')
+  expect(page.match(/<nav>/g)).toHaveLength(3)
+  const single = reportPage({ title: 't', basis: [], madeAtMs: 0 }, [rows[0]!, row(7, 'refuse', 'missing-frame')])
+  expect(single).toContain('Render again: <code>1,7</code>')
+})
+
+test('three findings are shown, the others are folded away; numbers have three digits; the difference is a picture', () => {
+  const findings = [1, 2, 3, 4, 5].map((n) => ({ code: `c${n}`, message: 'm', value: n / 3, threshold: n }))
+  const page = reportPage({ title: 't', basis: [], madeAtMs: 0 }, [{ ...row(1, 'refuse'), findings, difference: 'frames/d.png' }])
+  expect(page).toContain('<summary>2 more</summary>')
+  expect(page).toContain('(measured 0.333, limit 1)')
+  expect(page).toContain('src="frames/d.png"')
+})

@@ -37,7 +37,7 @@ export async function writeReport(
     const entry = entries.get(line.file)
     const picture = entry ? await pictureAt(entry.path) : undefined
     if (!entry || !picture) {
-      rows.push(line)
+      rows.push(entry ? { ...line, sequence: entry.sequence } : line)
       continue
     }
     const name = String(i).padStart(5, '0')
@@ -52,6 +52,7 @@ export async function writeReport(
       )
     rows.push({
       ...line,
+      sequence: entry.sequence,
       thumbnail: `frames/${name}.png`,
       ...(comparable ? { difference: `frames/${name}-difference.png` } : {}),
     })

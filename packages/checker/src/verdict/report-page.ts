@@ -4,6 +4,8 @@ import { formatFrames, type Finding, type Verdict } from '@pictor/core/contract'
 export interface ReportRow {
   readonly file: string
   readonly frame: number
+  /** Name of the picture sequence, where the page shows several. */
+  readonly sequence?: string
   readonly verdict: Verdict
   readonly findings: readonly Finding[]
   readonly ms: number
@@ -37,7 +39,7 @@ export function reportPage(head: ReportHead, rows: readonly ReportRow[]): string
 <p class="summary">${summary}</p>
 ${head.basis.map((line) => `<p class="basis">${text(line)}</p>`).join('\n')}
 <p class="basis">Made ${new Date(head.madeAtMs).toISOString()}</p>
-${strip(rows)}
+${strip(rows, places)}
 ${toDo(rows)}
 <main>
 ${sorted.map((row) => card(row, places.get(row)!)).join('\n')}
@@ -45,20 +47,48 @@ ${sorted.map((row) => card(row, places.get(row)!)).join('\n')}
 `
 }
 
+/** The rows of each picture sequence, in the order in which the sequences come. A row of none, such as a missing frame's, belongs to the only one, or to the last group. */
+function bySequence(rows: readonly ReportRow[]): readonly (readonly [string, readonly ReportRow[]])[] {
+  const groups = new Map<string, ReportRow[]>()
+  for (const row of rows) {
+    if (row.sequence === undefined) continue
+    const group = groups.get(row.sequence) ?? []
+    groups.set(row.sequence, group)
+    group.push(row)
+  }
+  const others = rows.filter((row) => row.sequence === undefined)
+  if (groups.size === 1) return [...groups].map(([name, group]) => [name, [...group, ...others]] as const)
+  return others.length > 0 ? [...groups, ['frames of no file', others]] : [...groups]
+}
+
 /** Every frame as a small square in the order of the shot, coloured by its verdict: holes and runs of bad frames show at a glance. */
-function strip(rows: readonly ReportRow[]): string {
-  const cells = [...rows.entries()]
-    .sort(([, a], [, b]) => a.frame - b.frame)
-    .map(([i, row]) => `<a class="${row.verdict}" href="#f${i}" title="frame ${row.frame}: ${NAMES[row.verdict]}"></a>`)
-  return `<nav>${cells.join('')}</nav>`
+function strip(rows: readonly ReportRow[], places: ReadonlyMap<ReportRow, number>): string {
+  const groups = bySequence(rows)
+  return groups
+    .map(([name, group]) => {
+      const cells = [...group]
+        .sort((a, b) => a.frame - b.frame)
+        .map(
+          (row) => `<a class="${row.verdict}" href="#f${places.get(row)}" title="frame ${row.frame}: ${NAMES[row.verdict]}"></a>`,
+        )
+      return `${groups.length > 1 ? `<p class="basis">${text(name)}</p>` : ''}<nav>${cells.join('')}</nav>`
+    })
+    .join('\n')
 }
 
 /** What a wrangler does next: which frames to render again, which to look at, and how often each reason came up. */
 function toDo(rows: readonly ReportRow[]): string {
-  const framesOf = (verdict: Verdict): string => {
-    const frames = [...new Set(rows.filter((row) => row.verdict === verdict).map((row) => row.frame))].filter(Number.isInteger)
-    return frames.length === 0 ? '' : formatFrames(frames)
-  }
+  const groups = bySequence(rows)
+  const framesOf = (verdict: Verdict): string =>
+    groups
+      .flatMap(([name, group]) => {
+        const frames = [...new Set(group.filter((row) => row.verdict === verdict).map((row) => row.frame))].filter(
+          Number.isInteger,
+        )
+        if (frames.length === 0) return []
+        return [`<code>${formatFrames(frames)}</code>${groups.length > 1 ? ` of ${text(name)}` : ''}`]
+      })
+      .join(', ')
   const [again, look] = [framesOf('refuse'), framesOf('unsure')]
   const reasons = new Map<string, number>()
   for (const row of rows)
@@ -66,8 +96,8 @@ function toDo(rows: readonly ReportRow[]): string {
       reasons.set(row.findings[0].code, (reasons.get(row.findings[0].code) ?? 0) + 1)
   const counted = [...reasons].sort(([, a], [, b]) => b - a).map(([code, count]) => `${text(code)} ${count}`)
   return [
-    again && `<p>Render again: <code>${again}</code></p>`,
-    look && `<p>Look at: <code>${look}</code></p>`,
+    again && `<p>Render again: ${again}</p>`,
+    look && `<p>Look at: ${look}</p>`,
     counted.length > 0 && `<p class="basis">First reasons: ${counted.join(' · ')}</p>`,
   ]
     .filter((line) => line)
@@ -78,21 +108,29 @@ function card(row: ReportRow, index: number): string {
   const image = row.thumbnail
     ? `<img loading="lazy" src="${text(row.thumbnail)}" alt="frame ${row.frame}">`
     : '<div class="none">no picture</div>'
-  const link = row.difference ? `<a href="${text(row.difference)}">farm, own render, difference</a>` : ''
-  const items = row.findings
-    .map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
-    .join('')
-  return `<article id="f${index}" class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)} ${link}</p><ul>${items}</ul></div></article>`
+  const difference = row.difference
+    ? `<a class="difference" href="${text(row.difference)}"><img loading="lazy" src="${text(row.difference)}" alt="the farm's frame, the checker's own render, and their difference"><small>the farm's frame · own render · difference, 8 times</small></a>`
+    : ''
+  const items = row.findings.map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
+  const [first, rest] = [items.slice(0, SHOWN), items.slice(SHOWN)]
+  const more = rest.length > 0 ? `<details><summary>${rest.length} more</summary><ul>${rest.join('')}</ul></details>` : ''
+  return `<article id="f${index}" class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)}</p><ul>${first.join('')}</ul>${more}${difference}</div></article>`
 }
+
+/** Findings that are shown at once; the first are those that decided. */
+const SHOWN = 3
 
 function numbers({ value, threshold, region }: Finding): string {
   const parts = [
-    value === undefined ? '' : `measured ${value}`,
-    threshold === undefined ? '' : `limit ${threshold}`,
+    value === undefined ? '' : `measured ${rounded(value)}`,
+    threshold === undefined ? '' : `limit ${rounded(threshold)}`,
     region ? `at ${region.x}, ${region.y}, ${region.width} x ${region.height} px` : '',
   ].filter((part) => part !== '')
   return parts.length === 0 ? '' : ` <small>(${parts.join(', ')})</small>`
 }
+
+/** Three digits are enough to see which side of a limit a value lies on. */
+const rounded = (value: number): string => (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(3))))
 
 const text = (value: string): string =>
   value.replace(/[&<>"']/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!)
@@ -101,11 +139,12 @@ const STYLE = `
 :root{color-scheme:light dark;font:15px/1.45 system-ui,sans-serif}body{margin:2rem auto;max-width:70rem;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1rem;margin:0}h2 em{font-style:normal;font-weight:400}
 .summary span{display:inline-block;padding:.2rem .7rem;border-radius:1rem;margin-right:.4rem}
-.basis,.file,small{opacity:.75}.file{margin:.1rem 0;word-break:break-all}ul{margin:.3rem 0 0;padding-left:1.1rem}
+.basis,.file,small{opacity:.75}.basis{margin:.2rem 0}.file{margin:.1rem 0;word-break:break-all}ul{margin:.3rem 0 0;padding-left:1.1rem}
 main{display:grid;gap:.8rem}article{display:grid;grid-template-columns:240px 1fr;gap:1rem;padding:.7rem;border-left:5px solid;border-radius:.3rem;background:#8881}
 img,.none{width:240px;background:#8883;border-radius:.2rem}.none{height:5rem;display:grid;place-items:center;opacity:.6}
 article.accept{border-color:#2a9d4a}article.unsure{border-color:#d99a00}article.refuse{border-color:#d33}
 nav{display:flex;flex-wrap:wrap;gap:2px;margin:.6rem 0}nav a{width:.8rem;height:.8rem;border-radius:2px;background:#2a9d4a}nav a.unsure{background:#d99a00}nav a.refuse{background:#d33}
+details{margin-top:.2rem}summary{cursor:pointer;opacity:.75}.difference{display:block;margin-top:.5rem;color:inherit;text-decoration:none}.difference img{width:100%;display:block}
 article:target{outline:2px solid}code{user-select:all;background:#8882;padding:.1rem .3rem;border-radius:.2rem;word-break:break-all}
 .summary .accept{background:#2a9d4a33}.summary .unsure{background:#d99a0033}.summary .refuse{background:#d3333333}
 @media(max-width:40rem){article{grid-template-columns:1fr}}`
