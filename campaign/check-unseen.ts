@@ -1,17 +1,24 @@
-// pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest]: scenes FIRST to LAST of unseen/scenes.py, which no limit was fitted to, rendered by a real farm. Detection of
-// planted cheats and defects for each check class; alarms on honest crops and refusals of honest frames. FOLDER keeps renders and results, so that parts
+// pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes]: scenes FIRST to LAST of unseen/scenes.py, which no limit was fitted to, rendered by a real farm. Detection of
+// planted cheats and defects for each check class; alarms on honest crops and refusals of honest frames; probes at several sizes. FOLDER keeps renders and results, so that parts
 // can be run one by one. Fails when an honest frame is refused.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Campaign } from '../scripts/campaign.ts'
 import { detection, type DetectionRow } from './unseen/detection.ts'
 import { honest, type HonestRow } from './unseen/honest.ts'
-import { reportDetection, reportHonest } from './unseen/report.ts'
+import { probes, type ProbeRow } from './unseen/probes.ts'
+import { reportDetection, reportHonest, reportProbes } from './unseen/report.ts'
 import { openScene } from './unseen/renders.ts'
 
 export const campaign: Campaign = async ([folder, first, last, part]) => {
-  if (!folder || !first || !last || !(Number(first) <= Number(last)) || (part && !['detection', 'honest'].includes(part))) {
-    console.error('usage: pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest]')
+  if (
+    !folder ||
+    !first ||
+    !last ||
+    !(Number(first) <= Number(last)) ||
+    (part && !['detection', 'honest', 'probes'].includes(part))
+  ) {
+    console.error('usage: pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes]')
     return false
   }
   const results = join(folder, 'results')
@@ -20,6 +27,7 @@ export const campaign: Campaign = async ([folder, first, last, part]) => {
     for (const [name, make] of [
       ['detection', detection],
       ['honest', honest],
+      ['probes', probes],
     ] as const) {
       const at = join(results, `${name}-${number}.json`)
       if ((part && part !== name) || existsSync(at)) continue
@@ -42,5 +50,6 @@ export const campaign: Campaign = async ([folder, first, last, part]) => {
       })
       .flatMap((file) => JSON.parse(readFileSync(join(results, file), 'utf8')) as T[])
   reportDetection(rows<DetectionRow>('detection'))
+  reportProbes(rows<ProbeRow>('probes'))
   return reportHonest(rows<HonestRow>('honest'))
 }

@@ -110,8 +110,8 @@ function noisy(planes: Planes, format: string, seed: number): Planes {
 const inTile = (x: number, y: number): boolean => x >= 96 && x < 160 && y >= 48 && y < 112
 const inMark = (x: number, y: number): boolean => x >= 20 && x < 92 && y >= 16 && y < 34 && (x + 2 * y) % 14 < 7
 
-/** Retouched pictures. */
-function* edits(planes: Planes, format: 'png' | 'exr', frame: number): Generator<readonly [string, Planes]> {
+/** Retouched pictures. Places are in pixels, whatever the size. */
+export function* edits(planes: Planes, format: 'png' | 'exr', frame: number): Generator<readonly [string, Planes]> {
   const { width, height, data } = planes
   const at = (x: number, y: number, c: number): number =>
     data[c]![Math.max(0, Math.min(height - 1, y)) * width + Math.max(0, Math.min(width - 1, x))]!

@@ -1,6 +1,7 @@
 // What the checks say of honest frames: many seeds, many crops.
 import { cut, compareWithReferences, judgeReferences, type Picture } from '../../packages/checker/src/index.ts'
 import { pictureOf } from '../../packages/checker/src/node/file-check.ts'
+import type { ReferenceResult } from '../../packages/checker/src/node/reference-check.ts'
 import { layersNamedBy, noisyPicture } from '../../packages/checker/src/node/layers.ts'
 import { fileFindings, judge, placeOf, verdictFor, type Candidate } from './judge.ts'
 import type { UnseenScene } from './renders.ts'
@@ -26,6 +27,9 @@ export interface HonestRow {
   readonly statisticCrops: number
   readonly statisticAlarms: number
   readonly wholeAlarm: boolean
+  /** RMS as a share of its limit, the largest of the crops at the job's seed, and of the whole frame rendered again (0 where it was not). */
+  readonly nearest: number
+  readonly nearestWhole: number
   readonly codes: readonly string[]
 }
 
@@ -51,7 +55,9 @@ export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> 
       const candidates = Array.from({ length: CROPS }, (): Candidate => ({ frame, bytes, findings: [] }))
       const results = await judge(scene, spec, way, candidates, (index) => placeOf(spec, 1009 * frame + 17 * seed + 13 * index))
       const alarms = results.filter(({ findings: all }) => all.some(({ code }) => ALARMS.has(code))).length
-      const [whole] = await judge(scene, spec, way, [{ frame, bytes, findings }], () => placeOf(spec, frame))
+      // The whole frame as well, of two of the seeds.
+      const wholly = SEEDS.indexOf(seed) < 2 ? 'replica' : way
+      const [whole] = await judge(scene, spec, wholly, [{ frame, bytes, findings }], () => placeOf(spec, frame))
       rows.push({
         scene: number,
         kind: facts.kind,
@@ -66,11 +72,18 @@ export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> 
         probeAlarms: results.filter(({ findings: all }) => all.some(({ code }) => code === 'probe-differs')).length,
         refused: [...results, whole!].filter((one) => verdictFor(one) === 'refuse').length,
         unsure: [...results, whole!].filter((one) => verdictFor(one) === 'unsure').length,
+        nearest: Math.max(...results.map((one) => shareOf(one, 'crop-agrees'))),
+        nearestWhole: shareOf(whole!, 'frame-agrees'),
         codes: [...new Set([...results, whole!].flatMap((one) => one.findings.map(({ code }) => code)))],
       })
     }
   }
   return rows.map((row) => ({ ...row, ...statistics(row.frame, row.seed, pictures, scene) }))
+}
+
+function shareOf({ findings }: ReferenceResult, code: string): number {
+  const found = findings.find((one) => one.code === code)
+  return found?.value !== undefined && found.threshold ? found.value / found.threshold : 0
 }
 
 /** Findings of a crop that disagrees with its frame. */

@@ -3,6 +3,7 @@ import { lowerBound } from '../../bench/check.ts'
 import { HARMLESS, type DetectionRow } from './detection.ts'
 import type { HonestRow } from './honest.ts'
 import type { Way } from './judge.ts'
+import type { ProbeRow } from './probes.ts'
 
 const WAYS: readonly Way[] = ['crop', 'sidecar', 'replica', 'statistics', 'file-only']
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
@@ -26,6 +27,9 @@ export function reportDetection(all: readonly DetectionRow[]): void {
           way,
         )}`,
       )
+    const blurred = judged.filter(({ motionBlur }) => motionBlur)
+    if (way === 'statistics' && blurred.length > 0)
+      console.log(`  with motion blur, whose bias is allowed for: ${line(blurred, way)}`)
     const missed = judged.filter(({ verdicts }) => verdicts[way] === 'accept')
     const names = [...new Set(missed.map(({ name }) => name))].map((name) => {
       const total = judged.filter((row) => row.name === name).length
@@ -65,10 +69,31 @@ export function reportHonest(rows: readonly HonestRow[]): boolean {
   console.log(
     `file and sequence alone: ${file.filter((row) => row.file === 'refuse').length} refused, ${file.length} not accepted`,
   )
+  const nearest = [...rows].sort((p, q) => q.nearest - p.nearest).slice(0, 3)
+  console.log(
+    `nearest to the tolerance (RMS as a share of its limit): crops ${nearest.map((row) => `${row.nearest.toFixed(2)} ${row.kind}`).join(', ')}; whole frames ${Math.max(...rows.map((row) => row.nearestWhole)).toFixed(2)}`,
+  )
   for (const row of rows)
     if (row.alarms + row.probeAlarms + row.refused + row.unsure + row.statisticAlarms > 0 || row.wholeAlarm)
       console.log(
         `  scene ${row.scene} ${row.kind} frame ${row.frame} seed +${row.seed}: ${JSON.stringify({ alarms: row.alarms, probe: row.probeAlarms, refused: row.refused, unsure: row.unsure, statistics: row.statisticAlarms, whole: row.wholeAlarm })} ${row.codes.join(' ')}`,
       )
   return refused === 0
+}
+
+/** How near honest frames come to the probe's limit by size, and the edits that pass it. */
+export function reportProbes(rows: readonly ProbeRow[]): void {
+  for (const width of new Set(rows.map((row) => row.width))) {
+    const sized = rows.filter((row) => row.width === width)
+    const honest = sized.filter(({ name }) => name === 'honest')
+    const nearest = [...honest].sort((p, q) => q.off - p.off).slice(0, 3)
+    const names = [...new Set(sized.map(({ name }) => name))].filter((name) => name !== 'honest')
+    const found = names.map((name) => {
+      const all = sized.filter((row) => row.name === name)
+      return `${name} ${all.filter((row) => row.found).length}/${all.length}`
+    })
+    console.log(
+      `probes of frames ${width} px wide: ${honest.filter((row) => row.found).length} of ${honest.length} honest frames pass the limit (nearest ${nearest.map((row) => `${row.off.toFixed(2)} ${row.kind}`).join(', ')}); found: ${found.join(', ')}`,
+    )
+  }
 }
