@@ -55,6 +55,12 @@ def external():
     for image in bpy.data.images:
         if image.source in {'FILE', 'SEQUENCE', 'MOVIE', 'TILED'} and image.filepath and image.packed_file is None:
             yield entry('image', image, image.filepath, image.library, image.source == 'SEQUENCE')
+        if image.source == 'TILED' and '<UDIM>' in image.filepath and image.packed_file is None:
+            # Tiles that the image has are missed when their file is; files of other tiles are sent all the same.
+            for tile in image.tiles:
+                one = entry('image', image, image.filepath.replace('<UDIM>', str(tile.number)), image.library)
+                if not one['files']:
+                    yield one
     for font in bpy.data.fonts:
         if font.filepath and font.filepath != '<builtin>' and font.packed_file is None:
             yield entry('font', font, font.filepath, font.library)

@@ -280,6 +280,37 @@ describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, ()
     }
   })
 
+  it('finds the tiles of a UDIM texture, sends them, and a farm renders with all of them', async () => {
+    const found = await inspect('shot/udim.blend')
+    expect(found.external).toMatchObject([{ kind: 'image', missing: false }])
+    const bundle = await inspector.bundle(found, artifacts, ctx)
+    const tiles = bundle.files.map((file) => file.path).filter((path) => path.endsWith('.png'))
+    expect(tiles.map((path) => path.replace(/.*\//, ''))).toEqual(['skin.1001.png', 'skin.1002.png'])
+    const farm = selfHosted({ id: 'udim', workDir: join(temp.path, 'udim-farm'), threadsPerSlot: 1 })
+    try {
+      const stage = await farm.stage(bundle, artifacts, ctx)
+      for (const name of ['skin.1001.png', 'skin.1002.png']) rmSync(join(temp.path, 'tiles', name))
+      const task = { contract: 1, run: 'r', id: 1, attempt: 1, purpose: 'render', bundle, stage, spec: found.spec } as const
+      const ref = await farm.submit({ ...task, work: { kind: 'frames', frames: [1] } }, { key: 'udim' })
+      const [red, green] = decodeImage(await bytesOf(farm, await finish(farm, ref), ref, 1)).parts[0]!.planes
+      const { width } = found.spec.output
+      const brighter = (one: typeof red, other: typeof red, left: boolean): number =>
+        one!.data.filter((value, i) => i % width < width / 2 === left && value > 0.5 && other!.data[i]! < value * 0.6).length
+      expect(brighter(red, green, true)).toBeGreaterThan(50)
+      expect(brighter(green, red, false)).toBeGreaterThan(50)
+      expect(brighter(green, red, true) + brighter(red, green, false)).toBeLessThan(20)
+    } finally {
+      await farm.close?.()
+      buildScenes(temp.path)
+    }
+    // A tile that the image has and the disk has not is a missing file like any other.
+    rmSync(join(temp.path, 'tiles', 'skin.1002.png'))
+    const holed = await inspect('shot/udim.blend')
+    expect(holed.external.filter((one) => one.missing).map((one) => one.path)).toEqual(['//../tiles/skin.1002.png'])
+    await expect(inspector.bundle(holed, artifacts, ctx)).rejects.toMatchObject({ code: 'asset-missing' })
+    buildScenes(temp.path)
+  })
+
   it('lists missing files and makes no bundle of them', async () => {
     rmSync(join(temp.path, 'tex.png'))
     const found = await inspect('shot/linked.blend')

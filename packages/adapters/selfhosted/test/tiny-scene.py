@@ -99,6 +99,26 @@ scene.collection.objects.link(here.objects[0])
 bpy.ops.file.make_paths_relative()
 bpy.ops.wm.save_mainfile(compress=True)
 
+# Tiles of a UDIM texture outside the scene's folder: the plane's left half lies on tile 1001 (red), its right half on 1002 (green).
+os.makedirs(os.path.join(folder, 'tiles'), exist_ok=True)
+paint(os.path.join(folder, 'tiles', 'skin.1001.png'), (1, 0, 0, 1))
+paint(os.path.join(folder, 'tiles', 'skin.1002.png'), (0, 1, 0, 1))
+scene, cube = fresh()
+for other in (cube, bpy.data.objects['Sun']):  # the textures shine by themselves
+    bpy.data.objects.remove(other)
+bpy.ops.mesh.primitive_plane_add(size=4)
+plane = bpy.context.object
+for loop in plane.data.uv_layers[0].data:
+    loop.uv.x *= 2
+textured(plane, os.path.join(folder, 'tiles', 'skin.1001.png'))
+image = plane.active_material.node_tree.nodes['Image Texture'].image
+image.source, image.filepath = 'TILED', os.path.join(folder, 'tiles', 'skin.<UDIM>.png')
+image.tiles.new(1002)
+scene.camera.location, scene.camera.rotation_euler = (0, 0, 6), (0, 0, 0)
+save('shot/udim.blend')
+bpy.ops.file.make_paths_relative()
+bpy.ops.wm.save_mainfile(compress=True)
+
 # Saved on Windows: a texture on a drive, one relative with backslashes, one on a drive that nobody knows here.
 os.makedirs(os.path.join(folder, 'windows', 'maps'), exist_ok=True)
 paint(os.path.join(folder, 'windows', 'maps', 'red.png'), (1, 0, 0, 1))

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 import { workerProgram } from '../python.ts'
 import { FILTER_FD, confine } from '../sandbox/bubblewrap.ts'
+import { eachLine } from './lines.ts'
 import type { RenderOrder } from './order.ts'
 import { identityOf, killGroup } from './process.ts'
 import type { ProcessIdentity } from './process.ts'
@@ -84,6 +84,10 @@ export interface WorkerOptions {
 
 /** `Fra:1 Mem:.. | Time:.. | Scene, Layer | Sample 3/16`: only for the progress bar, since object names can imitate it. */
 const SAMPLES = /^Fra:.* \| [^|]*, [^|]* \| Sample (\d+)\/(\d+)\s*$/
+
+/** Longest reply (a scene's report lists its files) and longest line of Blender's log, in characters. */
+const MOST_REPLY = 2 ** 26
+const MOST_LOG = 4096
 
 /** Blender's allocator (intern/guardedalloc) on stderr. A scene that imitates it only harms itself. */
 const OUT_OF_MEMORY = /^[MC]alloc(?: array)? (?:returns null|aborted due to)/
@@ -187,8 +191,10 @@ class WorkerState {
       })
     })
     const replies = child.stdio[3] as Duplex
-    createInterface({ input: replies }).on('line', (line) => this.onReply(line))
-    for (const stream of [child.stdout!, child.stderr!]) createInterface({ input: stream }).on('line', (line) => this.onLog(line))
+    const tooLong = (): void =>
+      this.stop({ kind: 'crash', message: `the worker sent a reply of more than ${MOST_REPLY} characters` })
+    eachLine(replies, MOST_REPLY, (line) => this.onReply(line), tooLong)
+    for (const stream of [child.stdout!, child.stderr!]) eachLine(stream, MOST_LOG, (line) => this.onLog(line))
     // A dead child breaks its pipes; `close` tells the story.
     for (const stream of [child.stdin!, replies]) stream.on('error', () => {})
   }

@@ -4,6 +4,7 @@ import type { Failure, FailureClass } from '@pictor/core/contract'
 import type { Fault, Worker } from '../blender/worker.ts'
 import type { Settings } from '../options.ts'
 import { NOISY_LAYER, tagLayers } from './noisy-layers.ts'
+import { outFolder, type OutFolder } from './out-folder.ts'
 import { checkPicture, orderOfLayers } from './picture-check.ts'
 import type { CheckedPicture } from './picture-check.ts'
 import type { Picture } from './pictures.ts'
@@ -33,7 +34,7 @@ interface Rendering {
   readonly settings: Settings
   readonly store: TaskStore
   readonly watch: TaskWatch
-  /** Private to this attempt: nothing of an earlier one can pass for its work. */
+  /** Private to this attempt and made anew for each picture: nothing of an earlier one can pass for its work. */
   readonly attemptFolder: string
 }
 
@@ -48,32 +49,27 @@ export async function renderTask(job: Omit<Rendering, 'attemptFolder'>, pictures
   const ref = row.ref.ref
   const attempt = store.nextAttempt(ref)
   const rendering: Rendering = { ...job, attemptFolder: join(slot.folder, 'out', `${ref}-attempt-${attempt}`) }
-  await mkdir(rendering.attemptFolder, { recursive: true })
   await mkdir(outputFolder(settings.workDir, ref), { recursive: true })
   const settled = new Set([
     ...store.outputs(ref, 'pictures').map((output) => `${output.frame}/${output.part}`),
     ...store.frameFailures(ref).map(({ frame }) => `${frame}/*`),
   ])
   let done = store.outputs(ref, 'pictures').length
-  try {
-    for (const picture of pictures) {
-      if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
-      if (watch.stop()) return { end: 'stopped' }
-      watch.onProgress(done, picture.frame, 0)
-      const failure = await renderPicture(rendering, picture, (fraction) => watch.onProgress(done, picture.frame, fraction))
-      if (failure === 'stopped') return { end: 'stopped' }
-      if (failure && failure.frame === undefined) return { end: 'failed', failure }
-      if (failure) store.atomically(() => store.addFrameFailure(row.ref, picture.frame, failure, settings.now()))
-      else done++
-      if (settings.commitEvery && store.outputs(ref, 'uncommitted').length >= settings.commitEvery)
-        await commitOutputs(store, row, settings.signer, settings.now)
-    }
-    await commitOutputs(store, row, settings.signer, settings.now)
-    const first = store.frameFailures(ref)[0]
-    return first ? { end: 'failed', failure: first.failure } : { end: 'done' }
-  } finally {
-    await rm(rendering.attemptFolder, { recursive: true, force: true })
+  for (const picture of pictures) {
+    if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
+    if (watch.stop()) return { end: 'stopped' }
+    watch.onProgress(done, picture.frame, 0)
+    const failure = await renderPicture(rendering, picture, (fraction) => watch.onProgress(done, picture.frame, fraction))
+    if (failure === 'stopped') return { end: 'stopped' }
+    if (failure && failure.frame === undefined) return { end: 'failed', failure }
+    if (failure) store.atomically(() => store.addFrameFailure(row.ref, picture.frame, failure, settings.now()))
+    else done++
+    if (settings.commitEvery && store.outputs(ref, 'uncommitted').length >= settings.commitEvery)
+      await commitOutputs(store, row, settings.signer, settings.now)
   }
+  await commitOutputs(store, row, settings.signer, settings.now)
+  const first = store.frameFailures(ref)[0]
+  return first ? { end: 'failed', failure: first.failure } : { end: 'done' }
 }
 
 /** Two tries, the second in a cold process. Undefined is success; a failure without a frame ends the whole task. */
@@ -114,19 +110,40 @@ interface CheckedFrame extends CheckedPicture {
   readonly layers?: CheckedPicture
 }
 
+type Tried = CheckedFrame | { readonly failure: Failure; readonly again: boolean }
+
 async function renderOnce(
-  { attemptFolder, settings, row, opening }: Rendering,
+  job: Rendering,
   picture: Picture,
   worker: Worker,
   onFraction: (fraction: number) => void,
-): Promise<CheckedFrame | { readonly failure: Failure; readonly again: boolean }> {
-  const file = join(attemptFolder, picture.name)
-  const layersOut = picture.layersName && join(attemptFolder, picture.layersName)
-  for (const path of [file, layersOut]) if (path) await rm(path, { force: true })
-  const reply = await worker.render(picture.order, file, {
+): Promise<Tried> {
+  const out = await outFolder(job.attemptFolder)
+  try {
+    return await renderInto(out, job, picture, worker, onFraction)
+  } finally {
+    await out.close()
+  }
+}
+
+/** Where a file lies while it is checked: out of the renderer's reach, not yet delivered. */
+function takenPath({ settings, row }: Rendering, name: string): string {
+  return join(outputFolder(settings.workDir, row.ref.ref), `.${name}`)
+}
+
+async function renderInto(
+  out: OutFolder,
+  job: Rendering,
+  picture: Picture,
+  worker: Worker,
+  onFraction: (fraction: number) => void,
+): Promise<Tried> {
+  const { settings, row, opening } = job
+  const { name, layersName } = picture
+  const reply = await worker.render(picture.order, join(out.path, name), {
     timeoutMs: settings.frameTimeoutMs,
     onFraction,
-    ...(layersOut ? { layersOut } : {}),
+    ...(layersName ? { layersOut: join(out.path, layersName) } : {}),
     ...(picture.layersFrom ? { layersIn: join(opening.folder, picture.layersFrom) } : {}),
   })
   if (!reply.ok) {
@@ -135,26 +152,29 @@ async function renderOnce(
     if (fault.kind === 'hang') return { failure: { ...failure, frame: picture.frame }, again: false }
     return { failure, again: fault.kind === 'refused' ? fault.code === 'error' : fault.kind !== 'stopped' }
   }
+  const file = takenPath(job, name)
+  const layersFile = layersName && takenPath(job, layersName)
+  await out.take(name, file)
+  if (layersFile) await out.take(layersName, layersFile)
   if (settings.simulateCheat?.forgeTags && row.task.purpose === 'render') await forgeSamplesTag(file, row.task.spec.samples)
-  const layers = layersOut && (await checkPicture(layersOut, orderOfLayers(picture.order)))
+  const layers = layersFile && (await checkPicture(layersFile, orderOfLayers(picture.order)))
+  const plain = !layers || 'hash' in layers ? await checkPicture(file, picture.order) : layers
+  const tagged = layers && 'hash' in layers && 'hash' in plain
+  if (tagged) await tagLayers(file, picture.order.format, layers.hash)
   const sound = !layers || 'hash' in layers
-  if (layers && sound) await tagLayers(file, picture.order.format, layers.hash)
-  const checked = sound ? await checkPicture(file, picture.order) : layers
+  const checked = tagged ? await checkPicture(file, picture.order) : plain
   if ('hash' in checked) return layers && sound ? { ...checked, layers } : checked
+  for (const path of [file, layersFile]) if (path) await rm(path, { recursive: true, force: true })
   const message = `Blender said that frame ${picture.frame} was done, but ${checked.bad}`
   return { failure: { class: 'bad-output', message, raw: 'bad-output' }, again: true }
 }
 
 /** Moves a checked file to the task's folder and records it: from here on it is never rendered again. */
-async function keep(
-  { row, attemptFolder, settings, store }: Rendering,
-  picture: Picture,
-  { layers, ...file }: CheckedFrame,
-  ms: number,
-): Promise<void> {
+async function keep(job: Rendering, picture: Picture, { layers, ...file }: CheckedFrame, ms: number): Promise<void> {
+  const { row, settings, store } = job
   const { frame, part, name, layersName } = picture
   for (const one of [layersName, name])
-    if (one) await rename(join(attemptFolder, one), join(outputFolder(settings.workDir, row.ref.ref), one))
+    if (one) await rename(takenPath(job, one), join(outputFolder(settings.workDir, row.ref.ref), one))
   const atMs = settings.now()
   const base = { task: row.ref, frame, part, completedAtMs: atMs }
   store.atomically(() => {

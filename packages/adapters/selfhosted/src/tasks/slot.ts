@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GPU_DEVICE_FILES } from '../blender/devices.ts'
 import type { ComputeDevice } from '../blender/devices.ts'
@@ -92,6 +92,8 @@ export class Slot {
     if (!worker) return
     worker.kill(reason)
     await worker.gone
+    // What a scene of one customer left in its home must not meet the next one's.
+    if (this.settings.confined) await rm(this.folder, { recursive: true, force: true })
   }
 
   async close(): Promise<void> {
