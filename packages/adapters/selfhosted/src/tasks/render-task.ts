@@ -34,8 +34,10 @@ interface Rendering {
   readonly settings: Settings
   readonly store: TaskStore
   readonly watch: TaskWatch
-  /** Private to this attempt and made anew for each picture: nothing of an earlier one can pass for its work. */
+  /** How the paths of this attempt's folders begin. */
   readonly attemptFolder: string
+  /** Where the renderer writes now: made for the first picture, and anew after a try that failed, so that nothing of it can pass for the next one's work. */
+  out: OutFolder | undefined
 }
 
 /** Folder of a task's delivered files. */
@@ -44,32 +46,36 @@ export function outputFolder(workDir: string, ref: string): string {
 }
 
 /** Renders what a task still owes, picture by picture, in one slot. */
-export async function renderTask(job: Omit<Rendering, 'attemptFolder'>, pictures: readonly Picture[]): Promise<TaskEnd> {
+export async function renderTask(job: Omit<Rendering, 'attemptFolder' | 'out'>, pictures: readonly Picture[]): Promise<TaskEnd> {
   const { row, slot, store, settings, watch } = job
   const ref = row.ref.ref
   const attempt = store.nextAttempt(ref)
-  const rendering: Rendering = { ...job, attemptFolder: join(slot.folder, 'out', `${ref}-attempt-${attempt}`) }
+  const rendering: Rendering = { ...job, attemptFolder: join(slot.folder, 'out', `${ref}-attempt-${attempt}`), out: undefined }
   await mkdir(outputFolder(settings.workDir, ref), { recursive: true })
   const settled = new Set([
     ...store.outputs(ref, 'pictures').map((output) => `${output.frame}/${output.part}`),
     ...store.frameFailures(ref).map(({ frame }) => `${frame}/*`),
   ])
   let done = store.outputs(ref, 'pictures').length
-  for (const picture of pictures) {
-    if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
-    if (watch.stop()) return { end: 'stopped' }
-    watch.onProgress(done, picture.frame, 0)
-    const failure = await renderPicture(rendering, picture, (fraction) => watch.onProgress(done, picture.frame, fraction))
-    if (failure === 'stopped') return { end: 'stopped' }
-    if (failure && failure.frame === undefined) return { end: 'failed', failure }
-    if (failure) store.atomically(() => store.addFrameFailure(row.ref, picture.frame, failure, settings.now()))
-    else done++
-    if (settings.commitEvery && store.outputs(ref, 'uncommitted').length >= settings.commitEvery)
-      await commitOutputs(store, row, settings.signer, settings.now)
+  try {
+    for (const picture of pictures) {
+      if (settled.has(`${picture.frame}/${picture.part}`) || settled.has(`${picture.frame}/*`)) continue
+      if (watch.stop()) return { end: 'stopped' }
+      watch.onProgress(done, picture.frame, 0)
+      const failure = await renderPicture(rendering, picture, (fraction) => watch.onProgress(done, picture.frame, fraction))
+      if (failure === 'stopped') return { end: 'stopped' }
+      if (failure && failure.frame === undefined) return { end: 'failed', failure }
+      if (failure) store.atomically(() => store.addFrameFailure(row.ref, picture.frame, failure, settings.now()))
+      else done++
+      if (settings.commitEvery && store.outputs(ref, 'uncommitted').length >= settings.commitEvery)
+        await commitOutputs(store, row, settings.signer, settings.now)
+    }
+    await commitOutputs(store, row, settings.signer, settings.now)
+    const first = store.frameFailures(ref)[0]
+    return first ? { end: 'failed', failure: first.failure } : { end: 'done' }
+  } finally {
+    await rendering.out?.close()
   }
-  await commitOutputs(store, row, settings.signer, settings.now)
-  const first = store.frameFailures(ref)[0]
-  return first ? { end: 'failed', failure: first.failure } : { end: 'done' }
 }
 
 /** Two tries, the second in a cold process. Undefined is success; a failure without a frame ends the whole task. */
@@ -118,12 +124,12 @@ async function renderOnce(
   worker: Worker,
   onFraction: (fraction: number) => void,
 ): Promise<Tried> {
-  const out = await outFolder(job.attemptFolder)
-  try {
-    return await renderInto(out, job, picture, worker, onFraction)
-  } finally {
-    await out.close()
-  }
+  const out = (job.out ??= await outFolder(job.attemptFolder))
+  const tried = await renderInto(out, job, picture, worker, onFraction)
+  if ('hash' in tried) return tried
+  job.out = undefined
+  await out.close()
+  return tried
 }
 
 /** Where a file lies while it is checked: out of the renderer's reach, not yet delivered. */

@@ -93,7 +93,8 @@ export class Slot {
     worker.kill(reason)
     await worker.gone
     // What a scene of one customer left in its home must not meet the next one's.
-    if (this.settings.confined) await rm(this.folder, { recursive: true, force: true })
+    if (this.settings.confined)
+      for (const name of ['home', 'tmp']) await rm(join(this.folder, name), { recursive: true, force: true })
   }
 
   async close(): Promise<void> {
