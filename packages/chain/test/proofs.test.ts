@@ -9,10 +9,12 @@ import {
   leaseSetRoot,
   merkleProof,
   merkleRoot,
+  privateKeySigner,
   recordLeaf,
+  signRate,
   toHex,
 } from '@pictor/core/proof'
-import { Interface } from 'ethers'
+import { Interface, verifyTypedData } from 'ethers'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contracts, devAccounts } from '../src/index.ts'
@@ -48,6 +50,20 @@ function wireRecord(lease: number, { frame, outputHash, completedAtMs, verdict, 
   const time = outputHash === ZERO_HASH ? 0 : completedAtMs
   return { lease, frame, outputHash, completedAtMs: time, verdict: ['accept', 'refuse', 'unsure'].indexOf(verdict), flags }
 }
+
+it('a rate of exchange is signed as EIP-712 wallets sign it', async () => {
+  const rate = { from: 'USD', to: 'PICTOR', fromAmount: 250_000n, toAmount: 10n ** 18n, quotedAtMs: 1_800_000_000_000 }
+  const signer = privateKeySigner(hashOf('quoter'))
+  const { quoter, signature, ...values } = await signRate(signer, { ...rate, expiresAtMs: 1_800_000_600_000, source: 'a table' })
+  const Rate = [
+    ...['from', 'to'].map((name) => ({ name, type: 'string' })),
+    ...['fromAmount', 'toAmount'].map((name) => ({ name, type: 'uint256' })),
+    ...['quotedAtMs', 'expiresAtMs'].map((name) => ({ name, type: 'uint64' })),
+    { name: 'source', type: 'string' },
+  ]
+  const domain = { name: 'Pictor', version: '1', chainId: 0, verifyingContract: quoter }
+  expect(verifyTypedData(domain, { Rate }, values, signature).toLowerCase()).toBe(signer.address)
+})
 
 describe('TypeScript and Solidity agree', () => {
   it('on every frame of trees of 1 to 1000 records, and on none that was changed', async () => {

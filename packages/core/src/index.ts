@@ -14,7 +14,7 @@ export {
 } from './ledger/index.ts'
 export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
 export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet, TileRequest } from './plan/index.ts'
-export { parseDeadline } from './plan/index.ts'
+export { parseDeadline, signedRates } from './plan/index.ts'
 export * from './run/index.ts'
 export {
   memoryStore,

@@ -13,10 +13,12 @@ import type { Farm } from './contract/farm.ts'
 import type { Inspector } from './contract/inspect.ts'
 import type { Ledger } from './contract/ledger.ts'
 import type { Address, Bytes32, DigestSigner, Terms } from './contract/messages.ts'
+import type { RateSource } from './contract/rate.ts'
 import { checkContract } from './contract/version.ts'
 import { localLedger } from './ledger/index.ts'
 import {
   cheapestPlan,
+  farmsAtRate,
   fastestPlan,
   leasesOf,
   makeTerms,
@@ -24,6 +26,7 @@ import {
   planPoints,
   prepare,
   replanByRoute,
+  requireRates,
   type Plan,
   type PlanProgress,
   type PlanRequest,
@@ -74,6 +77,8 @@ export interface PictorOptions {
   /** Keeps quotes, probe results, stage handles and what farms say of themselves, in anything shaped like a keyv; left out: a keyv in memory. Emptying it does no harm. */
   readonly cache?: Cache
   readonly clock?: Clock
+  /** Rates for budgets in other currencies than farms quote in (USD), such as PICTOR. Plans carry the signed rate, and the hash in the terms covers it. */
+  readonly rates?: RateSource
   readonly replan?: Replan
   /** Called while planning. */
   readonly onPlanProgress?: (progress: PlanProgress) => void
@@ -150,6 +155,7 @@ export function createPictor(options: PictorOptions): Pictor {
   const leaseSigner = options.leaseSigner ?? options.signer
   const cache = options.cache ?? new Keyv<string>()
   const memo = memoOver(cache, clock)
+  const atRate = options.rates ? farmsAtRate(options.rates, clock) : (farm: Farm) => farm
   const runner = createRunner({
     cache,
     store,
@@ -179,7 +185,7 @@ export function createPictor(options: PictorOptions): Pictor {
         request,
         {
           inspector: options.inspector,
-          farms: [...farms().values()],
+          farms: [...farms().values()].map(atRate),
           files,
           clock,
           checkers: checkers.length,
@@ -205,6 +211,7 @@ export function createPictor(options: PictorOptions): Pictor {
     async submit(plan, submitOptions = {}) {
       const { outDir = 'out', leaseMs, ...rest } = submitOptions
       const leases = leasesOf(plan, clock.now(), leaseMs)
+      requireRates(plan.quotes, options.rates?.quoter, clock.now())
       const terms = makeTerms(
         plan,
         leases.map(({ lease }) => lease),

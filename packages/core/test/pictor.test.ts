@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { createPictor, memoryStore, usd, type Farm, type Inspector } from '../src/index.ts'
+import {
+  createPictor,
+  memoryStore,
+  money,
+  signedRates,
+  usd,
+  type Farm,
+  type Inspector,
+  type Money,
+  type Pictor,
+  type PictorOptions,
+  type Plan,
+  type RateQuote,
+  type RateSource,
+} from '../src/index.ts'
 import { memoryArtifacts } from '../src/artifacts/index.ts'
-import { bundleRoot } from '../src/proof/index.ts'
+import { bundleRoot, privateKeySigner, quoteHashOf, randomPrivateKey, signRate } from '../src/proof/index.ts'
 import { simulatedChecker, simulatedFarm, simulatedLedger, simulatedSigner, virtualClock } from '../src/simulate/index.ts'
 
 const clock = virtualClock()
@@ -42,7 +56,7 @@ const simulatedInspector: Inspector = {
 
 const farm = (id: string): Farm => simulatedFarm({ id, clock, msPerWork: 1000 })
 
-const pictorOf = (farms: readonly Farm[] | (() => readonly Farm[])) =>
+const pictorOf = (farms: readonly Farm[] | (() => readonly Farm[]), more: Partial<PictorOptions> = {}) =>
   createPictor({
     inspector: simulatedInspector,
     farms,
@@ -52,6 +66,7 @@ const pictorOf = (farms: readonly Farm[] | (() => readonly Farm[])) =>
     store: memoryStore(),
     artifacts: memoryArtifacts(),
     clock,
+    ...more,
   })
 
 describe('the farms of a Pictor', () => {
@@ -106,5 +121,90 @@ describe('a deadline', () => {
       message: expect.stringMatching(/the earliest finish is \d+ (s|min) from now, the deadline is in \d+ s$/),
       details: { fastestMs: expect.any(Number) },
     })
+  })
+})
+
+describe('a budget in PICTOR', () => {
+  const quoter = privateKeySigner(randomPrivateKey())
+  /** A quarter dollar each: one micro-dollar is 4 x 10^12 of its smallest units. */
+  const RATE = { fromAmount: 250_000n, toAmount: 10n ** 18n }
+  const rates = signedRates({ signer: quoter, source: 'a table', validForMs: 600_000, amountsOf: async () => RATE, clock })
+  const paid = { price: { perHostHour: 3_600_001n, stepMs: 0, minCharge: 0n, fixed: 0n, perFrame: 7n } }
+  const paidFarm = (): Farm => simulatedFarm({ id: 'paid', clock, msPerWork: 1000, ...paid })
+
+  const planWith = async (pictor: Pictor, budget: Money): Promise<Plan> => {
+    let settled = false
+    const plans = pictor.plan({ scene: 'scene.blend', deadline: '4h', budget }).finally(() => (settled = true))
+    plans.catch(() => {})
+    await clock.run(() => settled, { maxSteps: 10_000 })
+    return (await plans).cheapest
+  }
+  const refusal = (pictor: Pictor, plan: Plan): Promise<unknown> => pictor.submit(plan).catch((error: unknown) => error)
+
+  it('is planned at a signed rate: prices rounded up, the quote over when the rate is, the rate under the hash of the terms', async () => {
+    const pictor = pictorOf([paidFarm()], { rates })
+    const plan = await planWith(pictor, money('4000', 'PICTOR'))
+    const [quote] = plan.quotes
+    expect(quote).toMatchObject({ currency: 'PICTOR', rate: { ...RATE, from: 'USD', to: 'PICTOR', quoter: quoter.address } })
+    expect(quote!.offers[0]!.price).toMatchObject({ perHostHour: 3_600_001n * 4n * 10n ** 12n, perFrame: 28n * 10n ** 12n })
+    expect(quote!.validUntilAtMs).toBeLessThanOrEqual(quote!.rate!.expiresAtMs)
+    const dollars = pictorOf([paidFarm()])
+    const inDollars = await planWith(dollars, usd('1000'))
+    const ratio = Number(plan.cost.amount) / Number(inDollars.cost.amount) / 4e12
+    expect(ratio).toBeGreaterThan(0.999)
+    expect(ratio).toBeLessThan(1.001)
+    const run = await pictor.submit(plan)
+    const { terms, quotes, work } = await pictor.material(run.id)
+    expect(quotes[0]!.rate).toEqual(quote!.rate)
+    expect(terms.quoteHash).toBe(quoteHashOf({ quotes, work }))
+    const cheaper = quotes.map((one) => ({ ...one, rate: { ...one.rate!, toAmount: 1n } }))
+    expect(quoteHashOf({ quotes: cheaper, work })).not.toBe(terms.quoteHash)
+    await pictor[Symbol.asyncDispose]()
+    await dollars[Symbol.asyncDispose]()
+  })
+
+  it('is not planned at a rate that is forged, expired, of another quoter or for another currency', async () => {
+    const wrong: readonly (readonly [string, (rate: RateQuote) => RateQuote | Promise<RateQuote>])[] = [
+      ['rate.signature', (rate) => ({ ...rate, toAmount: rate.toAmount * 2n })],
+      ['rate.signature', (rate) => ({ ...rate, expiresAtMs: rate.expiresAtMs + 1 })],
+      ['rate.quoter', (rate) => signRate(privateKeySigner(randomPrivateKey()), rate)],
+      ['rate.expiresAtMs', (rate) => signRate(quoter, { ...rate, expiresAtMs: clock.now() })],
+      ['rate.to', (rate) => signRate(quoter, { ...rate, to: 'EURO' })],
+      ['rate.fromAmount', (rate) => signRate(quoter, { ...rate, fromAmount: 0n })],
+    ]
+    for (const [path, change] of wrong) {
+      const source: RateSource = { quoter: quoter.address, quote: async (pair, ctx) => change(await rates.quote(pair, ctx)) }
+      const pictor = pictorOf([paidFarm()], { rates: source })
+      await expect(planWith(pictor, money('4000', 'PICTOR')), path).rejects.toMatchObject({
+        code: 'no-farm',
+        message: expect.stringContaining(path),
+      })
+      await pictor[Symbol.asyncDispose]()
+    }
+  })
+
+  it('is not locked when the rate of a kept plan was changed, has expired, or nobody here trusts its quoter', async () => {
+    const pictor = pictorOf([paidFarm()], { rates })
+    const plan = await planWith(pictor, money('4000', 'PICTOR'))
+    const rated = (change: Partial<RateQuote>): Plan => ({
+      ...plan,
+      quotes: plan.quotes.map((quote) => ({ ...quote, rate: { ...quote.rate!, ...change } })),
+    })
+    expect(await refusal(pictor, rated({ fromAmount: 1n }))).toMatchObject({
+      code: 'signature-invalid',
+      details: { path: 'plan.quotes[0].rate.signature' },
+    })
+    const stranger = pictorOf([paidFarm()])
+    expect(await refusal(stranger, plan)).toMatchObject({ code: 'invalid-input', details: { path: 'plan.quotes[0].rate' } })
+    const afterwards = plan.quotes[0]!.rate!.expiresAtMs
+    const late = pictorOf([paidFarm()], { rates, clock: { ...clock, now: () => afterwards } })
+    const kept = { ...plan, validUntilAtMs: afterwards + 60_000 }
+    expect(await refusal(late, kept)).toMatchObject({
+      code: 'invalid-input',
+      details: { path: 'plan.quotes[0].rate.expiresAtMs' },
+    })
+    await pictor[Symbol.asyncDispose]()
+    await late[Symbol.asyncDispose]()
+    await stranger[Symbol.asyncDispose]()
   })
 })

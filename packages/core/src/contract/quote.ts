@@ -1,4 +1,5 @@
 import type { Estimate, JobSpec } from './job.ts'
+import type { RateQuote } from './rate.ts'
 
 /** What a farm prices. */
 export interface QuoteRequest {
@@ -53,6 +54,8 @@ export interface Quote {
   readonly basis: readonly string[]
   /** Who will see the scene. */
   readonly seenBy?: readonly string[]
+  /** The rate at which the prices were put into `currency`. */
+  readonly rate?: RateQuote
   readonly ext?: Readonly<Record<string, unknown>>
 }
 

@@ -1,8 +1,10 @@
 import { invalid } from '../contract/error.ts'
 import type { Address, Bytes32, Lease, Vote } from '../contract/messages.ts'
+import type { RateQuote } from '../contract/rate.ts'
 import { leaseAcceptDigest, leaseSetDigest } from './digests.ts'
 import { ZERO_HASH } from './hash.ts'
 import { leaseLeaf, leaseSetRoot } from './lease.ts'
+import { verifyRate } from './rate.ts'
 import type { Receipt, ReceiptResult } from './receipt.ts'
 import { verifySeed } from './seed.ts'
 import { requireSigner, verifyCommit, verifyReady, verifyVote } from './sign.ts'
@@ -46,6 +48,23 @@ export function checkDocuments({ terms, spec, quote }: Receipt): void {
   if (spec !== undefined && specHashOf(spec as never) !== terms.specHash)
     throw invalid('spec', `hash ${terms.specHash}`, 'another')
   if (quote !== undefined && quoteHashOf(quote) !== terms.quoteHash) throw invalid('quote', `hash ${terms.quoteHash}`, 'another')
+  checkRates(quote)
+}
+
+/** Rates in the quotes, by their quoters' signatures. Whether a quoter is to be trusted is for who reads the receipt. */
+function checkRates(document: unknown): void {
+  const quotes = (document as { quotes?: unknown } | undefined)?.quotes
+  for (const [i, one] of (Array.isArray(quotes) ? (quotes as { rate?: RateQuote }[]) : []).entries()) {
+    const { rate } = one ?? {}
+    const path = `quote.quotes[${i}].rate`
+    // In JSON amounts are strings of digits.
+    const amount = (name: 'fromAmount' | 'toAmount'): bigint => {
+      const text = String(rate![name])
+      if (!/^\d{1,78}$/.test(text)) throw invalid(`${path}.${name}`, 'a positive amount', rate![name])
+      return BigInt(text)
+    }
+    if (rate) verifyRate({ ...rate, fromAmount: amount('fromAmount'), toAmount: amount('toAmount') }, {}, path)
+  }
 }
 
 /**

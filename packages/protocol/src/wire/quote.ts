@@ -1,6 +1,6 @@
-import type { Decline, Estimate, Offer, OfferPrice, Quote, QuoteRequest } from '@pictor/core/contract'
+import type { Decline, Estimate, Offer, OfferPrice, Quote, QuoteRequest, RateQuote } from '@pictor/core/contract'
 import { bigint, count, ext, flag, list, named, nullable, object, optional, tagged, word, type Schema } from '../schema.ts'
-import { atMs, contract, currency, hostRating, name, words, zeroOrMore } from './basics.ts'
+import { address, atMs, contract, currency, hostRating, name, signature, words, zeroOrMore } from './basics.ts'
 import { jobSpecSchema } from './job.ts'
 
 const estimate = named(
@@ -47,6 +47,17 @@ const offer = named(
     ext,
   }),
 )
+const rate: Schema<RateQuote> = object<RateQuote>({
+  from: currency,
+  to: currency,
+  fromAmount: bigint,
+  toAmount: bigint,
+  quotedAtMs: atMs,
+  expiresAtMs: atMs,
+  source: words,
+  quoter: address,
+  signature,
+})
 /** A quote or a decline. */
 export const quoteSchema: Schema<Quote | Decline> = tagged<Quote | Decline>('kind', {
   quote: named(
@@ -62,6 +73,7 @@ export const quoteSchema: Schema<Quote | Decline> = tagged<Quote | Decline>('kin
       offers: list(offer, 1_000),
       basis: list(words, 1_000),
       seenBy: optional(list(name, 1_000)),
+      rate: optional(rate),
       ext,
     }),
   ),
