@@ -5,7 +5,7 @@ import type { JobResult } from '../run/job-view.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import { simulatedProofs } from './proofs.ts'
 import { readFact } from '../run/fact-text.ts'
-import type { World } from './world.ts'
+import { unitName, type World } from './world.ts'
 
 /** Folds the job's journal again and looks at the money after every fact. */
 export async function checkJournal(world: World, broken: string[]): Promise<{ facts: number; trace: string }> {
@@ -61,19 +61,27 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
 /** Compares what the job says about its end with farms, ledger, artifacts and every vote. */
 export async function checkResult(world: World, result: JobResult, broken: string[]): Promise<void> {
   const { order, ledger, delivered } = world
-  const seen = new Set(result.frames.map((one) => one.frame))
+  const parts = order.spec.render.tiles?.length ?? 1
+  const seen = new Set(result.frames.map((one) => unitName(one.frame, one.part)))
   if (seen.size !== result.frames.length) broken.push('a frame is twice in the result')
-  if (seen.size + result.missing.length !== order.work.length) broken.push('a frame is neither delivered nor missing')
-  for (const frame of result.missing) if (seen.has(frame)) broken.push(`frame ${frame} is delivered and missing`)
+  const tilesOf = new Map<number, number>()
+  for (const { frame } of result.frames) tilesOf.set(frame, (tilesOf.get(frame) ?? 0) + 1)
+  const whole = [...tilesOf.values()].filter((count) => count === parts).length
+  if (whole + result.missing.length !== order.work.length / parts) broken.push('a frame is neither delivered nor missing')
+  for (const frame of result.missing) if (tilesOf.get(frame) === parts) broken.push(`frame ${frame} is delivered and missing`)
   // Read by an auditor of its own: the runner's process may die or stand still while it reads.
   const material = await world.runner('auditor').material(order.run)
   const records = material.batches.flatMap(({ batch }) => batch.results.flatMap((one) => one.records))
-  const unsure = new Set(records.filter((record) => record.verdict === 'unsure').map((record) => record.frame))
+  const unsure = new Set(
+    records.filter((record) => record.verdict === 'unsure').map((record) => unitName(record.frame, record.part)),
+  )
   for (const one of result.frames) {
     const truth = sha256(simulatedContent({ run: order.run }, one.frame, true))
     // A frame on which the checkers disagree stands until somebody disputes it: that is the protocol's rule, and the verdict says so.
-    if (one.hash !== truth && !unsure.has(one.frame)) broken.push(`frame ${one.frame} was delivered with wrong bytes`)
-    if (delivered.get(one.frame)?.hash !== one.hash) broken.push(`frame ${one.frame} lies there with other bytes`)
+    if (one.hash !== truth && !unsure.has(unitName(one.frame, one.part)))
+      broken.push(`frame ${one.frame} was delivered with wrong bytes`)
+    if (delivered.get(unitName(one.frame, one.part))?.hash !== one.hash)
+      broken.push(`frame ${one.frame} lies there with other bytes`)
   }
   for (const one of result.frames)
     if (!(await world.artifacts.has(one.hash))) broken.push(`the bytes of frame ${one.frame} are not among the artifacts`)

@@ -110,10 +110,15 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
   const careless = random.chance(0.2) && !fair
   // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
   const tails = random.chance(0.2)
+  // Frames in tiles: each tile is leased, checked and paid by itself.
+  const tiles = random.chance(0.1) ? 2 + random.below(3) : undefined
   const world = simulatedWorld({
     name: `chaos ${seed}`,
-    frames: 1 + random.below(random.chance(0.15) ? 60 : 16),
-    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => farmOf(`farm-${i}`, random, startMs, fair, tails)),
+    frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(0.15) ? 60 : 16),
+    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => ({
+      ...farmOf(`farm-${i}`, random, startMs, fair, tails),
+      tiles: tiles !== undefined,
+    })),
     checkers,
     quorum,
     cache: simulatedCache(seed),
@@ -134,6 +139,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
     },
     deadlineMs: random.chance(0.1) && !fair ? 60_000 + random.below(600_000) : 2 * 3_600_000,
     order: {
+      ...(tiles === undefined ? {} : { tiles }),
       leaseMs: 2_000 + random.below(20_000),
       graceMs: fair ? 3_600_000 : 60_000 + random.below(900_000),
       checkHeadroomPerMille: random.chance(0.3) ? 1_000 + random.below(500) : 4_000,

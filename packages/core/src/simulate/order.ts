@@ -2,6 +2,7 @@ import { formatFrames } from '../contract/frames.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { Address, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
+import type { Region } from '../contract/task.ts'
 import { leastFrameCap, sharePrice, splitRoute, type SplitLease } from '../job/split.ts'
 import type { Allocation, FarmParty, JobOptions, JobOrder, ReplanRequest } from '../run/job-order.ts'
 import { ZERO_ADDRESS } from '../proof/terms.ts'
@@ -29,6 +30,8 @@ export interface SimulatedOrderOptions {
   readonly platformFeeBps?: number
   readonly disputeWindowS?: number
   readonly bundle?: JobSpec['bundle']
+  /** Splits every frame into so many strips, each a lease of its own (1). */
+  readonly tiles?: number
   readonly options?: Partial<JobOptions>
 }
 
@@ -98,6 +101,10 @@ export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
     firstId += made.length
     from = to
   })
+  const tiles = options.tiles === undefined ? undefined : strips(spec.render.output, options.tiles)
+  const parts = tiles?.length ?? 1
+  if (tiles) leases.splice(0, leases.length, ...leases.flatMap((one) => inTiles(one, parts)))
+  leases.forEach((one, i) => (leases[i] = { ...one, lease: { ...one.lease, id: i + 1 } }))
   const price = leases.reduce((sum, { lease }) => sum + lease.price, 0n)
   const mostWork = work.reduce((most, one) => Math.max(most, one), 0)
   const dearest = quotes.reduce((most, quote) => {
@@ -111,7 +118,7 @@ export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
     runId: run,
     token: ZERO_ADDRESS,
     farmBudget: (price * headroom) / 1000n + 1n,
-    checkBudget: (checkFee * BigInt(frames.length) * BigInt(options.checkHeadroomPerMille ?? 4000)) / 1000n,
+    checkBudget: (checkFee * BigInt(frames.length * parts) * BigInt(options.checkHeadroomPerMille ?? 4000)) / 1000n,
     frameCap: (cap > dearest ? cap : dearest) * 2n + 1n,
     checkFee,
     specHash: textHash('spec'),
@@ -134,14 +141,32 @@ export function simulatedOrder(options: SimulatedOrderOptions): JobOrder {
   }
   return {
     run,
-    spec,
+    spec: tiles ? { ...spec, render: { ...spec.render, tiles } } : spec,
     terms,
     leases,
     parties,
     quotes,
-    work,
+    work: tiles ? work.flatMap((one) => tiles.map(() => one / parts)) : work,
     options: { giveUpAtMs: (terms.refundAfterS + 3_600) * 1000, outDir: '/simulated', ...options.options },
   }
+}
+
+/** The picture cut into strips from top to bottom. */
+function strips({ width, height }: JobSpec['render']['output'], count: number): Region[] {
+  const edges = Array.from({ length: count + 1 }, (_, i) => Math.round((i * height) / count))
+  return edges.slice(1).map((bottom, i) => ({ x: 0, y: edges[i]!, width, height: bottom - edges[i]! }))
+}
+
+/** A lease of whole frames as leases of their tiles, one each; the price is divided. */
+function inTiles({ lease, ...planned }: SplitLease, parts: number): SplitLease[] {
+  const share = lease.price / BigInt(lease.frames.length * parts)
+  const price = share > 0n ? share : 1n
+  return lease.frames.flatMap((frame) =>
+    Array.from({ length: parts }, (_, i) => ({
+      ...planned,
+      lease: { ...lease, price, frames: [frame], weights: [1], part: i + 1 },
+    })),
+  )
 }
 
 /** Places frames on the farm that is not excluded and has the fewest frames a host under lease. */

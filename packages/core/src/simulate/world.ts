@@ -44,12 +44,17 @@ export interface World {
   readonly store: Store
   readonly artifacts: Artifacts
   readonly order: JobOrder
-  /** How often each frame was delivered, and what. */
-  readonly delivered: Map<number, { count: number; hash: string }>
+  /** How often each frame was delivered, and what; by {@link unitName}. */
+  readonly delivered: Map<string, { count: number; hash: string }>
   /** What a runner of this world is made of, for a process boundary around it. */
   ports(owner: string): RunnerOptions & { readonly clock: VirtualClock }
   /** A new runner over the same store, as after a restart or in another process. */
   runner(owner: string, options?: Partial<RunnerOptions>): Runner
+}
+
+/** A frame, `7`, or a tile of it, `7/2`. */
+export function unitName(frame: number, part: number | undefined): string {
+  return part === undefined || part === 0 ? String(frame) : `${frame}/${part}`
 }
 
 export function simulatedWorld(options: WorldOptions): World {
@@ -60,7 +65,7 @@ export function simulatedWorld(options: WorldOptions): World {
   const ledger = simulatedLedger({ clock, ...options.ledger })
   const store = options.store ?? memoryStore()
   const artifacts = options.artifacts ?? memoryArtifacts()
-  const delivered = new Map<number, { count: number; hash: string }>()
+  const delivered = new Map<string, { count: number; hash: string }>()
   const leaseSigner = simulatedSigner('lease key')
   const frames = Array.from({ length: options.frames }, (_, i) => i + 1)
   const infos = options.farms.map((one) => ({ id: one.id, key: farms.get(one.id)!.address }))
@@ -86,9 +91,10 @@ export function simulatedWorld(options: WorldOptions): World {
     clock,
     leaseSigner,
     replan: options.replan ?? simulatedReplan,
-    deliver: async ({ frame, hash, outDir }) => {
-      const known = delivered.get(frame)
-      delivered.set(frame, { count: (known?.count ?? 0) + 1, hash })
+    deliver: async ({ frame, part, hash, outDir }) => {
+      const unit = unitName(frame, part)
+      const known = delivered.get(unit)
+      delivered.set(unit, { count: (known?.count ?? 0) + 1, hash })
       return { path: `${outDir}/frame_${String(frame).padStart(4, '0')}.png` }
     },
     owner,

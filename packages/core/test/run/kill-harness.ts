@@ -241,7 +241,7 @@ async function check(world: World, path: string, broken: string[]): Promise<void
   if (state.delivered !== world.order.work.length)
     broken.push(`${state.delivered} of ${world.order.work.length} frames are delivered in the journal`)
   for (const [frame, { hash }] of world.delivered)
-    if (hash !== sha256(simulatedContent({ run: world.order.run }, frame, true)))
+    if (hash !== sha256(simulatedContent({ run: world.order.run }, Number(frame), true)))
       broken.push(`frame ${frame} lies there with wrong bytes`)
   if (world.delivered.size !== world.order.work.length) broken.push(`${world.delivered.size} frames lie there`)
   const money = world.ledger.total(state.job!)

@@ -1,30 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JobEvent, Region } from '../../src/contract/index.ts'
-import type { JobOrder, JobResult, PlannedLease } from '../../src/run/index.ts'
+import type { JobResult } from '../../src/run/index.ts'
 import { simulatedWorld, type SimulatedFarmOptions } from '../../src/simulate/index.ts'
-
-/** The picture of simulated orders (320 x 180) in three strips. */
-const TILES: readonly Region[] = [0, 60, 120].map((y) => ({ x: 0, y, width: 320, height: 60 }))
-
-/** The order with every frame in tiles: one lease a tile, each at a third of the frame's price. */
-function split(order: JobOrder): JobOrder {
-  const leases = order.leases.flatMap(({ lease, ...planned }) =>
-    lease.frames.flatMap((frame) =>
-      TILES.map((_, i): PlannedLease => {
-        const price = lease.price / BigInt(lease.frames.length * TILES.length)
-        return { ...planned, lease: { ...lease, price, frames: [frame], weights: [1], part: i + 1 } }
-      }),
-    ),
-  )
-  const { spec, terms, work } = order
-  return {
-    ...order,
-    spec: { ...spec, render: { ...spec.render, tiles: TILES } },
-    terms: { ...terms, checkBudget: terms.checkBudget * 3n },
-    work: work.flatMap((one) => TILES.map(() => one / TILES.length)),
-    leases: leases.map((one, i) => ({ ...one, lease: { ...one.lease, id: i + 1 } })),
-  }
-}
 
 async function run(name: string, farms: readonly SimulatedFarmOptions[]) {
   const at = simulatedWorld({
@@ -33,15 +10,10 @@ async function run(name: string, farms: readonly SimulatedFarmOptions[]) {
     farms: farms.map((farm) => ({ ...farm, tiles: true })),
     checkers: [{ id: 'a' }, { id: 'b' }, { id: 'c' }],
     quorum: 2,
+    order: { tiles: 3 },
   })
-  const delivered: string[] = []
-  const runner = at.runner('one', {
-    deliver: async ({ frame, part }) => {
-      delivered.push(`${frame}/${part}`)
-      return { path: `/simulated/${frame}.png` }
-    },
-  })
-  const job = await runner.submit(split(at.order))
+  const runner = at.runner('one')
+  const job = await runner.submit(at.order)
   const events: JobEvent[] = []
   void (async () => {
     for await (const event of job) events.push(event)
@@ -50,7 +22,7 @@ async function run(name: string, farms: readonly SimulatedFarmOptions[]) {
   void job.done().then((done) => (result = done))
   expect(await at.clock.run(() => result !== undefined && events.at(-1)?.type === 'job-end', { maxSteps: 100_000 })).toBe(true)
   await runner.close()
-  return { at, result: result!, events, delivered }
+  return { at, result: result!, events, delivered: [...at.delivered.keys()] }
 }
 
 const ALL = [1, 2, 3, 4].flatMap((frame) => [1, 2, 3].map((part) => `${frame}/${part}`))
@@ -98,14 +70,15 @@ describe('a job of tiles', () => {
       farms: [{ id: 'one', tiles: true }],
       checkers: [{ id: 'a' }],
       quorum: 1,
+      order: { tiles: 3 },
     })
-    const order = split(at.order)
+    const { order } = at
     const runner = at.runner('one')
     const withTiles = (tiles: readonly Region[]) => ({
       ...order,
       spec: { ...order.spec, render: { ...order.spec.render, tiles } },
     })
-    const [a, b, c] = TILES as [Region, Region, Region]
+    const [a, b, c] = order.spec.render.tiles as readonly [Region, Region, Region]
     for (const [tiles, path] of [
       [[a, b, { ...c, y: 119 }], 'tiles[2]'],
       [[a, b, { ...c, height: 59 }], 'tiles'],
