@@ -17,8 +17,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'forget the idempotency key',
     file: 'run/effort.ts',
-    find: 'update(`${run}\\n${stream}\\n${command}`)',
-    put: 'update(`${run}${stream}${command}${Math.random()}`)',
+    find: "hash('sha256', `${run}\\n${stream}\\n${command}`)",
+    put: "hash('sha256', `${run}${stream}${command}${Math.random()}`)",
   },
   {
     name: 'settle before a quorum voted',
@@ -116,6 +116,12 @@ export const MUTANTS: readonly Mutant[] = [
     put: 'if (loaded.snapshot) loaded',
   },
   {
+    name: 'take one tile of a frame for another',
+    file: 'job/units.ts',
+    find: 'return parts === 1 ? 0 : (unit % parts) + 1',
+    put: 'return parts === 1 ? 0 : 1',
+  },
+  {
     name: 'forget to free a lease at commitBy',
     file: 'job/task.ts',
     find: "return state.late ? { v: 1, at, t: 'freed' } : undefined",
@@ -124,6 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
 ]
 
 const CHILD = `
+Error.stackTraceLimit = 0
 import { chaosJob } from './src/simulate/chaos.ts'
 import { storeConformance } from './src/conformance/store.ts'
 import { memoryStore } from './src/store/memory.ts'
