@@ -29,6 +29,9 @@ export function parseFrames(expression: string): number[] {
     frames.push(start)
     for (let frame = start + step; step > 0 ? frame <= end : frame >= end; frame += step) frames.push(frame)
   }
+  let ascends = true
+  for (let i = 1; ascends && i < frames.length; i++) ascends = frames[i]! > frames[i - 1]!
+  if (ascends) return frames
   frames.sort((a, b) => a - b)
   for (let i = 1; i < frames.length; i++)
     if (frames[i] === frames[i - 1])

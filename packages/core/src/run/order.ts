@@ -93,7 +93,18 @@ function checkTiles({ tiles, output }: JobOrder['spec']['render']): number {
 /** Set 0: ids from 1, every frame once, prices within budget and cap, parties known. */
 function checkLeases(order: JobOrder, frames: readonly number[], parts: number): void {
   const { terms, leases, parties } = order
-  const open = new Set(frames.flatMap((frame) => Array.from({ length: parts }, (_, i) => `${frame}/${parts === 1 ? 0 : i + 1}`)))
+  const first = frames[0]!
+  const gapless = frames.at(-1)! - first === frames.length - 1
+  const place = gapless ? undefined : new Map(frames.map((frame, i) => [frame, i]))
+  const covered = new Uint8Array(frames.length * parts)
+  /** The unit of a part of a frame that no earlier lease has; undefined for any other. */
+  const openUnit = (frame: number, part: number): number | undefined => {
+    const at = place ? place.get(frame) : frame - first
+    const fits = parts === 1 ? part === 0 : Number.isInteger(part) && part >= 1 && part <= parts
+    if (at === undefined || !(at >= 0 && at < frames.length) || !fits) return undefined
+    const unit = at * parts + Math.max(0, part - 1)
+    return covered[unit] === 0 ? unit : undefined
+  }
   let price = 0n
   let count = 0
   leases.forEach(({ lease, farm }, i) => {
@@ -111,13 +122,17 @@ function checkLeases(order: JobOrder, frames: readonly number[], parts: number):
       throw invalid(`${path}.lease.commitByS`, `at most ${terms.deadlineAtS}`, lease.commitByS)
     if (lease.price > terms.frameCap * BigInt(lease.frames.length))
       throw invalid(`${path}.lease.price`, `at most ${terms.frameCap} a frame`, lease.price)
-    for (const frame of lease.frames)
-      if (!open.delete(`${frame}/${lease.part}`))
+    for (const frame of lease.frames) {
+      const unit = openUnit(frame, lease.part)
+      if (unit === undefined)
         throw invalid(`${path}.lease.frames`, 'frames of the job, each in one lease', `${frame}, part ${lease.part}`)
+      covered[unit] = 1
+    }
     price += lease.price
     count += lease.frames.length
   })
-  if (open.size > 0) throw invalid('order.leases', 'a lease for every frame', `none for frame ${[...open][0]}`)
+  const left = covered.indexOf(0)
+  if (left >= 0) throw invalid('order.leases', 'a lease for every frame', `none for frame ${frames[Math.floor(left / parts)]}`)
   if (price > terms.farmBudget) throw invalid('order.terms.farmBudget', `at least the leases' prices ${price}`, terms.farmBudget)
   const fees = terms.checkFee * BigInt(count)
   if (fees > terms.checkBudget) throw invalid('order.terms.checkBudget', `at least the check fees ${fees}`, terms.checkBudget)
