@@ -6,6 +6,8 @@ import { createPictor, usd, type JobEvent, type JobResult, type PlanRequest } fr
 import { privateKeySigner, randomPrivateKey, verifyReceipt, type Receipt } from '@pictor/core/proof'
 import { decodeImage } from '@pictor/image'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openChain } from '../src/demo/chain.ts'
+import { keyFile } from '../src/keys.ts'
 import { blender, blenderReason, makeScene, temporaryFolder } from './cli.ts'
 
 if (!blender) console.log(`tiles.test.ts is skipped: ${blenderReason}`)
@@ -105,6 +107,38 @@ describe.skipIf(!blender)('one frame over two farms', () => {
     },
     180_000,
   )
+
+  it('is locked, attested and paid tile by tile on a chain too, with a receipt that its block anchors', async () => {
+    const keys = keyFile(join(folder.path, 'chain-keys.json'), 'keys of a test')
+    const budget = usd('20')
+    const chain = await openChain(join(folder.path, 'chain.json'), keys, budget.amount)
+    const onChain = createPictor({
+      inspector: blendInspector(),
+      farms,
+      checkers: [checker],
+      signer: keys.signer('creator'),
+      ledger: chain.ledger,
+      token: chain.token,
+      disputeWindowS: 0,
+      dataDir: join(folder.path, 'chain-data'),
+    })
+    try {
+      const plans = await onChain.plan({ scene, name: 'chain', frames: '3', deadline: '1h', budget, tiles: 2 })
+      const run = await onChain.submit(plans.fastest, { outDir: join(folder.path, 'chain'), batchWaitMs: 100 })
+      const { outcome, missing, money, frames } = await run.done()
+      expect({ outcome, missing, parts: frames.map(({ part }) => part) }).toEqual({ outcome: 'done', missing: [], parts: [1, 2] })
+      expect(money.paid).toBeGreaterThan(0n)
+      expect(money.paid + money.refunded).toBe(money.locked)
+      const material = await onChain.material(run.id)
+      expect(material.leases.map(({ lease }) => lease.part)).toEqual([1, 2])
+      const trustedBlockHash = (await chain.blockHash(material)) as `0x${string}`
+      const trustedEscrow = material.domain.verifyingContract
+      expect(verifyReceipt(await onChain.receipt(run.id), { trustedBlockHash, trustedEscrow }).answer).toBe('anchored')
+    } finally {
+      await onChain.close()
+      await chain.close()
+    }
+  }, 180_000)
 
   it('is refused for frames whose tiles would not fit together, and left whole by auto', async () => {
     const request = { scene, frames: '3', deadline: '1h', budget: usd('20'), inspect: { format: 'JPEG' } } as const

@@ -26,3 +26,4 @@ export {
   type FarmIncident,
   type FarmStanding,
 } from './farm-health.ts'
+export { JOB_MOVES, TASK_MOVES, type Move } from './moves.ts'
