@@ -5,7 +5,8 @@ import type { Draft, Prepared } from './draft.ts'
 import { fineBound } from './fine-bound.ts'
 import { fluidAt, type Fluid } from './fluid.ts'
 import { searchFew } from './few.ts'
-import { quotasOf, realise } from './realise.ts'
+import { quotasOf } from './quotas.ts'
+import { isPacked, realise } from './realise.ts'
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'greedy', 'round-robin']
 
@@ -104,7 +105,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
   let { lower } = choice
   const make = (from: Fluid, plan: FluidPlan): Draft | undefined => {
-    const quotas = quotasOf(prepared, from, plan, quick)
+    const quotas = quotasOf(prepared, from, plan, isPacked(prepared.frames, quick))
     const market = priceMarket(prepared, from, plan, quotas)
     if (market === undefined) return undefined
     lower = Math.max(lower, fineBound(prepared, fluid, plan, market.price))

@@ -99,7 +99,7 @@ function chargeFarms(
   const gain = new Map<number, { value: number; r: number; hours: number }>()
   fluid.usable.forEach((o, r) => {
     if (allowed[r] === 0) return
-    const { value, hours } = fluid.leastChargeFrom(o, price[r] as number, 0)
+    const { value, hours } = fluid.charges.leastChargeFrom(o, price[r] as number, 0)
     const farm = tables.farmOf[o] as number
     if (must[farm] === 1 || value < Math.min(0, gain.get(farm)?.value ?? 0)) gain.set(farm, { value, r, hours })
   })

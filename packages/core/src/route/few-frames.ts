@@ -89,7 +89,7 @@ export class FrameSearch {
     this.taken = Array.from(usable, () => [])
     this.takenH = new Float64Array(usable.length)
     this.gain = new Float64Array(usable.length)
-    for (const r of this.rows) this.gain[r] = fluid.leastChargeFrom(usable[r] as number, price[r] as number, 0).value
+    for (const r of this.rows) this.gain[r] = fluid.charges.leastChargeFrom(usable[r] as number, price[r] as number, 0).value
   }
 
   private hourOn(r: number, f: number): number {
@@ -169,7 +169,7 @@ export class FrameSearch {
     ;(this.taken[r] as number[]).push(f)
     this.takenH[r] = takenH
     this.sum += this.pricedOn(r, f)
-    this.gain[r] = this.fluid.leastChargeFrom(this.fluid.usable[r] as number, this.price[r] as number, takenH).value
+    this.gain[r] = this.fluid.charges.leastChargeFrom(this.fluid.usable[r] as number, this.price[r] as number, takenH).value
     this.state.work -= 10
   }
 

@@ -3,7 +3,7 @@ import { fewPrices, type FewChoice, type FewPrices } from './few-bound.ts'
 import { FrameSearch, type FewState, type Places } from './few-frames.ts'
 import type { Fluid } from './fluid.ts'
 import { PackState } from './pack-state.ts'
-import { draftOfState } from './realise.ts'
+import { draftOfState } from './finish.ts'
 import { frameHours } from './tables.ts'
 
 /** What {@link searchFew} found. */
@@ -36,7 +36,7 @@ export function searchFew(
   const state: FewState = { open: Infinity, limit: below, work, first }
   const hours = hoursOf(prepared, fluid)
   const all = { allowed: new Uint8Array(fluid.usable.length).fill(1), must: new Uint8Array(prepared.tables.farms) }
-  const start = Float64Array.from(fluid.usable, (o) => Math.max(0, fluid.dearestPrice(o, 0)))
+  const start = Float64Array.from(fluid.usable, (o) => Math.max(0, fluid.charges.dearestPrice(o, 0)))
   const root = fewPrices(prepared, fluid, hours, all, { target: below, start, rounds: FIRST_ROUNDS })
   new FarmSearch(prepared, fluid, deadlineH, hours, state).decide(all, root)
   const draft = state.best === undefined ? undefined : draftOf(prepared, deadlineH, state.best)

@@ -17,7 +17,7 @@ export function fineBound(prepared: Prepared, fluid: Fluid, plan: FluidPlan, pri
   const gain = new Float64Array(tables.farms)
   plan.offers.forEach((o, r) => {
     const farm = tables.farmOf[o] as number
-    gain[farm] = Math.min(gain[farm] as number, fluid.leastCharge(o, price[r] as number))
+    gain[farm] = Math.min(gain[farm] as number, fluid.charges.leastCharge(o, price[r] as number))
   })
   // With a limit on farms only the best few count, so the others may gain as much as the least of these.
   const sorted = gain.slice().sort()
@@ -27,7 +27,7 @@ export function fineBound(prepared: Prepared, fluid: Fluid, plan: FluidPlan, pri
   const inPlan = new Map(plan.offers.map((o, r) => [o, price[r] as number]))
   for (const o of fluid.usable) {
     const farm = tables.farmOf[o] as number
-    priceOf[o] = inPlan.get(o) ?? fluid.dearestPrice(o, Math.min(spare, gain[farm] as number))
+    priceOf[o] = inPlan.get(o) ?? fluid.charges.dearestPrice(o, Math.min(spare, gain[farm] as number))
   }
   let bound = envelope(prepared, fluid, priceOf)
   for (let k = 0; k < counted; k++) bound += sorted[k] as number

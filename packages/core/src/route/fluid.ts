@@ -1,11 +1,10 @@
-import { billedHours, volumePrice } from './billing.ts'
+import { volumePrice } from './billing.ts'
+import { Charges } from './charges.ts'
 import { coarseGrid, firstAbove, framesBefore, type Grid } from './grid.ts'
 import { fullestNode } from './fullest.ts'
 import type { OfferTables } from './tables.ts'
 import type { Units } from './units.ts'
 
-/** More cost jumps than this on one offer are priced by a continuous lower estimate. */
-const MOST_JUMPS = 96
 /** A plan may be late by 1e-7 hours (the oracle's tolerance), so a bound must allow the same. */
 const DEADLINE_TOLERANCE = 1e-7
 
@@ -41,15 +40,12 @@ export class Fluid {
   readonly frameCost: Float64Array
   /** Share of each item whose frames an offer can finish in time; `hours` and `frameCost` are of that share. */
   readonly available: Float64Array
+  readonly charges: Charges
   /** Largest charge any plan can reach, used to price what cannot be served. */
   readonly bigCost: number
   private readonly units: Units
   private readonly free: boolean
   private readonly margin: number
-  private readonly jumps: Float64Array[] = []
-  private readonly jumpCost: Float64Array[] = []
-  private readonly stepped: Uint8Array
-  private readonly wholeNodes: Uint8Array
   private readonly order: Int32Array[] = []
   private readonly density: Float64Array
   private readonly taken: Float64Array
@@ -74,26 +70,21 @@ export class Fluid {
     this.hours = new Float64Array(tables.offers * this.items)
     this.frameCost = new Float64Array(tables.offers * this.items)
     this.available = new Float64Array(tables.offers * this.items)
-    this.stepped = new Uint8Array(tables.offers)
-    this.wholeNodes = new Uint8Array(tables.offers)
     this.density = new Float64Array(this.items)
     this.taken = new Float64Array(this.items)
     const usable: number[] = []
     let big = 1
     for (let o = 0; o < tables.offers; o++) {
       const total = this.fillOffer(o)
-      this.jumps.push(EMPTY)
-      this.jumpCost.push(EMPTY)
       this.order.push(NO_ITEMS)
       if (total <= 0) continue
       usable.push(o)
       this.capacityH[o] = Math.min((tables.nodes[o] as number) * (this.nodeH[o] as number), total)
       this.order[o] = this.compatibleItems(o)
-      if (free) continue
-      this.findJumps(o)
       big = Math.max(big, this.wholeCost(o, total))
     }
     this.usable = Int32Array.from(usable)
+    this.charges = new Charges(tables, this.nodeH, this.capacityH, this.usable, free)
     this.bigCost = free ? 0.1 : big
   }
 
@@ -131,90 +122,9 @@ export class Fluid {
     return (tables.fixed[o] as number) + Math.max(tables.minCharge[o] as number, usage) + frames
   }
 
-  /** Hours at which the charge jumps or bends upward: the only places, besides item ends, where a best pattern can stop. */
-  private findJumps(o: number): void {
-    const { tables } = this
-    const capacity = this.capacityH[o] as number
-    const nodeH = this.nodeH[o] as number
-    const step = tables.stepH[o] as number
-    const start = tables.billedStartH[o] as number
-    const nodes = Math.ceil(capacity / nodeH - 1e-9)
-    this.wholeNodes[o] = start > 0 && nodes <= MOST_JUMPS ? 1 : 0
-    this.stepped[o] = step > 0 && capacity / step <= MOST_JUMPS ? 1 : 0
-    const at: number[] = []
-    if (this.wholeNodes[o]) for (let k = 1; k <= nodes; k++) at.push(k * nodeH)
-    if (this.stepped[o]) this.stepJumps(o, step, start, at)
-    const min = tables.minCharge[o] as number
-    if (min > 0) at.push(...this.hoursForUsage(o, min))
-    for (const from of tables.tierFrom[o] as Float64Array) at.push(...this.unbilled(o, from))
-    const sorted = Float64Array.from(at.filter((h) => h > 0 && h < capacity)).sort()
-    this.jumps[o] = sorted
-    this.jumpCost[o] = sorted.map((h) => this.charge(o, h))
-  }
-
   private compatibleItems(o: number): Int32Array {
     const all = Array.from({ length: this.items }, (_, i) => i)
     return Int32Array.from(all.filter((i) => (this.hours[o * this.items + i] as number) > 0))
-  }
-
-  /** Hours whose billed hours are a whole number of steps. */
-  private stepJumps(o: number, step: number, start: number, at: number[]): void {
-    const capacity = this.capacityH[o] as number
-    const nodeH = this.nodeH[o] as number
-    const most = Math.ceil((capacity + Math.ceil(capacity / nodeH) * start) / step) + 1
-    for (let m = 1; m <= most; m++) at.push(...this.unbilled(o, m * step))
-  }
-
-  /** Hours rendered when `billed` hours are billed; none where the billed hours jump across that number. */
-  private unbilled(o: number, billed: number): number[] {
-    const start = this.tables.billedStartH[o] as number
-    const nodeH = this.nodeH[o] as number
-    if (start === 0) return [billed]
-    if (!this.wholeNodes[o]) return [billed <= nodeH + start ? billed - start : billed / (1 + start / nodeH)]
-    // billed = h + ceil(h / nodeH) * start has at most one solution, on one of two node counts.
-    const k = Math.max(1, Math.floor(billed / (nodeH + start)))
-    return [k, k + 1].flatMap((nodes) => {
-      const h = billed - nodes * start
-      return h > (nodes - 1) * nodeH && h <= nodes * nodeH ? [h] : []
-    })
-  }
-
-  private hoursForUsage(o: number, usage: number): number[] {
-    const from = this.tables.tierFrom[o] as Float64Array
-    const price = this.tables.tierPrice[o] as Float64Array
-    let left = usage
-    for (let i = 0; i < from.length; i++) {
-      const width = (i + 1 < from.length ? (from[i + 1] as number) : Infinity) - (from[i] as number)
-      const rate = price[i] as number
-      if (rate > 0 && left <= width * rate) return this.unbilled(o, (from[i] as number) + left / rate)
-      left -= rate > 0 ? width * rate : 0
-    }
-    return []
-  }
-
-  /** Least charge, without frame charges, of any plan that renders `hours` node-hours on the offer. */
-  charge(o: number, hours: number): number {
-    if (this.free) return 0
-    const { tables } = this
-    const start = tables.billedStartH[o] as number
-    let billed = hours
-    if (start > 0) {
-      const nodes = hours / (this.nodeH[o] as number)
-      billed += start * Math.max(1, this.wholeNodes[o] ? Math.ceil(nodes - 1e-9) : nodes)
-    }
-    if (this.stepped[o]) billed = billedHours(billed, tables.stepH[o] as number)
-    const usage = volumePrice(tables.tierFrom[o] as Float64Array, tables.tierPrice[o] as Float64Array, billed)
-    return (tables.fixed[o] as number) + Math.max(tables.minCharge[o] as number, usage)
-  }
-
-  /** Largest jump at or below `hours` and above `low`, or NaN. */
-  jumpBelow(o: number, low: number, hours: number): number {
-    const jumps = this.jumps[o] as Float64Array
-    for (let j = jumps.length - 1; j >= 0; j--) {
-      const at = jumps[j] as number
-      if (at <= hours) return at > low ? at : NaN
-    }
-    return NaN
   }
 
   /** Worth of the last hour when an offer renders `hours` of what is worth most an hour there. */
@@ -229,67 +139,9 @@ export class Fluid {
     return 0
   }
 
-  /** Price of one more node-hour at these hours, steps and minimum charge aside. */
-  marginalPrice(o: number, hours: number): number {
-    const from = this.tables.tierFrom[o] as Float64Array
-    const price = this.tables.tierPrice[o] as Float64Array
-    let i = 0
-    while (i + 1 < from.length && (from[i + 1] as number) <= hours) i++
-    return price[i] as number
-  }
-
-  /** Whether the charge jumps at these hours. */
-  isJump(o: number, hours: number): boolean {
-    const at = this.jumpBelow(o, 0, hours * (1 + 1e-7))
-    return at >= hours * (1 - 1e-6)
-  }
-
   /** Hours of a node without any reserve. */
   wholeNodeH(o: number): number {
     return this.deadlineH - (this.tables.overheadH[o] as number) + DEADLINE_TOLERANCE
-  }
-
-  /** Least value of charge - price * hours, at most 0 (the offer stays closed). */
-  leastCharge(o: number, price: number): number {
-    const end = this.capacityH[o] as number
-    let best = Math.min(0, this.charge(o, 0), this.charge(o, end) - price * end)
-    const jumps = this.jumps[o] as Float64Array
-    const cost = this.jumpCost[o] as Float64Array
-    for (let j = 0; j < jumps.length; j++) best = Math.min(best, (cost[j] as number) - price * (jumps[j] as number))
-    return best
-  }
-
-  /** Highest price of an hour at which charge - price * hours is nowhere below `gain` (at most 0). */
-  dearestPrice(o: number, gain: number): number {
-    const end = this.capacityH[o] as number
-    let price = (this.charge(o, end) - gain) / end
-    const jumps = this.jumps[o] as Float64Array
-    const cost = this.jumpCost[o] as Float64Array
-    for (let j = 0; j < jumps.length; j++) price = Math.min(price, ((cost[j] as number) - gain) / (jumps[j] as number))
-    return price
-  }
-
-  /** Least value of charge - price * hours over hours from `from` to the capacity, and where it lies. */
-  leastChargeFrom(o: number, price: number, from: number): { readonly value: number; readonly hours: number } {
-    const end = Math.max(from, this.capacityH[o] as number)
-    let value = this.charge(o, from) - price * from
-    let hours = from
-    const jumps = this.jumps[o] as Float64Array
-    const cost = this.jumpCost[o] as Float64Array
-    for (let j = jumps.length - 1; j >= 0 && (jumps[j] as number) > from; j--) {
-      const at = (cost[j] as number) - price * (jumps[j] as number)
-      if (at < value) {
-        value = at
-        hours = jumps[j] as number
-      }
-    }
-    const last = this.charge(o, end) - price * end
-    return last < value ? { value: last, hours: end } : { value, hours }
-  }
-
-  /** Whether fewer hours would cost the same: the end of a whole billing step or of the minimum charge. */
-  isStep(o: number, hours: number): boolean {
-    return hours > 0 && this.charge(o, hours * 0.999) >= this.charge(o, hours) * (1 - 1e-9)
   }
 
   /** What the last call of {@link price} found. */
@@ -327,8 +179,8 @@ export class Fluid {
   }
 
   private bestStop(o: number, order: Int32Array, low: number, high: number): number {
-    const jumps = this.jumps[o] as Float64Array
-    const jumpCost = this.jumpCost[o] as Float64Array
+    const jumps = this.charges.jumps[o] as Float64Array
+    const jumpCost = this.charges.jumpCost[o] as Float64Array
     const base = o * this.items
     let best = Infinity
     let bestHours = 0
@@ -336,7 +188,7 @@ export class Fluid {
     let profit = 0
     let j = 0
     if (low <= 0) {
-      best = this.charge(o, 0)
+      best = this.charges.charge(o, 0)
     } else while (j < jumps.length && (jumps[j] as number) < low) j++
     for (let k = 0; k < order.length && at < high; k++) {
       const i = order[k] as number
@@ -344,7 +196,7 @@ export class Fluid {
       if (rate <= 0 && at >= low) break
       const end = Math.min(high, at + (this.hours[base + i] as number))
       if (low > at && low <= end) {
-        const value = this.charge(o, low) - profit - rate * (low - at)
+        const value = this.charges.charge(o, low) - profit - rate * (low - at)
         if (value < best) {
           best = value
           bestHours = low
@@ -361,7 +213,7 @@ export class Fluid {
       profit += rate * (end - at)
       at = end
       if (at < low) continue
-      const value = this.charge(o, at) - profit
+      const value = this.charges.charge(o, at) - profit
       if (value < best) {
         best = value
         bestHours = at
@@ -381,7 +233,7 @@ export class Fluid {
     const { taken } = this
     let n = 0
     let left = this.bestHours
-    let cost = this.charge(o, this.bestHours)
+    let cost = this.charges.charge(o, this.bestHours)
     let worth = rest
     for (; n < order.length && left > 0; n++) {
       const i = order[n] as number
@@ -413,5 +265,4 @@ export function fluidAt(
   return new Fluid(tables, units, grid, deadlineH, options.free ?? false, options.margin ?? 0)
 }
 
-const EMPTY = new Float64Array(0)
 const NO_ITEMS = new Int32Array(0)

@@ -1,74 +1,53 @@
-import { invert } from './invert.ts'
+import { OVER, SLACK, TransportBasis, type TransportProblem } from './transport-basis.ts'
 
-/**
- * Units of frames, the routes that could take them, and how much each route may take:
- *
- *     min  sum cost[r][u] x[u][r] + sum penalty * over[r]
- *     s.t. sum over r of x[u][r] = 1 for each unit,   sum over u of hours[r][u] x[u][r] <= quota[r] + over[r] for each route
- */
-export interface TransportProblem {
-  readonly units: number
-  readonly routes: number
-  /** Hours of a whole unit on a route, `route * units + unit`; Infinity where it cannot go. */
-  readonly hours: Float64Array
-  /** Cost of a whole unit on a route, in the same order. */
-  readonly cost: Float64Array
-  readonly quota: Float64Array
-  /** Price of an hour beyond a quota; dearer than any useful hour. */
-  readonly penalty: number
-  /** A price of an hour on each route to start from. */
-  readonly start: Float64Array
-}
+export type { TransportProblem } from './transport-basis.ts'
 
 /** Units that are looked at for each step. */
 const BLOCK = 24
-/** Basis changes between two fresh inversions. */
-const REFACTOR_EVERY = 60
 const TINY = 1e-9
-const SLACK = -1
-const OVER = -2
+
+/** How far a step goes and what ends it. */
+interface Block {
+  readonly step: number
+  /** Row of the basis that reaches zero; -1 when a unit moves as a whole. */
+  readonly leave: number
+  /** Unit whose key reaches zero, else -1. */
+  readonly leaveKey: number
+}
 
 /**
- * The simplex method for {@link TransportProblem}. Each unit has one route as its key; only the capacity rows need a basis matrix
- * (Dantzig and Van Slyke's generalized upper bounds), whose columns are slacks, excesses, and the second routes of split units. At the
- * optimum no more units are split than there are routes, and `price` is what an hour on each route is worth.
+ * The simplex method for {@link TransportProblem}, on a {@link TransportBasis}. At the optimum no more units are split than there are
+ * routes, and `price` is what an hour on each route is worth.
  */
 export class Transport {
-  /** Route that takes each unit, or the rest of it. */
-  readonly key: Int32Array
-  /** Price of an hour on each route at the last step, 0 where hours are left. */
-  readonly price: Float64Array
-  /** Arithmetic done, in multiply-adds: a deterministic clock. */
-  work = 0
   private readonly problem: TransportProblem
-  /** What is basic in each row: a unit's second route, a slack or an excess. */
-  private readonly unit: Int32Array
-  private readonly route: Int32Array
-  private readonly amount: Float64Array
-  private readonly inverse: Float64Array
-  private readonly column: Float64Array
-  /** Share and change of the keys of the units in the basis. */
-  private readonly keyShare: Float64Array
+  private readonly basis: TransportBasis
+  /** Change of the key's share of the units in the basis. */
   private readonly keyRate: Float64Array
-  private changes = 0
+  private searched = 0
   private cursor = 0
   private foundUnit = 0
   private foundRoute = 0
 
   constructor(problem: TransportProblem) {
-    const { units, routes } = problem
     this.problem = problem
-    this.key = new Int32Array(units)
-    this.price = Float64Array.from(problem.start)
-    this.unit = new Int32Array(routes)
-    this.route = new Int32Array(routes)
-    this.amount = new Float64Array(routes)
-    this.inverse = new Float64Array(routes * routes)
-    this.column = new Float64Array(routes)
-    this.keyShare = new Float64Array(units)
-    this.keyRate = new Float64Array(units)
-    for (let u = 0; u < units; u++) this.key[u] = this.cheapest(u)
-    this.unitBasis()
+    this.basis = new TransportBasis(problem)
+    this.keyRate = new Float64Array(problem.units)
+  }
+
+  /** Price of an hour on each route at the last step, 0 where hours are left. */
+  get price(): Float64Array {
+    return this.basis.price
+  }
+
+  /** Arithmetic done, in multiply-adds: a deterministic clock. */
+  get work(): number {
+    return this.searched + this.basis.work
+  }
+
+  /** Cost of a whole unit on a route with its hours at the route's price. */
+  bid(u: number, r: number): number {
+    return this.basis.bid(u, r)
   }
 
   /** Steps until nothing improves, or `most` steps are done. */
@@ -82,51 +61,29 @@ export class Transport {
 
   /** Calls `visit` with every route of every unit and the share it takes. */
   forShares(visit: (unit: number, route: number, share: number) => void): void {
-    this.loadKeyShares()
+    const { basis } = this
+    basis.loadKeyShares()
     for (let u = 0; u < this.problem.units; u++)
-      visit(u, this.key[u] as number, this.isSplit(u) ? (this.keyShare[u] as number) : 1)
-    for (let i = 0; i < this.unit.length; i++) {
-      const u = this.unit[i] as number
-      if (u >= 0) visit(u, this.route[i] as number, Math.max(0, this.amount[i] as number))
+      visit(u, basis.key[u] as number, basis.isSplit(u) ? (basis.keyShare[u] as number) : 1)
+    for (let i = 0; i < basis.unit.length; i++) {
+      const u = basis.unit[i] as number
+      if (u >= 0) visit(u, basis.route[i] as number, Math.max(0, basis.amount[i] as number))
     }
   }
 
   /** Hours beyond the quota of each route, in sum. */
   excess(): number {
+    const { unit, amount } = this.basis
     let sum = 0
-    for (let i = 0; i < this.unit.length; i++) if (this.unit[i] === OVER) sum += Math.max(0, this.amount[i] as number)
+    for (let i = 0; i < unit.length; i++) if (unit[i] === OVER) sum += Math.max(0, amount[i] as number)
     return sum
-  }
-
-  private isSplit(u: number): boolean {
-    return this.unit.includes(u)
-  }
-
-  /** Cost of a whole unit on a route with its hours at the route's price. */
-  bid(u: number, r: number): number {
-    const at = r * this.problem.units + u
-    return (this.problem.cost[at] as number) + (this.price[r] as number) * (this.problem.hours[at] as number)
-  }
-
-  private cheapest(u: number): number {
-    let best = -1
-    let least = Infinity
-    for (let r = 0; r < this.problem.routes; r++) {
-      if (this.problem.hours[r * this.problem.units + u] === Infinity) continue
-      const value = this.bid(u, r)
-      if (value < least) {
-        least = value
-        best = r
-      }
-    }
-    return best
   }
 
   /** Reduced cost of a step; u = SLACK or OVER for a route's own columns. */
   private reduced(u: number, r: number): number {
     if (u === SLACK) return this.price[r] as number
     if (u === OVER) return this.problem.penalty - (this.price[r] as number)
-    return this.bid(u, r) - this.bid(u, this.key[u] as number)
+    return this.bid(u, r) - this.bid(u, this.basis.key[u] as number)
   }
 
   /**
@@ -135,7 +92,7 @@ export class Transport {
    */
   private find(): boolean {
     const { units, routes, hours, cost, penalty } = this.problem
-    const { price } = this
+    const { price, key: keyOf } = this.basis
     let most = 0
     for (let r = 0; r < routes; r++) {
       const p = price[r] as number
@@ -149,7 +106,7 @@ export class Transport {
     for (let block = BLOCK; left > 0 && (block > 0 || most === 0); left--, block--) {
       const u = this.cursor
       this.cursor = u + 1 === units ? 0 : u + 1
-      const key = this.key[u] as number
+      const key = keyOf[u] as number
       const now = (cost[key * units + u] as number) + (price[key] as number) * (hours[key * units + u] as number)
       let least = now
       let best = -1
@@ -169,53 +126,52 @@ export class Transport {
       this.foundUnit = u
       this.foundRoute = best
     }
-    this.work += (units - left) * routes * 2
+    this.searched += (units - left) * routes * 2
     return most < 0
-  }
-
-  /** Column of a step in the basis, into `column`. */
-  private load(u: number, r: number): void {
-    const { routes, units, hours } = this.problem
-    const { inverse, column } = this
-    if (u < 0) {
-      const sign = u === SLACK ? 1 : -1
-      for (let i = 0; i < routes; i++) column[i] = sign * (inverse[i * routes + r] as number)
-      return
-    }
-    const key = this.key[u] as number
-    const gain = hours[r * units + u] as number
-    const lose = hours[key * units + u] as number
-    for (let i = 0; i < routes; i++) {
-      column[i] = gain * (inverse[i * routes + r] as number) - lose * (inverse[i * routes + key] as number)
-    }
-  }
-
-  private loadKeyShares(): void {
-    for (const u of this.unit) if (u >= 0) this.keyShare[u] = 1
-    for (let i = 0; i < this.unit.length; i++) {
-      const u = this.unit[i] as number
-      if (u >= 0) this.keyShare[u] = (this.keyShare[u] as number) - (this.amount[i] as number)
-    }
   }
 
   /** Moves along a column until something reaches zero; false when the step is blocked by rounding errors. */
   private enter(u: number, r: number): boolean {
+    const { basis } = this
+    basis.load(u, r)
+    basis.loadKeyShares()
+    const block = this.blockOf(u)
+    if (block.step === Infinity) return false
+    if (block.leave < 0) {
+      // The unit moves as a whole: no price changes.
+      for (let i = 0; i < basis.amount.length; i++)
+        basis.amount[i] = (basis.amount[i] as number) - block.step * (basis.column[i] as number)
+      basis.key[u] = r
+      return true
+    }
+    let { leave } = block
+    if (block.leaveKey >= 0) {
+      leave = basis.rekey(block.leaveKey)
+      basis.load(u, r)
+      if (Math.abs(basis.column[leave] as number) < TINY) return false
+    }
+    basis.change(leave, u, r, this.reduced(u, r))
+    return true
+  }
+
+  /** The ratio test for the loaded column: how far a step goes until a row or the key of a unit reaches zero. */
+  private blockOf(u: number): Block {
     const { routes } = this.problem
-    const { column, amount, unit, keyShare, keyRate } = this
-    this.load(u, r)
-    this.loadKeyShares()
+    const { column, amount, unit, keyShare } = this.basis
+    const { keyRate } = this
+    const split = u >= 0 && this.basis.isSplit(u)
     for (const v of unit) if (v >= 0) keyRate[v] = 0
     if (u >= 0) {
-      if (!this.isSplit(u)) keyShare[u] = 1
+      if (!split) keyShare[u] = 1
       keyRate[u] = -1
     }
     for (let i = 0; i < routes; i++) {
       const v = unit[i] as number
       if (v >= 0) keyRate[v] = (keyRate[v] as number) + (column[i] as number)
     }
-    let step = u >= 0 && !this.isSplit(u) ? 1 : Infinity
+    let step = u >= 0 && !split ? 1 : Infinity
     let leave = -1
-    let leaveKey = u >= 0 && !this.isSplit(u) ? u : -1
+    let leaveKey = u >= 0 && !split ? u : -1
     let pivot = 0
     for (let i = 0; i < routes; i++) {
       const d = column[i] as number
@@ -241,7 +197,7 @@ export class Transport {
         }
       }
     }
-    if (u >= 0 && this.isSplit(u) && -(keyRate[u] as number) > TINY) {
+    if (split && -(keyRate[u] as number) > TINY) {
       const limit = Math.max(0, keyShare[u] as number) / -(keyRate[u] as number)
       if (limit < step - 1e-12) {
         step = limit
@@ -249,125 +205,7 @@ export class Transport {
         leave = unit.indexOf(u)
       }
     }
-    this.work += routes * 6
-    if (step === Infinity) return false
-    if (leave < 0) {
-      // The unit moves as a whole: no price changes.
-      for (let i = 0; i < routes; i++) amount[i] = (amount[i] as number) - step * (column[i] as number)
-      this.key[u] = r
-      return true
-    }
-    if (leaveKey >= 0) {
-      leave = this.rekey(leaveKey)
-      this.load(u, r)
-      if (Math.abs(column[leave] as number) < TINY) return false
-    }
-    const price = this.reduced(u, r)
-    this.pivot(leave, u, r)
-    for (let k = 0; k < routes; k++) {
-      this.price[k] = (this.price[k] as number) - price * (this.inverse[leave * routes + k] as number)
-    }
-    if (++this.changes % REFACTOR_EVERY === 0) this.refactor()
-    return true
-  }
-
-  /** Makes the unit's largest second route its key; returns the row in which the old key now is. */
-  private rekey(u: number): number {
-    const { routes } = this.problem
-    const { unit, inverse, column } = this
-    let row = -1
-    for (let i = 0; i < routes; i++) {
-      if (unit[i] === u && (row < 0 || Math.abs(column[i] as number) > Math.abs(column[row] as number))) row = i
-    }
-    const share = this.keyShare[u] as number
-    // The other columns of the unit now lean on the new key: column j becomes j - row, and row becomes its negative.
-    for (let k = 0; k < routes; k++) {
-      let sum = inverse[row * routes + k] as number
-      for (let i = 0; i < routes; i++) if (i !== row && unit[i] === u) sum += inverse[i * routes + k] as number
-      inverse[row * routes + k] = -sum
-    }
-    const key = this.key[u] as number
-    this.key[u] = this.route[row] as number
-    this.route[row] = key
-    this.amount[row] = share
-    return row
-  }
-
-  private pivot(leave: number, u: number, r: number): void {
-    const { routes } = this.problem
-    const { inverse, column, amount } = this
-    const at = leave * routes
-    const inverted = 1 / (column[leave] as number)
-    const step = (amount[leave] as number) * inverted
-    for (let k = 0; k < routes; k++) inverse[at + k] = (inverse[at + k] as number) * inverted
-    for (let i = 0; i < routes; i++) {
-      const d = column[i] as number
-      if (i === leave || d === 0) continue
-      const base = i * routes
-      for (let k = 0; k < routes; k++) inverse[base + k] = (inverse[base + k] as number) - d * (inverse[at + k] as number)
-      amount[i] = (amount[i] as number) - d * step
-    }
-    amount[leave] = step
-    this.unit[leave] = u
-    this.route[leave] = r
-    this.work += routes * routes
-  }
-
-  /** Every unit whole on its key; slacks and excesses take up the rest. */
-  private unitBasis(): void {
-    const { routes, penalty } = this.problem
-    const left = this.left()
-    this.inverse.fill(0)
-    for (let r = 0; r < routes; r++) {
-      const over = (left[r] as number) < 0
-      this.unit[r] = over ? OVER : SLACK
-      this.route[r] = r
-      this.amount[r] = Math.abs(left[r] as number)
-      this.inverse[r * routes + r] = over ? -1 : 1
-      this.price[r] = over ? penalty : 0
-    }
-  }
-
-  /** Quota of each route less the keys' hours. */
-  private left(): Float64Array {
-    const { units, hours, quota } = this.problem
-    const left = Float64Array.from(quota)
-    for (let u = 0; u < units; u++) {
-      const r = this.key[u] as number
-      left[r] = (left[r] as number) - (hours[r * units + u] as number)
-    }
-    return left
-  }
-
-  /** Inverts the basis, and works out amounts and prices, afresh. */
-  private refactor(): void {
-    const { routes, units, hours, cost, penalty } = this.problem
-    const matrix = new Float64Array(routes * routes)
-    const charge = new Float64Array(routes)
-    for (let i = 0; i < routes; i++) {
-      const u = this.unit[i] as number
-      const r = this.route[i] as number
-      if (u < 0) matrix[r * routes + i] = u === SLACK ? 1 : -1
-      else {
-        const key = this.key[u] as number
-        matrix[r * routes + i] = hours[r * units + u] as number
-        matrix[key * routes + i] = -(hours[key * units + u] as number)
-        charge[i] = (cost[r * units + u] as number) - (cost[key * units + u] as number)
-      }
-      if (u === OVER) charge[i] = penalty
-    }
-    this.work += routes * routes * routes
-    if (!invert(matrix, this.inverse, routes)) return this.unitBasis()
-    const left = this.left()
-    this.price.fill(0)
-    for (let i = 0; i < routes; i++) {
-      let sum = 0
-      for (let k = 0; k < routes; k++) {
-        const value = this.inverse[i * routes + k] as number
-        sum += value * (left[k] as number)
-        this.price[k] = (this.price[k] as number) - (charge[i] as number) * value
-      }
-      this.amount[i] = sum
-    }
+    this.searched += routes * 6
+    return { step, leave, leaveKey }
   }
 }
