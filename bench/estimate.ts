@@ -27,6 +27,8 @@ interface Outcome {
   /** Predicted over true, less 1, of each compared frame. */
   readonly frames: readonly number[]
   readonly covered: number
+  /** The band of the estimate, in words. */
+  readonly band: string
   /** Cost of the probes over that of 100 frames. */
   readonly probeShare: number
 }
@@ -88,7 +90,7 @@ export const bench: Bench = async (report, args) => {
         name: subject.name,
         value: 100 * outcome.total,
         unit: '% of total',
-        note: `frames: mean ${percent(mean(outcome.frames.map(Math.abs)))}, worst ${percent(Math.max(...outcome.frames.map(Math.abs)))}, in band ${percent(outcome.covered)}; probes ${percent(outcome.probeShare)} of 100 frames`,
+        note: `frames: mean ${percent(mean(outcome.frames.map(Math.abs)))}, worst ${percent(Math.max(...outcome.frames.map(Math.abs)))}, in band ${outcome.band} ${percent(outcome.covered)}; probes ${percent(outcome.probeShare)} of 100 frames`,
       })
     }
     const totals = outcomes.map((one) => Math.abs(one.total))
@@ -181,7 +183,14 @@ async function outcomeOf(subject: Subject, memo: Memo, truths: number, repeat: n
       if (true_ >= work * estimate.low && true_ <= work * estimate.high) covered++
     }
     const probeShare = spentMs / (100 * (measured / compared.length))
-    return { name: subject.name, total: predicted / measured - 1, frames: errors, covered: covered / compared.length, probeShare }
+    return {
+      name: subject.name,
+      total: predicted / measured - 1,
+      frames: errors,
+      covered: covered / compared.length,
+      band: `${estimate.low.toFixed(2)}-${estimate.high.toFixed(2)}`,
+      probeShare,
+    }
   } finally {
     await opened?.close()
     memo.save()

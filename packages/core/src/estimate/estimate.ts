@@ -1,16 +1,11 @@
 import type { HostRating } from '../contract/farm.ts'
 import type { Estimate } from '../contract/job.ts'
 import { PictorError } from '../contract/error.ts'
+import { bandOf } from './band.ts'
 import { interpolate, predictFrames } from './fit.ts'
 import type { ProbeSample } from './fit.ts'
 import type { FarmProbe } from './probe.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
-
-/**
- * The band of the slope model: true cost lay within 0.80 and 1.25 of the prediction for every scene and both start states that it was measured on but one
- * (docs/estimates.md: errors -18.8 % to +25.6 %).
- */
-const BAND = { low: 0.8, high: 1.25 } as const
 
 /** Work per frame for the job, and what each probed farm needs for one unit of it. */
 export interface MeasuredEstimate {
@@ -54,18 +49,20 @@ export function estimateFrom(
     if (factor !== undefined) msPerWork[probe.farm] = 1000 * factor
     startMs[probe.farm] = probe.startMs
   }
+  const band = bandOf(plan, reference.probe.samples)
   const rating = ratings[reference.probe.farm]
   const probeMs = probes.reduce((sum, probe) => sum + probe.spentMs, 0)
   const earlier = usable.filter(({ probe }) => probe.spentMs === 0)
   return {
     estimate: {
       work: seconds,
-      low: BAND.low,
-      high: BAND.high,
+      low: band.low,
+      high: band.high,
       classes: [{ id: 'scene', memoryMiB }],
       ...(rating ? { rating } : {}),
       basis: [
         ...basisOf(plan, reference.probe),
+        `nine of ten frames within ${band.low.toFixed(2)} to ${band.high.toFixed(2)} of it, by the scatter of ${band.probes} probes`,
         ...(probes.length > 1
           ? [
               `speed of ${probes

@@ -29,20 +29,25 @@ export interface RawPrediction extends FramePrediction {
  * Source: docs/estimates.md; scaling one cheap probe by pixels x samples was wrong by 79 % to 4,914 % on the same scenes.
  */
 export function slopePredictions(plan: ProbePlan, samples: readonly ProbeSample[]): RawPrediction[] {
+  const raw = rawSlopes(plan, samples)
+  return raw.map((one, i) => ({ ...one, ms: smoothed(raw[i - 1]?.ms, one.ms, raw[i + 1]?.ms) }))
+}
+
+/** {@link slopePredictions} before neighbours are averaged. */
+export function rawSlopes(plan: ProbePlan, samples: readonly ProbeSample[]): RawPrediction[] {
   const times = new Map<number, Record<string, number[]>>()
   for (const { frame, window, renderMs } of samples) {
     const at = times.get(frame) ?? {}
     times.set(frame, { ...at, [window]: [...(at[window] ?? []), renderMs] })
   }
   const pooled = lineThrough(plan, average(samples, 'low'), average(samples, 'high'))
-  const raw = [...times]
+  return [...times]
     .sort(([a], [b]) => a - b)
     .flatMap(([frame, { low, high, full }]): RawPrediction[] => {
       const measured = full ? { fullMs: mean(full) } : {}
       if (low && high) return [{ frame, ...lineThrough(plan, mean(low), mean(high)), modelled: true, ...measured }]
       return full ? [{ frame, ms: mean(full), fixedMs: Math.min(mean(full), pooled.fixedMs), modelled: false, ...measured }] : []
     })
-  return raw.map((one, i) => ({ ...one, ms: smoothed(raw[i - 1]?.ms, one.ms, raw[i + 1]?.ms) }))
 }
 
 /** The line through the times of the two windows, read at the full load. */

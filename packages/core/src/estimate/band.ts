@@ -1,0 +1,45 @@
+import { interpolate, rawSlopes } from './fit.ts'
+import type { ProbeSample } from './fit.ts'
+import type { ProbePlan } from './probe-plan.ts'
+
+/**
+ * The band before any probe: within 0.80 to 1.25 times the prediction lay 97.6 % of the compared frames (`pnpm bench estimate`, 26 November 2026); as many probes as that counts for.
+ */
+const PRIOR = { high: 1.25, weight: 4 } as const
+/** Standard deviation of what is wrong in the same way at every frame, which neighbours do not show: jobs as a whole were wrong by 4.9 % on average there. */
+const COMMON_SD = 0.06
+
+/** Within `[low, high]` times the prediction the true cost of a frame lies in at least nine of ten frames. */
+export interface Band {
+  readonly low: number
+  readonly high: number
+  /** Probes whose scatter it rests on. */
+  readonly probes: number
+}
+
+/**
+ * The band by the probes' own scatter: each probed frame but the first and the last is predicted from its neighbours, as frames between probes are. The variance of the
+ * logarithm is the conjugate (inverse-gamma) update of the usual one, so few probes say little against it, and a frame to come then lies about its prediction as Student's t
+ * (Gelman et al., Bayesian Data Analysis, section 3.2).
+ */
+export function bandOf(plan: ProbePlan, samples: readonly ProbeSample[]): Band {
+  const modelled = rawSlopes(plan, samples).filter((one) => one.modelled)
+  const squares: number[] = []
+  for (const [i, { frame, ms }] of modelled.entries()) {
+    const [before, after] = [modelled[i - 1], modelled[i + 1]]
+    if (!before || !after) continue
+    const [expected] = interpolate([before, after], [frame]) as [number]
+    squares.push(Math.log(ms / expected) ** 2)
+  }
+  const usual = (Math.log(PRIOR.high) / nineOfTen(PRIOR.weight)) ** 2 - COMMON_SD ** 2
+  const freedom = PRIOR.weight + squares.length
+  const variance = squares.reduce((total, one) => total + one, PRIOR.weight * usual) / freedom
+  const factor = Math.exp(nineOfTen(freedom) * Math.sqrt(variance + COMMON_SD ** 2))
+  return { low: 1 / factor, high: factor, probes: squares.length }
+}
+
+/** Quantile 0.95 of Student's t: the normal one and its first correction for few degrees of freedom (Abramowitz and Stegun 26.7.5). */
+function nineOfTen(freedom: number): number {
+  const z = 1.645
+  return z + (z ** 3 + z) / (4 * freedom)
+}
