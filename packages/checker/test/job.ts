@@ -63,11 +63,16 @@ export const SPEC: RenderSpec = {
 
 export async function makeJob(
   checkers: readonly Pick<DigestSigner, 'address'>[],
-  fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts; scene?: Uint8Array } = {},
+  fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts; scene?: Uint8Array; domain?: LedgerDomain } = {},
 ): Promise<TestJob> {
   const files = fields.files ?? memoryArtifacts()
   const spec = fields.spec ?? SPEC
-  const domain: LedgerDomain = { name: 'Pictor', version: '1', chainId: 0, verifyingContract: `0x${'11'.repeat(20)}` }
+  const domain: LedgerDomain = fields.domain ?? {
+    name: 'Pictor',
+    version: '1',
+    chainId: 0,
+    verifyingContract: `0x${'11'.repeat(20)}`,
+  }
   const farm = privateKeySigner(randomPrivateKey())
   const leaseKey = privateKeySigner(randomPrivateKey())
   const scene = await files.put(fields.scene ?? new TextEncoder().encode('a scene'))

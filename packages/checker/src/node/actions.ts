@@ -101,6 +101,7 @@ export function createActions(tools: ActionTools): Perform {
     const message = { job: job.job, seq: set.seq, setRoot: set.setRoot, bundleRoot: job.terms.bundleRoot, seedRoot }
     const [signature] = await signer.sign(job.domain, [{ kind: 'ready', message }])
     state.sets[set.seq] = { set, leases: ids }
+    state.context ??= contextOf(job)
     for (const one of added) state.leases[one.lease.id] ??= one
     return [{ type: 'ready', ready: { ...message, checker: signer.address, signature: signature! }, atMs: now() }]
   }
@@ -232,6 +233,10 @@ export function createActions(tools: ActionTools): Perform {
         return signEnd(state, action, ctx.signal)
     }
   }
+}
+
+function contextOf({ domain, terms, job, run, spec, bundle }: CheckerJob): NonNullable<JobState['context']> {
+  return { domain, terms, job, run, spec, bundle }
 }
 
 /** The commitments of a lease that this checker holds; those it is asked about must be the same. */

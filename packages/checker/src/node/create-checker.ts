@@ -54,6 +54,12 @@ export interface CheckerOptions {
   readonly now?: () => number
 }
 
+/** A checker of this process. */
+export interface LocalChecker extends Checker {
+  /** What it remembers of the jobs for which batches may still be posted. */
+  jobs(): readonly JobState[]
+}
+
 /**
  * Makes a checker: the port of PROTOCOL.md steps 2 and 4 to 7. Actions are queued and answered by `poll`; the same key has the same effect once; what was signed or voted
  * survives a restart when `store` names a file. Checks run in a lane of their own, so that a long render never delays a Held beyond
@@ -65,7 +71,7 @@ export interface CheckerOptions {
  * const { events } = await checker.poll({ job: job.job }, { key: '2' })
  * @throws invalid-input when the secret is too short, store-failed when the file cannot be opened
  */
-export function createChecker(options: CheckerOptions): Checker {
+export function createChecker(options: CheckerOptions): LocalChecker {
   const secret = typeof options.secret === 'string' ? fromHex(options.secret, 'secret') : options.secret
   if (secret && secret.length < 32) throw refuse('secret-short', `the secret has ${secret.length} bytes, at least 32 are needed`)
   const store = openStore(options.store ?? ':memory:', secret)
@@ -73,6 +79,7 @@ export function createChecker(options: CheckerOptions): Checker {
   const closing = new AbortController()
   const lanes = { quick: createLane(), check: createLane(), final: createLane() }
   const states = new Map<Bytes32, JobState>()
+  const over = new Set<Bytes32>()
   const underWay = new Set<string>()
   const stateOf = (job: Bytes32): JobState => {
     const state = states.get(job) ?? store.job(job) ?? emptyState(job)
@@ -166,6 +173,17 @@ export function createChecker(options: CheckerOptions): Checker {
       const events = store.events(job, from, 500)
       const busy = lanes.quick.busy || lanes.check.busy
       return { events, cursor: String(from + events.length), waitMs: events.length === 500 ? 0 : busy ? 50 : 500 }
+    },
+    jobs() {
+      const open: JobState[] = []
+      for (const job of store.jobs()) {
+        if (over.has(job)) continue
+        const state = states.get(job) ?? store.job(job)
+        if (!state) continue
+        if (state.context && state.context.terms.attestByS * 1000 > now()) open.push(state)
+        else if (state.context) over.add(job)
+      }
+      return open
     },
     async close() {
       if (closing.signal.aborted) return

@@ -2,6 +2,7 @@ import type {
   Address,
   Bytes32,
   CheckerEvent,
+  CheckerJob,
   Commit,
   Held,
   Lease,
@@ -52,6 +53,8 @@ export interface JobState {
   /** By lease: the state and number of frames that were last told (`lease-progress`). */
   told?: Record<number, string>
   final?: bigint
+  /** The job as its first Ready showed it: what a checker needs to go on without its runner. */
+  context?: Omit<CheckerJob, 'files'>
 }
 
 /** A job that nothing is known of. */

@@ -21,8 +21,8 @@ export interface HttpCheckerOptions extends Omit<FarmHttpOptions, 'headers'> {
   readonly token: string
   /** The checker's signing address, known beforehand: it stands in the terms of the job. */
   readonly address: Address
-  /** Where the checker fetches scenes and outputs. */
-  readonly share: FileShare
+  /** Where the checker fetches scenes and outputs. Left out, it can be listened to and not asked: a peer. */
+  readonly share?: FileShare
   /** Name of the checker here. Default: host and port of the URL. */
   readonly id?: string
 }
@@ -100,6 +100,7 @@ export function httpChecker(options: HttpCheckerOptions): Checker {
     id,
     address,
     async send(action, ctx) {
+      if (!share) throw invalid('share', 'where the checker fetches files', share)
       await identified(ctx)
       const { files, ...job } = action.job
       filesOf.set(job.job, files)

@@ -19,6 +19,8 @@ export interface CheckerInbox {
   /** Which tenant a job belongs to: the first who asked. */
   owner(job: Bytes32): string | undefined
   claim(job: Bytes32, tenant: string): void
+  /** What the newest action said about a job. */
+  context(job: Bytes32): WireJob | undefined
   close(): void
 }
 
@@ -40,6 +42,7 @@ export function checkerInbox(path: string): CheckerInbox {
   const drop = db.prepare('delete from action where job = ? and wants = ?')
   const dropAll = db.prepare('delete from action where job = ?')
   const find = db.prepare('select tenant from job where id = ?')
+  const findContext = db.prepare('select context from job where id = ?')
   const claim = db.prepare('insert or ignore into job (id, tenant) values (?, ?)')
   return {
     add(key, action) {
@@ -67,6 +70,10 @@ export function checkerInbox(path: string): CheckerInbox {
       }
     },
     owner: (job) => (find.get(job) as { tenant: string } | undefined)?.tenant,
+    context(job) {
+      const { context } = (findContext.get(job) as { context: string | null } | undefined) ?? {}
+      return context ? (JSON.parse(context) as WireJob) : undefined
+    },
     claim: (job, tenant) => void claim.run(job, tenant),
     close: () => db.close(),
   }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import {
   invalid,
   PictorError,
+  type Address,
   type Artifacts,
   type Bytes32,
   type CallContext,
@@ -26,6 +27,10 @@ import { actionSchema, type WireAction, type WireJob } from './wire.ts'
 export interface ServeCheckerOptions {
   /** Scopes: `submit` asks, `read` polls, `metrics`. Left out in a token: the first two. */
   readonly tokens: readonly FarmToken[]
+  /** Checkers of the same jobs: each may read, with its token, what this one said about jobs that name its address. */
+  readonly peers?: readonly { readonly token: string; readonly address: Address }[]
+  /** Hears of every request about a job that does not come from a peer: its runner is there. */
+  readonly onRunner?: (job: Bytes32) => void
   /** Where scenes, outputs and pictures are kept. */
   readonly files: Artifacts
   /** Folder for files that are still arriving. */
@@ -70,6 +75,7 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
   const metrics = metricsOf('checker', Date.now(), Date.now)
   const closing = new AbortController()
   const inbox = checkerInbox(options.inbox)
+  const peers = new Map((options.peers ?? []).map(({ address }) => [`peer ${address}`, address]))
   const sources = new Map<string, Artifacts>()
   const pictures = new Map<Bytes32, Set<Bytes32>>()
 
@@ -112,7 +118,10 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
   /** A stranger's job is not found rather than forbidden: that it exists is nobody else's business. */
   const ownJob = ({ params, caller }: Visit): Bytes32 => {
     const job = hashSchema.read(params['job'], 'job')
-    if (inbox.owner(job) !== caller.tenant) throw new PictorError('not-found', `job ${job} is not known`)
+    const peer = peers.get(caller.tenant)
+    if (peer !== undefined ? !inbox.context(job)?.terms.checkers.includes(peer) : inbox.owner(job) !== caller.tenant)
+      throw new PictorError('not-found', `job ${job} is not known`)
+    if (peer === undefined) options.onRunner?.(job)
     return job
   }
 
@@ -126,6 +135,7 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
       const action = actionSchema.read(body, 'body')
       inbox.claim(action.job.job, caller.tenant)
       if (inbox.owner(action.job.job) !== caller.tenant) throw new PictorError('not-found', `job ${action.job.job} is not known`)
+      options.onRunner?.(action.job.job)
       // A source that can never be read from is refused now, not later by an alarm.
       filesOf(action.job)
       inbox.add(key, action)
@@ -173,7 +183,7 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
 
   const listening = await listen({
     operations: CHECKER_OPERATIONS,
-    access: accessOf(options.tokens, rate, Date.now),
+    access: accessOf([...options.tokens, ...(options.peers ?? []).map(peerToken)], rate, Date.now),
     metrics,
     host,
     port,
@@ -192,6 +202,13 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
     },
   }
 }
+
+/** A peer reads, and asks for nothing. */
+const peerToken = ({ token, address }: { readonly token: string; readonly address: Address }): FarmToken => ({
+  token,
+  tenant: `peer ${address}`,
+  scopes: ['read'],
+})
 
 /** Idempotency keys of tenants never meet: each tenant has its own. */
 function keyOf(header: string | string[] | undefined, tenant: string): string {
