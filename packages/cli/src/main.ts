@@ -223,6 +223,13 @@ checkerCommand
   .option('--rpc <url>', 'node of the chain to follow (with --escrow): no Ready before money is locked')
   .option('--escrow <address>', 'escrow contract')
   .option('--from-block <n>', 'first block that is looked at', '0')
+  .option('--peers <file>', 'the other checkers of its jobs (JSON): together they settle jobs whose runner vanished')
+  .option(
+    '--relay-keystore <file>',
+    'account that pays for gas where it posts what the checkers signed (password in PICTOR_RELAY_PASSWORD)',
+  )
+  .option('--runner-silent-s <n>', 'a runner that asked nothing for this many seconds is gone', '600')
+  .option('--keep-days <n>', 'days that files of a job are kept after nobody can dispute it any more', '7')
   .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
   .option('--port <n>', 'port, 0 for any free one', '0')
   .option('--slots <n>', 'renders at once', '1')

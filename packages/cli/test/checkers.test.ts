@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { devAccounts } from '@pictor/chain'
+import { devAccounts, evmLedger } from '@pictor/chain'
+import type { LedgerEvent } from '@pictor/core'
 import { Contract, encryptKeystoreJsonSync, JsonRpcProvider, Wallet } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blender, blenderReason, makeScene, pictor, startPictor, temporaryFolder, type Started } from './cli.ts'
@@ -36,9 +38,10 @@ describe.skipIf(!blender)('checkers as services', () => {
     running.push(started)
     return started
   }
-  async function serve(name: string, port = '0'): Promise<Serving> {
+  async function serve(name: string, port = '0', more: readonly string[] = [], dir = name): Promise<Serving> {
     const { rpcUrl, escrow } = chain
-    const where = ['--state-dir', name, '--keystore', `${name}.json`, '--rpc', rpcUrl, '--escrow', escrow, '--port', port]
+    const ledger = ['--rpc', rpcUrl, '--escrow', escrow]
+    const where = ['--state-dir', dir, '--keystore', `${name}.json`, ...ledger, '--port', port, ...more]
     const process = start(['checker', 'serve', ...where], { PICTOR_CHECKER_TOKEN: `the-token-of-checker-${name}` })
     const said = await Promise.race([
       process.seen(/"type":"serving"/),
@@ -100,6 +103,67 @@ describe.skipIf(!blender)('checkers as services', () => {
     for (const { address } of [ada, bo]) expect(written).toContain(address)
   }, 240_000)
 
+  it('settle a job alone whose runner is killed with -9 once they hold its first lease, and its farm is paid', async () => {
+    for (const started of running.splice(1)) started.kill('SIGKILL')
+    const names = ['ada', 'bo', 'cyd'] as const
+    const ports = await Promise.all(names.map(freePort))
+    const token = (of: string, by: string): string => `the-token-by-which-${by}-reads-${of}`
+    const services = names.map((name, i) => ({
+      url: `http://127.0.0.1:${ports[i]}`,
+      address: devAccounts[2 + i]!.address.toLowerCase(),
+      token: `the-token-of-checker-${name}`,
+    }))
+    for (const name of names) {
+      const others = names.filter((other) => other !== name)
+      const peers = others.map((other) => ({
+        ...services[names.indexOf(other)],
+        token: token(other, name),
+        accept: token(name, other),
+      }))
+      writeFileSync(join(folder.path, `peers-of-${name}.json`), JSON.stringify(peers))
+    }
+    // Only bo has an account that pays for gas; cyd is down from the start.
+    const relay = ['--relay-keystore', keystore('relay', devAccounts[6]!.privateKey)]
+    const [ada, bo] = await Promise.all(
+      names.slice(0, 2).map((name, i) => {
+        const peers = ['--peers', `peers-of-${name}.json`, '--runner-silent-s', '8', ...(name === 'bo' ? relay : [])]
+        return serve(name, String(ports[i]), peers, `alone-${name}`)
+      }),
+    )
+    writeFileSync(join(folder.path, 'pictor.config.json'), JSON.stringify({ checkers: services }))
+    const { rpcUrl, escrow, token: usd } = chain
+    const money = ['--rpc', rpcUrl, '--escrow', escrow, '--token', usd, '--keystore', creator, '--dispute-hours', '0']
+    const order = ['--frames', '1-3', '--deadline', '15m', '--budget', '5', '--out', 'abandoned']
+    const render = start(['render', 'cube.blend', ...order, ...money])
+    const [held] = await Promise.all([ada!.process.seen(/"type":"held"/), bo!.process.seen(/"type":"held"/)])
+    render.kill('SIGKILL')
+    const { job } = JSON.parse(held) as { job: `0x${string}` }
+
+    const ledger = evmLedger({ rpcUrl, escrow: escrow as `0x${string}` })
+    let events: readonly LedgerEvent[] = []
+    for (let i = 0; i < 240 && !events.some(({ type }) => type === 'released'); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      events = (await ledger.poll({ job }, { key: 'test' })).events
+    }
+    await ledger.close?.()
+    const released = events.find((event) => event.type === 'released')
+    const paid = released?.type === 'released' ? released.paid.filter(({ role, amount }) => role === 'farm' && amount > 0n) : []
+    expect(paid, JSON.stringify(events.map(({ type }) => type))).toHaveLength(1)
+    expect((await render.finished).signal).toBe('SIGKILL')
+  }, 240_000)
+
+  it('refuse to start twice on one folder, and name the process that has it', async () => {
+    const again = await pictor(['checker', 'serve', '--state-dir', 'alone-ada', '--keystore', 'ada.json', '--json'], {
+      cwd: folder.path,
+      env,
+    })
+    expect(again.objects[0]).toMatchObject({
+      type: 'error',
+      code: 'conflict',
+      message: expect.stringContaining('process ') as string,
+    })
+  }, 60_000)
+
   it('keep their keys out of the process that opens scenes', () => {
     for (const name of ['ada', 'bo']) {
       const key = devAccounts[name === 'ada' ? 2 : 3]!.privateKey.slice(2)
@@ -110,6 +174,15 @@ describe.skipIf(!blender)('checkers as services', () => {
     }
   })
 })
+
+/** A port that nobody listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 describe('pictor checker', () => {
   it('key makes a keystore that it never overwrites, and serve names what it misses', async () => {

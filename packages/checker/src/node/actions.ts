@@ -112,11 +112,12 @@ export function createActions(tools: ActionTools): Perform {
     if (state.cast[lease.id])
       throw refuse('after-check', `lease ${lease.id} has been checked already; its draws are no longer secret`)
     inspectCommit(state, job, lease, commit, farm, now())
-    await holdOutputs(job, lease, commit, tools.keep, signal)
+    const layers = await holdOutputs(job, lease, commit, tools.keep, signal)
     const message = { job: job.job, lease: lease.id, outputRoot: commit.outputRoot }
     const [signature] = await signer.sign(job.domain, [{ kind: 'held', message }])
     const held = { ...message, checker: signer.address, signature: signature! }
     state.held[commit.outputRoot] = held
+    if (layers.length > 0) state.layers = [...(state.layers ?? []), ...layers]
     const commits = [...(state.commits[lease.id] ?? []), commit]
     state.commits[lease.id] = commits.sort((a, b) => a.index - b.index)
     return [{ type: 'held', held, atMs: now() }]

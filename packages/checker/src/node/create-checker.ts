@@ -21,6 +21,7 @@ import { pause } from './pause.ts'
 import { refuse, reasonOf } from './refusal.ts'
 import { emptyState, type JobState } from './state.ts'
 import { openStore } from './store.ts'
+import { sweepable } from './sweep.ts'
 import { isLive, newsOf } from './watch.ts'
 
 /** What a checker is made of. */
@@ -58,6 +59,11 @@ export interface CheckerOptions {
 export interface LocalChecker extends Checker {
   /** What it remembers of the jobs for which batches may still be posted. */
   jobs(): readonly JobState[]
+  /**
+   * Removes the files of jobs that ended `keepMs` ago: scenes, outputs, pictures that no other job has. A job ends when its money could be refunded and an arbiter's time
+   * is over; no dispute is open then. Returns how many files went.
+   */
+  sweep(keepMs: number, remove: (hash: Bytes32) => Promise<void>): Promise<number>
 }
 
 /**
@@ -184,6 +190,14 @@ export function createChecker(options: CheckerOptions): LocalChecker {
         else if (state.context) over.add(job)
       }
       return open
+    },
+    async sweep(keepMs, remove) {
+      const all = store.jobs().flatMap((job) => store.job(job) ?? [])
+      const { jobs, files } = sweepable(all, now() - keepMs)
+      for (const hash of files) await remove(hash)
+      for (const state of jobs) store.commit({ ...state, swept: true }, undefined, [])
+      for (const { job } of jobs) states.delete(job)
+      return files.length
     },
     async close() {
       if (closing.signal.aborted) return

@@ -54,7 +54,7 @@ export function inspectCommit(
 }
 
 /**
- * Reads the bytes of every output, compares their sha256, and copies them to where this checker keeps what it swore to hold.
+ * Reads the bytes of every output, compares their sha256, and copies them to where this checker keeps what it swore to hold. Returns the files of layers that they name.
  * @throws checker-refused naming the first frame whose bytes are missing or differ
  */
 export async function holdOutputs(
@@ -63,7 +63,8 @@ export async function holdOutputs(
   commit: Commit,
   keep: Artifacts | undefined,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Bytes32[]> {
+  const held: Bytes32[] = []
   for (const { frame, outputHash } of commit.outputs) {
     signal.throwIfAborted()
     if (!(await job.files.has(outputHash)))
@@ -74,8 +75,11 @@ export async function holdOutputs(
       throw refuse('bytes-differ', `frame ${frame}: the farm committed to ${outputHash}, the bytes hash to ${found}`)
     if (keep && keep !== job.files) await keep.put(bytes)
     const layers = lease.checkClass === 'sidecar' ? layersNamedBy(bytes) : undefined
-    if (layers) await holdLayers(job, frame, layers, keep)
+    if (!layers) continue
+    await holdLayers(job, frame, layers, keep)
+    held.push(layers)
   }
+  return held
 }
 
 /** The layers that a frame names are part of what was committed to: its own hash covers theirs. */

@@ -18,9 +18,9 @@ export interface SettleAloneOptions {
   readonly canPost?: boolean
   /** A runner that asked nothing about a job for this long is gone; 10 minutes when left out. */
   readonly silentMs?: number
-  /** How long a quorum of votes waits for those that are missing; 60 seconds when left out. */
+  /** How long a quorum of votes waits for those that are missing; a quarter of `silentMs`, at most 60 seconds, when left out. */
   readonly graceMs?: number
-  /** Every further checker of the terms posts this much later than the one before it, so that not all pay for the same transaction; 30 seconds when left out. */
+  /** Every further checker of the terms posts this much later than the one before it, so that not all pay for the same transaction; an eighth of `silentMs`, at most 30 seconds, when left out. */
   readonly turnMs?: number
   /** How often it looks; 5 seconds when left out. */
   readonly everyMs?: number
@@ -40,8 +40,10 @@ export interface SettlingAlone {
  * hold, publish votes and seeds to each other, and each signs the batch that follows from the votes that it knows, one lease a batch: with the same
  * votes it is the same batch, so nobody has to propose one. Whoever sees a quorum of signatures posts it, and after the dispute window the release.
  */
-export function settleAlone(options: SettleAloneOptions): SettlingAlone {
-  const { checker, silentMs = 10 * 60_000, everyMs = 5_000, now = Date.now, log = () => {} } = options
+export function settleAlone(given: SettleAloneOptions): SettlingAlone {
+  const { silentMs = 10 * 60_000, everyMs = 5_000, now = Date.now, log = () => {} } = given
+  const { graceMs = Math.min(60_000, silentMs / 4), turnMs = Math.min(30_000, silentMs / 8), checker } = given
+  const options = { ...given, graceMs, turnMs, now }
   const startedAtMs = now()
   const heardAtMs = new Map<Bytes32, number>()
   const posting = new Posting(options, followSettlement(options.ledger))
@@ -76,16 +78,17 @@ export function settleAlone(options: SettleAloneOptions): SettlingAlone {
 }
 
 type Context = NonNullable<JobState['context']>
+type Ready = SettleAloneOptions & Required<Pick<SettleAloneOptions, 'graceMs' | 'turnMs' | 'now'>>
 
 /** One look at one job after another; what it remembers only saves work. */
 class Posting {
-  private readonly options: SettleAloneOptions
+  private readonly options: Ready
   private readonly settlement: (job: Bytes32, signal: AbortSignal) => Promise<Settlement>
   private readonly voices: (job: CheckerJob, signal: AbortSignal) => Promise<Voices>
   /** When something became possible, by what it is: the start of graces and turns. */
   private readonly sinceMs = new Map<string, number>()
 
-  constructor(options: SettleAloneOptions, settlement: Posting['settlement']) {
+  constructor(options: Ready, settlement: Posting['settlement']) {
     this.options = options
     this.settlement = settlement
     this.voices = voicesOf([options.checker, ...options.peers])
@@ -112,7 +115,7 @@ class Posting {
     voices: Voices,
     signal: AbortSignal,
   ): Promise<void> {
-    const { checker, graceMs = 60_000 } = this.options
+    const { checker, graceMs } = this.options
     const { lease, seq } = state.leases[id]!
     const commits = state.commits[id]!
     const ask = (action: Parameters<Checker['send']>[0], word: string): Promise<void> =>
@@ -164,7 +167,7 @@ class Posting {
   }
 
   private now(): number {
-    return (this.options.now ?? Date.now)()
+    return this.options.now()
   }
 
   /** For how long something has been possible. */
@@ -175,7 +178,7 @@ class Posting {
   }
 
   private myTurn(what: string, { terms }: CheckerJob): boolean {
-    const { checker, canPost = true, turnMs = 30_000 } = this.options
+    const { checker, canPost = true, turnMs } = this.options
     return canPost && this.forMs(what) >= Math.max(0, terms.checkers.indexOf(checker.address)) * turnMs
   }
 }

@@ -55,6 +55,10 @@ export interface JobState {
   final?: bigint
   /** The job as its first Ready showed it: what a checker needs to go on without its runner. */
   context?: Omit<CheckerJob, 'files'>
+  /** Files of layers that its outputs name. */
+  layers?: readonly Bytes32[]
+  /** Its files were removed. */
+  swept?: true
 }
 
 /** A job that nothing is known of. */

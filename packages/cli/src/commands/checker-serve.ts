@@ -1,17 +1,20 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
 import { evmLedger } from '@pictor/chain'
-import { checkerMetrics, createChecker, socketSigner } from '@pictor/checker'
-import { folderArtifacts, PictorError, type Address } from '@pictor/core'
+import { checkerMetrics, createChecker, settleAlone, socketSigner } from '@pictor/checker'
+import { folderArtifacts, PictorError, type Address, type Artifacts, type Bytes32 } from '@pictor/core'
 import { serveChecker } from '@pictor/farm-protocol/checker'
-import { chainIdOf, stateDirOf, type StateOptions } from '../compose.ts'
+import { chainIdOf, openKeystore, stateDirOf, type StateOptions } from '../compose.ts'
+import { lockService } from '../service-lock.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
 import { followNamings } from './checker-namings.ts'
+import { peerOf, readPeers } from './checker-peers.ts'
 import { interrupted } from './interrupted.ts'
 import { wholeNumber } from './whole-number.ts'
 
@@ -24,6 +27,12 @@ export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'> {
   readonly signer?: string
   readonly keystore?: string
   readonly fromBlock?: string
+  /** File of the other checkers of its jobs; with them it settles jobs whose runner vanished. */
+  readonly peers?: string
+  /** Key of the account that pays for gas where it posts what the checkers signed. */
+  readonly relayKeystore?: string
+  readonly runnerSilentS: string
+  readonly keepDays: string
   readonly allowInsecure?: boolean
   readonly unsafeNoSandbox?: boolean
 }
@@ -38,9 +47,14 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
   const port = wholeNumber('port', options.port, 0)
   const dir = join(stateDirOf(options), 'checker')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const lock = lockService(join(dir, 'service.lock'))
+  const peers = options.peers === undefined ? [] : readPeers(options.peers)
+  const keepMs = wholeNumber('keep-days', options.keepDays, 0) * 86_400_000
+  const silentMs = wholeNumber('runner-silent-s', options.runnerSilentS) * 1_000
   const token = env.PICTOR_CHECKER_TOKEN ?? randomBytes(24).toString('base64url')
   const signer = await socketSigner(options.signer ?? startSigner(options, dir))
-  const chain = await chainOf(options)
+  const chain = await chainOf(options, env)
+  if (peers.length > 0 && !chain) throw needsLedger()
   const renderer = selfHosted({
     id: 'checker-renderer',
     workDir: join(dir, 'renderer'),
@@ -67,11 +81,29 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
     },
   })
   const namings = chain ? followNamings(chain, signer.address, asked, context) : undefined
+  const settling =
+    chain && options.peers !== undefined
+      ? settleAlone({
+          checker,
+          files,
+          peers: peers.map((peer) => peerOf(peer, options.allowInsecure ?? false)),
+          ledger: chain.ledger,
+          canPost: options.relayKeystore !== undefined,
+          silentMs,
+          log: (message) => {
+            context.emit({ type: 'settling', message })
+            screen.log(message)
+          },
+        })
+      : undefined
+  const sweeping = sweepEvery(() => checker.sweep(keepMs, (hash) => removeFile(files, hash)), context)
   try {
     await renderer.describe({ key: 'describe' })
     const server = await serveChecker(checker, {
       tokens: [{ token, scopes: ['read', 'submit', 'metrics'] }],
       files,
+      peers: peers.map(({ address, accept }) => ({ address, token: accept })),
+      onRunner: (job) => settling?.heard(job),
       partial: join(dir, 'partial'),
       inbox: join(dir, 'inbox.db'),
       host: options.host,
@@ -90,13 +122,35 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
     await server.close()
     return EXIT.ok
   } finally {
+    clearInterval(sweeping)
+    settling?.close()
     namings?.close()
     await checker.close?.()
     await renderer.close?.()
     await chain?.ledger.close?.()
     signer.close()
+    lock.release()
   }
 }
+
+const SWEEP_MS = 60 * 60_000
+
+/** Frees the disk now and then; a file that cannot be removed is tried again. */
+function sweepEvery(sweep: () => Promise<number>, { emit }: CommandContext): NodeJS.Timeout {
+  const run = (): void =>
+    void sweep()
+      .then((removed) => removed > 0 && emit({ type: 'swept', files: removed }))
+      .catch((error: Error) => emit({ type: 'swept', files: 0, message: error.message }))
+  run()
+  return setInterval(run, SWEEP_MS).unref()
+}
+
+async function removeFile(files: Artifacts, hash: Bytes32): Promise<void> {
+  if (await files.has(hash)) await rm(await files.path(hash), { force: true })
+}
+
+const needsLedger = (): PictorError =>
+  new PictorError('invalid-input', '--peers needs a ledger: --rpc URL and --escrow ADDRESS', { details: { path: 'peers' } })
 
 /** A signer process of this checker's own, which ends with it. Only its environment holds the password. */
 function startSigner({ keystore }: CheckerServeOptions, dir: string): string {
@@ -129,7 +183,10 @@ interface Chain {
   readonly fromBlock: number
 }
 
-async function chainOf({ rpc, escrow, fromBlock = '0' }: CheckerServeOptions): Promise<Chain | undefined> {
+async function chainOf(
+  { rpc, escrow, fromBlock = '0', relayKeystore }: CheckerServeOptions,
+  env: CommandContext['env'],
+): Promise<Chain | undefined> {
   if (rpc === undefined && escrow === undefined) return undefined
   if (rpc === undefined || escrow === undefined || !/^0x[0-9a-fA-F]{40}$/.test(escrow))
     throw new PictorError('invalid-input', 'a ledger is followed by --rpc URL and --escrow ADDRESS together', {
@@ -138,7 +195,9 @@ async function chainOf({ rpc, escrow, fromBlock = '0' }: CheckerServeOptions): P
   const chainId = await chainIdOf(rpc)
   const first = wholeNumber('from-block', fromBlock, 0)
   const address = escrow.toLowerCase() as Address
-  const ledger = evmLedger({ rpcUrl: rpc, escrow: address, chainId, fromBlock: first })
+  const password = env.PICTOR_RELAY_PASSWORD ?? env.PICTOR_KEYSTORE_PASSWORD
+  const relay = relayKeystore === undefined ? {} : { signer: await openKeystore(relayKeystore, password) }
+  const ledger = evmLedger({ rpcUrl: rpc, escrow: address, chainId, fromBlock: first, ...relay })
   return { ledger, rpcUrl: rpc, escrow: address, chainId, fromBlock: first }
 }
 
