@@ -4,7 +4,7 @@ import { folderArtifacts } from '@pictor/core'
 import type { Checker, Farm } from '@pictor/core/contract'
 import { privateKeySigner } from '@pictor/core/proof'
 import { serveChecker } from '@pictor/farm-protocol/checker'
-import { createChecker, guardedSigner, type CheckerMessage, type MessageSigner } from '../src/index.ts'
+import { createChecker, guardedSigner, type MessageSigner } from '../src/index.ts'
 import { noiseFarm } from './noise-renderer.ts'
 
 // A checker service that kills itself (-9) the first time that it comes to each boundary: before and after every question, render, signature and commit. Its renderer is simulated.
@@ -21,16 +21,13 @@ function boundary(name: string): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-const subject = ({ kind, message }: CheckerMessage): string =>
-  `${kind} ${'lease' in message ? message.lease : 'seq' in message ? message.seq : ''}`
-
 function dying(signer: MessageSigner): MessageSigner {
   return {
     address: signer.address,
     async sign(domain, messages) {
-      boundary(`before signing ${subject(messages[0]!)}`)
+      boundary(`before signing ${messages[0]!.kind}`)
       const signatures = await signer.sign(domain, messages)
-      boundary(`after signing ${subject(messages[0]!)}`)
+      boundary(`after signing ${messages[0]!.kind}`)
       return signatures
     },
   }
@@ -40,7 +37,7 @@ function dyingFarm(farm: Farm): Farm {
   return {
     ...farm,
     async submit(task, ctx) {
-      const what = `${task.work.kind === 'frames' ? task.work.frames.join() : ''} ${task.window?.region ? 'crop' : 'whole'}`
+      const what = task.window?.region ? 'a crop' : 'a frame'
       boundary(`before rendering ${what}`)
       const ref = await farm.submit(task, ctx)
       boundary(`after rendering ${what}`)
@@ -56,16 +53,15 @@ const checker = createChecker({
   sampling: { full: 0 },
   onEvent(_job, event) {
     if (event.type === 'lease-progress') return
-    boundary(`after committing ${event.type} ${'lease' in event ? event.lease : ''}`)
+    boundary(`after committing ${event.type}`)
   },
 })
 const asked: Checker = {
   ...checker,
   async send(action, ctx) {
-    const what = `${action.kind} ${'lease' in action ? (typeof action.lease === 'number' ? action.lease : action.lease.id) : ''}`
-    boundary(`before asking ${what}`)
+    boundary(`before asking ${action.kind}`)
     await checker.send(action, ctx)
-    boundary(`after asking ${what}`)
+    boundary(`after asking ${action.kind}`)
   },
 }
 await serveChecker(asked, {
