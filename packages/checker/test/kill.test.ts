@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { afterAll, expect, test } from 'vitest'
 import { folderArtifacts } from '@pictor/core'
 import { isPictorError, type Checker, type CheckerAction, type CheckerEvent } from '@pictor/core/contract'
@@ -13,8 +14,9 @@ import { batchOf, makeJob, only } from './job.ts'
 import { renderNoise, type NoiseScene } from './noise-renderer.ts'
 
 const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
-const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'checker-kill-'))
+/** One file, so that a start costs a sixth. */
+const CHILD = join(folder, 'child.mjs')
 let over = false
 let child: ChildProcess | undefined
 let deaths = 0
@@ -26,7 +28,7 @@ afterAll(() => {
 
 /** What keeps services running: starts it again whenever it died. */
 function keepRunning(port: number, key: string): void {
-  const args = ['--conditions=source', '--disable-warning=ExperimentalWarning', CHILD, folder, String(port), key]
+  const args = ['--disable-warning=ExperimentalWarning', CHILD, folder, String(port), key]
   child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   child.once('exit', (_code, signal) => {
     if (over) return
@@ -67,6 +69,14 @@ async function insist(
 const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 test('killed with -9 once at every boundary, a service brings a job to its end, votes once and contradicts itself never', async () => {
+  buildSync({
+    entryPoints: [fileURLToPath(new URL('kill-child.ts', import.meta.url))],
+    outfile: CHILD,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['source'],
+  })
   const key = randomPrivateKey()
   const port = await freePort()
   keepRunning(port, key)
