@@ -24,6 +24,19 @@ describe.skipIf(!blender)('a run under way', () => {
     expect(existsSync(join(folder.path, 'out', 'slow_0006.png'))).toBe(true)
   }, 120_000)
 
+  it('that is only being planned ends at Ctrl-C, and its probes with it', async () => {
+    const planning = startPictor(
+      ['plan', 'slow.blend', '--frames', '1-6', '--deadline', '1h', '--budget', '5', '--probe-again', '--json'],
+      options,
+    )
+    await planning.seen(/"type":"plan-progress"/)
+    planning.kill('SIGINT')
+    const ended = await planning.finished
+    expect(ended.code).not.toBe(0)
+    expect(ended.objects.some((object) => object.type === 'plans')).toBe(false)
+    expect(JSON.stringify(ended.objects) + ended.stderr).toMatch(/canceled|Ctrl-C/)
+  }, 120_000)
+
   it('is canceled from another process, which says first what is lost and what comes back', async () => {
     // Long enough that no machine renders it in the time that the canceling process needs to start.
     const frames = 240

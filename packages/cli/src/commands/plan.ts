@@ -8,6 +8,7 @@ import { chartLines } from '../terminal/chart.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.ts'
 import type { CommandContext } from './context.ts'
+import { firstInterrupt } from './interrupted.ts'
 import { tilesOf } from './render.ts'
 
 export interface PlanOptions extends StateOptions {
@@ -31,15 +32,17 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     })
   if (options.frames !== undefined) parseFrames(options.frames)
   const composition = await compose(options, planProgress(context))
+  const interrupt = firstInterrupt('ending the plan, which has moved no money', context)
   try {
-    const plans = await composition.pictor.plan({
+    const request = {
       scene: options.scene,
       deadline: options.deadline,
       budget: usd(options.budget),
       ...(options.frames === undefined ? {} : { frames: options.frames }),
       ...(options.probeAgain ? { probeAgain: true } : {}),
       ...tilesOf(options.tiles),
-    })
+    }
+    const plans = await composition.pictor.plan(request, { signal: interrupt.signal })
     context.emit({ type: 'plans', cheapest: plans.cheapest, fastest: plans.fastest, frontier: plans.frontier })
     for (const line of inspectionLines(plans.inspection, context)) context.screen.log(line)
     for (const choice of [plans.cheapest, plans.fastest]) {
@@ -54,6 +57,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     if (options.png) writeFileSync(options.png, rasterize(picture))
     return EXIT.ok
   } finally {
+    interrupt.end()
     await composition.close()
   }
 }

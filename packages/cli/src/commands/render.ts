@@ -6,6 +6,7 @@ import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
 import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.ts'
 import type { CommandContext } from './context.ts'
+import { firstInterrupt } from './interrupted.ts'
 
 export interface RenderOptions extends StateOptions {
   readonly scene?: string
@@ -22,15 +23,11 @@ export interface RenderOptions extends StateOptions {
   readonly scouts?: boolean
 }
 
-/** A second Ctrl-C within this time ends the process at once. */
-const SECOND_INTERRUPT_MS = 5_000
-
 /** `pictor render`: plans, locks, renders, checks, pays and delivers; or takes a run up again with `--attach`. Returns the exit code. */
 export async function render(options: RenderOptions, context: CommandContext): Promise<number> {
   const request = options.attach === undefined ? checkRequest(options) : undefined
   const composition = await compose(options, planProgress(context))
-  const detach = new AbortController()
-  const ended = interrupts(detach, context)
+  const detach = firstInterrupt('detaching', context)
   try {
     const { pictor } = composition
     const run = request ? await start() : await pictor.attach(options.attach as Bytes32)
@@ -54,7 +51,7 @@ export async function render(options: RenderOptions, context: CommandContext): P
       return pictor.submit(plan, { outDir: resolve(options.out), ...(options.scouts ? { scouts: true } : {}) })
     }
   } finally {
-    ended()
+    detach.end()
     await composition.close()
   }
 }
@@ -104,17 +101,4 @@ async function follow(run: JobRun, context: CommandContext, signal: AbortSignal)
     throw error
   }
   return signal.aborted ? undefined : run.state().outcome
-}
-
-/** First Ctrl-C detaches, a second within five seconds exits at once. Returns the function that takes the handler away. */
-function interrupts(detach: AbortController, { screen }: CommandContext): () => void {
-  let firstAt = 0
-  const onInterrupt = () => {
-    if (firstAt > 0 && Date.now() - firstAt < SECOND_INTERRUPT_MS) process.exit(130)
-    firstAt = Date.now()
-    screen.log('detaching; press Ctrl-C again within 5 s to exit at once')
-    detach.abort(new PictorError('canceled', 'detached by the user'))
-  }
-  process.on('SIGINT', onInterrupt)
-  return () => process.off('SIGINT', onInterrupt)
 }

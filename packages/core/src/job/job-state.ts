@@ -3,7 +3,7 @@ import type { JobSpec } from '../contract/job.ts'
 import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
 import type { JobCommand } from './job-facts.ts'
-import { type Agenda, emptyAgenda } from './machine.ts'
+import type { Agenda } from './machine.ts'
 import type { Pace } from './pace.ts'
 import type { LeaseCancel, LeaseJson, VoidReason } from './task-state.ts'
 
@@ -235,72 +235,4 @@ export interface JobStreamState {
   startedAtMs: number
   lastAtMs: number
   readonly agenda: Agenda<JobCommand>
-}
-
-/** A stream about which nothing is known. */
-export function emptyJob(id: string): JobStreamState {
-  return {
-    id,
-    phase: 'new',
-    order: undefined,
-    job: undefined,
-    frames: [],
-    frameIndex: undefined,
-    frameState: new Uint8Array(0),
-    cover: new Uint8Array(0),
-    attempts: new Uint8Array(0),
-    winner: new Int32Array(0),
-    idle: new Set(),
-    accepted: 0,
-    delivered: 0,
-    missing: 0,
-    rendered: 0,
-    rows: new Map(),
-    live: new Set(),
-    openRows: 0,
-    farms: new Map(),
-    sets: [],
-    batches: [],
-    toSettle: [],
-    batchDue: false,
-    delivering: 0,
-    lastDelivered: undefined,
-    paths: new Map(),
-    wanted: 'run',
-    priority: 0,
-    deadlineAtMs: 0,
-    pastDeadline: false,
-    attestOver: false,
-    blocked: undefined,
-    readyPosted: false,
-    scoutsLeft: new Set(),
-    failedAt: new Map(),
-    replan: { n: 0, open: false, reason: 'failed', notBeforeAtMs: 0, empty: 0, hedges: [] },
-    contesting: new Set(),
-    contestWinner: new Map(),
-    money: {
-      locked: 0n,
-      live: 0n,
-      liveCheck: 0n,
-      attested: 0n,
-      attestedCheck: 0n,
-      released: 0n,
-      paid: 0n,
-      refunded: 0n,
-      pending: 0n,
-    },
-    cancels: new Map(),
-    final: { keep: undefined, signatures: new Map(), done: false },
-    refundOpen: false,
-    evidence: undefined,
-    evidenceOver: false,
-    outcome: undefined,
-    message: undefined,
-    ledgerEvents: [],
-    answers: 0,
-    nextTask: 1,
-    startedAtMs: 0,
-    lastAtMs: 0,
-    agenda: emptyAgenda(),
-  }
 }

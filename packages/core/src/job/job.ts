@@ -2,7 +2,8 @@ import { acceptJob } from './job-accept.ts'
 import { evolveJob } from './job-evolve.ts'
 import type { JobCommand, JobFact, JobInput } from './job-facts.ts'
 import { keepOf, outcomeOf } from './job-settle.ts'
-import { emptyJob, type JobStreamState } from './job-state.ts'
+import { emptyJob } from './job-empty.ts'
+import type { JobStreamState } from './job-state.ts'
 import type { Machine } from './machine.ts'
 
 /** Empty answers in a row after which frames that nobody takes are given up, when nothing is live any more. */
