@@ -1,4 +1,4 @@
-// pnpm campaign contracts [smt|invariants|coverage|mutants] [--only NAME]: the escrow's arithmetic proven by z3, its invariants 256 x 128, the branches that the
+// pnpm campaign contracts [smt|invariants|coverage|mutants] [--only NAME] [--from NAME]: the escrow's arithmetic proven by z3, its invariants 256 x 128, the branches that the
 // tests reach, and one-line mutants that some test must catch.
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -340,13 +340,14 @@ async function isCaught(dir: string, mutant: Mutant): Promise<boolean> {
   await writeFile(file, source.replace(mutant.from, mutant.to))
   try {
     // Most fall to a plain test; the invariants are slower and asked only about the others.
-    const built = { PICTOR_TEST_BUILD: 'true' }
+    // A sequence that breaks a rule is enough, it need not be the shortest.
+    const built = { PICTOR_TEST_BUILD: 'true', FOUNDRY_INVARIANT_SHRINK_RUN_LIMIT: '0' }
     let { ok, output } = await forge(dir, ['test', '--fail-fast', '--no-match-contract', 'Invariant|HandlerReach'], built)
     if (ok) ({ ok, output } = await forge(dir, ['test', '--match-contract', 'Invariant|HandlerReach'], built))
     const caught = /\[FAIL/.test(output)
     if (!caught && !(ok && /Suite result: ok/.test(output)))
       throw new Error(`mutant "${mutant.name}" does not compile:\n${output.slice(-2000)}`)
-    const by = /\[FAIL[^\]]*\] (\w+)/.exec(output)?.[1]
+    const by = /\[FAIL[^\]]*\][\s\S]*?((?:test|testFuzz|invariant)_\w+|afterInvariant)/.exec(output)?.[1]
     console.log(`${caught ? 'caught  ' : 'SURVIVED'}  ${mutant.name.padEnd(48)} ${by ?? ''}`)
     return caught
   } finally {
@@ -354,10 +355,12 @@ async function isCaught(dir: string, mutant: Mutant): Promise<boolean> {
   }
 }
 
-async function mutants(only: string | undefined): Promise<boolean> {
+async function mutants(only: string | undefined, from: string | undefined): Promise<boolean> {
   const dir = await workshop()
   let survivors = 0
-  const chosen = MUTANTS.filter(({ name }) => only === undefined || name.includes(only))
+  const first = from === undefined ? 0 : MUTANTS.findIndex(({ name }) => name.includes(from))
+  if (first < 0) throw new Error(`no mutant is called "${from}"`)
+  const chosen = MUTANTS.slice(first).filter(({ name }) => only === undefined || name.includes(only))
   try {
     for (const mutant of chosen) if (!(await isCaught(dir, mutant))) survivors++
   } finally {
@@ -368,14 +371,13 @@ async function mutants(only: string | undefined): Promise<boolean> {
 }
 
 export const campaign: Campaign = async (args) => {
-  const onlyAt = args.indexOf('--only')
-  const only = onlyAt >= 0 ? args[onlyAt + 1] : undefined
+  const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined)
   const parts: readonly string[] = args.filter((arg) => ['smt', 'invariants', 'coverage', 'mutants'].includes(arg))
   const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
   let fine = true
   if (wanted('smt')) fine = smt() && fine
   if (wanted('invariants')) fine = (await invariants()) && fine
   if (wanted('coverage')) fine = (await coverage()) && fine
-  if (wanted('mutants')) fine = (await mutants(only)) && fine
+  if (wanted('mutants')) fine = (await mutants(after('--only'), after('--from'))) && fine
   return fine
 }

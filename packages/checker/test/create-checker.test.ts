@@ -255,6 +255,23 @@ test('Final waits until a lease that it does not keep can no longer be committed
   only(await waiting, 'final-signature')
 })
 
+test('nothing is held past commitBy, and no set is ready after Final', async () => {
+  let nowMs = Date.now()
+  const { checker, test } = await start({ now: () => nowMs })
+  const { job } = test
+  const lease = test.lease(1, [1])
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const commit = await test.commit(lease, honest([1]))
+  nowMs = lease.commitByS * 1000 + 1
+  const late = only(await act(checker, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'alarm')
+  expect(late.reason).toBe('late-commit')
+  only(await act(checker, { kind: 'sign-final', job, keep: 0n }), 'final-signature')
+  nowMs -= 60_000
+  const more = test.lease(2, [2])
+  const after = only(await act(checker, { kind: 'ready', job, set: await test.set(1, [more]), leases: [more] }), 'alarm')
+  expect(after.reason).toBe('after-final')
+})
+
 test('after a replaced leaseKey a checker is ready for sets of the key in force, by the ledger or by the word of the creator', async () => {
   const next = privateKeySigner(randomPrivateKey())
   const readyFor = async (followsLedger: boolean, key: 'old' | 'next' | 'next, by a stranger'): Promise<string> => {

@@ -5,6 +5,7 @@ import {EscrowBase} from "../../contracts/EscrowBase.sol";
 import {EscrowBooks} from "../../contracts/EscrowBooks.sol";
 import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
 import {EscrowDisputes} from "../../contracts/EscrowDisputes.sol";
+import {EscrowFunding} from "../../contracts/EscrowFunding.sol";
 import {Amounts} from "../../contracts/lib/Amounts.sol";
 import {BatchReader} from "../../contracts/lib/BatchReader.sol";
 import {FrameProofs} from "../../contracts/lib/FrameProofs.sol";
@@ -153,6 +154,63 @@ contract AttacksTest is AttackKit {
         escrow.release(id, 1, p);
         // EIP-7825: a transaction has at most 2^24 gas; calldata and the flat fee stay below the other half.
         require(attested < 1 << 23 && before - gasleft() < 1 << 23, "gas");
+    }
+
+    function test_dust_jobs_cost_only_their_opener() public {
+        Terms memory t = defaultTerms("dust");
+        (t.farmBudget, t.checkBudget, t.checkFee) = (1, 0, 0);
+        leases[0].price = 1;
+        leases[0].accepted = 999;
+        (id, ref) = openAs(CREATOR, t, tree(leases)[0]);
+        Pinned memory p = attest(ref, id, leases, _one(0), false, votes);
+        vm.warp(p.releaseAt);
+        escrow.release(id, 1, p);
+        // 999 of 1000 of the smallest unit are nothing: the unit returns to who locked it, nobody is owed a fraction.
+        require(escrow.creditOf(address(token), CREATOR) == 1 && escrow.creditOf(address(token), payeeOf(0)) == 0, "dust");
+        (t.runId, t.farmBudget) = ("nothing", 0);
+        vm.prank(CREATOR);
+        vm.expectRevert(abi.encodeWithSelector(EscrowFunding.BadTerms.selector, "farmBudget"));
+        escrow.openJob(t, 0, EscrowFunding.Funding.allowance, "", "");
+    }
+
+    function test_dispute_spam_costs_a_bond_each_and_waits_for_one_farm_once() public {
+        Pinned memory p = attest(ref, id, leases, all(2), false, votes);
+        Objection memory o = objectionOf(ref, p.farms[0], CREATOR, CREATOR, false);
+        token.mint(CREATOR, 10 * uint256(o.bond));
+        vm.startPrank(CREATOR);
+        token.approve(address(escrow), type(uint256).max);
+        court.dispute(ref, 1, p, 0, 0, CREATOR, "");
+        require(token.balanceOf(CREATOR) == 9 * uint256(o.bond), "a bond");
+        FarmShare[] memory rest = new FarmShare[](1);
+        rest[0] = p.farms[1];
+        p.farms = rest;
+        // The same farm is no longer in the batch, so nobody can object to it again.
+        vm.expectRevert();
+        court.dispute(ref, 1, p, 1, 0, CREATOR, "");
+        vm.stopPrank();
+        vm.prank(ARBITER);
+        court.resolve(ref, 1, o, 1000);
+        require(escrow.creditOf(address(token), payeeOf(0)) == 47.5e6 + o.bond, "who objected without reason pays the farm");
+    }
+
+    function test_farm_bribes_checkers() public {
+        // Below the quorum a bribe buys nothing.
+        (bytes memory blob, bytes memory proof, uint40 until,) = _honest(0);
+        bytes memory bribed = rows(batchDigest(id, blob, until), 2);
+        vm.expectRevert(abi.encodeWithSelector(EscrowBase.QuorumMissing.selector, 2, 3));
+        escrow.attest(ref, blob, proof, until, bribed);
+        // A bribed quorum meets the creator, who sees the frames before the window is over.
+        Pinned memory p = attest(ref, id, leases, _one(0), false, votes);
+        Objection memory o = objectionOf(ref, p.farms[0], CREATOR, CREATOR, false);
+        token.mint(CREATOR, o.bond);
+        vm.startPrank(CREATOR);
+        token.approve(address(escrow), o.bond);
+        court.dispute(ref, 1, p, 0, 0, CREATOR, "");
+        vm.stopPrank();
+        vm.prank(ARBITER);
+        court.resolve(ref, 1, o, 0);
+        require(escrow.creditOf(address(token), payeeOf(0)) == 0, "the farm earns nothing");
+        require(escrow.creditOf(address(token), CREATOR) == 50e6 + uint256(o.bond), "price and bond return");
     }
 
     function test_attest_after_its_time() public {
