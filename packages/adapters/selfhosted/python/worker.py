@@ -309,7 +309,15 @@ def report(request):
     return run(request)
 
 
-OPERATIONS = {'load': load, 'report': report, 'render': render, 'devices': devices, 'use-device': use_device}
+def calibrate(request):
+    global configured
+    from calibration import run
+
+    configured = None
+    return run(request, render_operator)
+
+
+OPERATIONS = {'load': load, 'report': report, 'render': render, 'devices': devices, 'use-device': use_device, 'calibrate': calibrate}
 
 
 def usage():

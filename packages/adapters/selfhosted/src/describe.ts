@@ -1,5 +1,6 @@
-import { formatMoney, type FarmInfo } from '@pictor/core/contract'
+import { formatMoney, isPictorError, type FarmInfo, type HostRating } from '@pictor/core/contract'
 import manifest from '../package.json' with { type: 'json' }
+import { calibrationOf, type Calibration } from './blender/calibration.ts'
 import { computeDevices } from './blender/devices.ts'
 import type { ComputeDevice } from './blender/devices.ts'
 import { gpuMetrics } from './blender/gpu-metrics.ts'
@@ -22,6 +23,30 @@ export async function devicesOf(
   return gpus.flatMap((gpu) => Array.from({ length: settings.slots }, () => gpu))
 }
 
+/** Rating of a slot, with its measured speed where the owner wants it measured. */
+export async function slotRating(
+  settings: Settings,
+  blenders: readonly InstalledBlender[],
+  device: ComputeDevice | undefined,
+): Promise<HostRating | undefined> {
+  const rating = ratingOf(settings, device)
+  const blender = blenders.at(-1)
+  if (!settings.calibrate || !blender) return rating
+  const { workDir, threadsPerSlot: threads, environment } = settings
+  let measuredSpeed: Calibration
+  try {
+    measuredSpeed = await calibrationOf(workDir, { blender, device, threads, environment }, settings.now)
+  } catch (error) {
+    if (!isPictorError(error)) throw error
+    // A machine that cannot render the scene says so in its declines; what it is can be told all the same.
+    return rating && { ...rating, basis: `${rating.basis}; not calibrated: ${error.message}` }
+  }
+  const { pixelSamplesPerS, measuredAtMs } = measuredSpeed
+  const day = new Date(measuredAtMs).toISOString().slice(0, 10)
+  const measured = `${(pixelSamplesPerS / 1e6).toFixed(2)} million pixel-samples a second of the calibration scene with Blender ${blender.version}, ${day}`
+  return { ...rating, pixelSamplesPerS, basis: rating ? `${rating.basis}; ${measured}` : measured }
+}
+
 /** What the farm is and can do. */
 export async function describeFarm(
   settings: Settings,
@@ -30,7 +55,7 @@ export async function describeFarm(
 ): Promise<FarmInfo> {
   const { id, name, signer, price } = settings
   const kinds = [...new Set(devices.map((device) => device?.kind ?? 'CPU'))]
-  const rating = ratingOf(settings, devices[0])
+  const rating = await slotRating(settings, blenders, devices[0])
   const payTo = settings.payTo ?? signer?.address
   return {
     contract: 1,

@@ -27,6 +27,11 @@ export interface SelfHostedOptions {
   readonly price?: { readonly perHostHour: bigint; readonly currency?: string; readonly source?: string; readonly asOf?: string }
   /** Host milliseconds a unit of work (1 = a second of the reference machine), when it was measured; see `msPerWork` of an offer. Default 1000. */
   readonly msPerWork?: number
+  /**
+   * Measures once how fast a slot of each Blender and device renders, some seconds each, and keeps it in `workDir`. Quotes then know the speed against the machine of an estimate before
+   * anything was probed here. Default false.
+   */
+  readonly calibrate?: boolean
   /** What one slot is in the units of price lists, such as the OctaneBench points of its GPU. Default: GHz of a CPU slot by its threads and clock. */
   readonly rating?: Partial<HostRating>
   /** The farm's key: accepts leases and signs commitments. Without it the farm takes no leases. */

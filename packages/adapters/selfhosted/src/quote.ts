@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { totalmem } from 'node:os'
 import { canonicalJson, isPictorError } from '@pictor/core/contract'
-import type { Decline, Quote, QuoteRequest } from '@pictor/core/contract'
+import type { Decline, HostRating, Quote, QuoteRequest } from '@pictor/core/contract'
 import type { ComputeDevice } from './blender/devices.ts'
 import type { InstalledBlender } from './blender/installed.ts'
 import { orderFor } from './blender/order.ts'
@@ -22,6 +22,7 @@ export function quoteFor(
   settings: Settings,
   blenders: readonly InstalledBlender[],
   devices: readonly (ComputeDevice | undefined)[],
+  rating: HostRating | undefined,
   { spec, estimate, atMs }: QuoteRequest,
 ): Quote | Decline {
   const { id, price } = settings
@@ -45,7 +46,8 @@ export function quoteFor(
     return decline('software', error.message)
   }
   const slotMiB = USABLE_MEMORY * Math.min(totalmem() / 2 ** 20 / slots, gpuMiB(devices, settings.slots))
-  const msPerWork = estimate.classes.map((one) => (one.memoryMiB <= slotMiB ? settings.msPerWork : null))
+  const speed = speedOf(settings, rating, estimate.rating)
+  const msPerWork = estimate.classes.map((one) => (one.memoryMiB <= slotMiB ? speed.msPerWork : null))
   if (msPerWork.every((ms) => ms === null))
     return decline('memory', `a slot of this farm has ${Math.floor(slotMiB)} MiB, every frame needs more`)
   const offer = {
@@ -75,9 +77,24 @@ export function quoteFor(
     basis: [
       price ? `price set by the owner${price.asOf ? ` on ${price.asOf}` : ''}` : 'own machine, free of charge',
       `${slots} slot${slots === 1 ? '' : 's'} of ${devices[0] ? [...new Set(devices.map((one) => one?.name))].join(', ') : `${settings.threadsPerSlot} CPU thread${settings.threadsPerSlot === 1 ? '' : 's'}`}`,
-      `${settings.msPerWork} ms a unit of work until probes say better`,
+      `${speed.basis}, until probes say better`,
     ],
     seenBy: [settings.name],
+  }
+}
+
+/** Milliseconds a unit of work: by the calibration of both machines where they have one, else what the owner says. */
+function speedOf(
+  settings: Settings,
+  own: HostRating | undefined,
+  reference: HostRating | undefined,
+): { readonly msPerWork: number; readonly basis: string } {
+  const [here, there] = [own?.pixelSamplesPerS, reference?.pixelSamplesPerS]
+  if (!here || !there) return { msPerWork: settings.msPerWork, basis: `${settings.msPerWork} ms a unit of work` }
+  const msPerWork = Math.round((1000 * there) / here)
+  return {
+    msPerWork,
+    basis: `${msPerWork} ms a unit of work by calibration (here ${own!.basis}; the estimate's machine ${reference!.basis})`,
   }
 }
 

@@ -8,7 +8,7 @@ import type { CallContext, Farm, FarmEvent, FarmPoll, Output, Task, TaskRef } fr
 import type { ComputeDevice } from './blender/devices.ts'
 import { installedBlenders } from './blender/installed.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
-import { describeFarm, devicesOf } from './describe.ts'
+import { describeFarm, devicesOf, slotRating } from './describe.ts'
 import { requireProgram } from './program.ts'
 import { quoteFor } from './quote.ts'
 import { requireSandbox } from './sandbox/bubblewrap.ts'
@@ -140,7 +140,8 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()
-      return quoteFor(settings, await blenders(), await slotDevices(), request)
+      const [found, slots] = [await blenders(), await slotDevices()]
+      return quoteFor(settings, found, slots, await slotRating(settings, found, slots[0]), request)
     },
     async stage(manifest, files, ctx) {
       ctx.signal?.throwIfAborted()

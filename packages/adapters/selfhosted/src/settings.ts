@@ -26,6 +26,7 @@ export function settingsOf(options: SelfHostedOptions): Settings {
     confined: trust === 'foreign' && options.unsafeNoSandbox !== true,
     memoryMiB: options.memoryMiB ?? (trust === 'foreign' ? Math.floor(totalmem() / 2 ** 20 / slots) + 8192 : 0),
     msPerWork: options.msPerWork ?? 1000,
+    calibrate: options.calibrate ?? false,
     frameTimeoutMs: positive('frameTimeoutMs', options.frameTimeoutMs ?? 3_600_000),
     loadTimeoutMs: positive('loadTimeoutMs', options.loadTimeoutMs ?? 600_000),
     recycle: { frames: recycle?.frames ?? 2000, scenes: recycle?.scenes ?? 50, rssMiB: recycle?.rssMiB ?? Infinity },

@@ -30,6 +30,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     workDir: join(dir, 'work'),
     slots,
     trust: 'foreign',
+    calibrate: true,
     signer: keys.signer('farm'),
     ...(options.hourPrice === undefined
       ? {}

@@ -52,6 +52,8 @@ export interface ListedPrice {
 export interface HostRating {
   readonly ghz?: number
   readonly octaneBench?: number
+  /** Measured on it, by a scene that farms of one kind share: compares only farms whose `basis` names the same scene and version. */
+  readonly pixelSamplesPerS?: number
   /** What the figures rest on, in words. */
   readonly basis: string
 }

@@ -23,7 +23,12 @@ export const currency: Schema<string> = text({ max: 64, pattern: /^\S+$/, expect
 /** A host in the units of price lists. */
 export const hostRating: Schema<HostRating> = named(
   'HostRating',
-  object<HostRating>({ ghz: optional(zeroOrMore), octaneBench: optional(zeroOrMore), basis: words }),
+  object<HostRating>({
+    ghz: optional(zeroOrMore),
+    octaneBench: optional(zeroOrMore),
+    pixelSamplesPerS: optional(zeroOrMore),
+    basis: words,
+  }),
 )
 
 /** An amount of one currency. */
