@@ -36,6 +36,13 @@ describe('what films do is never refused without a reference', () => {
     )
     expect(found.map(verdictOf)).not.toContain('refuse')
   })
+  test.each(['fade to black', 'fade from black, squared', 'fade to white'])(
+    'the end of a %s is not even doubtful',
+    async (name) => {
+      const found = await check(HONEST[name]!, [1, 2, 3, 4, 5, 6, 7, 8])
+      expect(found.flat().filter(({ weight }) => weight !== 'note')).toEqual([])
+    },
+  )
   test('plain animation has no finding at all', async () => {
     const found = await check(HONEST['plain animation']!, [1, 2, 3, 4, 5, 6, 7, 8])
     expect(found.flat()).toEqual([])

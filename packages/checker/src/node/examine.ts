@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type {
   Address,
   Bytes32,
@@ -10,7 +11,8 @@ import type {
   Vote,
 } from '@pictor/core/contract'
 import { draw, sha256Hex, ZERO_HASH, type Draw } from '@pictor/core/proof'
-import { checkFile, measuredOf, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
+import { measuredOf, outputOf, pictureOf, type CheckedFile } from './file-check.ts'
+import { filePool, type FilePool } from '../path/file-pool.ts'
 import { compareFrames, type ReferenceResult } from './reference-check.ts'
 import { compareSidecars, type SidecarRequest } from './sidecar-check.ts'
 import { tileRenderer, type OwnRenderer } from '../render/own-renders.ts'
@@ -111,7 +113,22 @@ function judgeEvidence(frames: readonly Examined[], before: number): number {
 /** Decoded pictures held at once while their crops are rendered: a UHD frame takes some 200 MB as floats. */
 const DECODED_AT_ONCE = 8
 
+/** Pixels of a lease from which on its files are read on threads of their own; a thread takes longer to start than a few small files to read. */
+const THREADS_FROM = 1 << 24
+
 async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Examined[]> {
+  const { width, height } = outputOf(request.job.spec, request.lease.part)
+  const large = request.lease.frames.length * width * height >= THREADS_FROM
+  const pool = filePool({ threads: large ? availableParallelism() : 1, ...(ctx.signal ? { signal: ctx.signal } : {}) })
+  try {
+    return await checkOnPool(request, pool, large ? 2 * availableParallelism() : 0, ctx)
+  } finally {
+    await pool.close()
+  }
+}
+
+/** Checks the lease's files in order, the next `ahead` of them meanwhile. */
+async function checkOnPool(request: ExamineRequest, pool: FilePool, ahead: number, ctx: CallContext): Promise<Examined[]> {
   const { job, lease, commits } = request
   const outputs = commits.flatMap((commit) => commit.outputs.map((output) => ({ output, outputRoot: commit.outputRoot })))
   outputs.sort((p, q) => p.output.frame - q.output.frame)
@@ -119,18 +136,21 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
   // A frame is measured when its line comes or a neighbour asks, and forgotten after its line: the sequence check keeps what it still needs.
   const checks = new Map<number, Promise<CheckedFile>>()
   const check = (index: number): Promise<CheckedFile> => {
-    const known = checks.get(index) ?? checkCommitted(job, outputs[index]!.output, lease.part)
+    const known = checks.get(index) ?? checkCommitted(job, outputs[index]!.output, lease.part, pool)
     checks.set(index, known)
+    // Whoever waits for the frame hears of what went wrong.
+    known.catch(() => {})
     return known
   }
   const items = outputs.map(({ output }, index) => itemOf(job, output.frame, output.outputHash, lease.farm, () => check(index)))
   const others = request.neighbours
     .filter(({ frame }) => !own.has(frame))
-    .map(({ frame, hash, farm }) => itemOf(job, frame, hash, farm, () => checkNeighbour(job, frame, hash)))
+    .map(({ frame, hash, farm }) => itemOf(job, frame, hash, farm, () => checkNeighbour(job, frame, hash, pool)))
   const sequence = sequenceCheck([...items, ...others])
   const frames: Examined[] = []
   for (const [index, { output, outputRoot }] of outputs.entries()) {
     ctx.signal?.throwIfAborted()
+    for (let next = index + 1; next <= Math.min(outputs.length - 1, index + ahead); next++) void check(next)
     const startedAt = performance.now()
     const alone = (await check(index)).findings
     const findings = [...(lease.part === 0 ? await sequence.findings(items[index]!, alone) : alone)]
@@ -141,16 +161,21 @@ async function checkFiles(request: ExamineRequest, ctx: CallContext): Promise<Ex
   return frames
 }
 
-async function checkCommitted(job: CheckerJob, { frame, outputHash }: FrameOutput, part: number): Promise<CheckedFile> {
-  const data = await job.files.read(outputHash)
-  if (sha256(data) === outputHash) return checkFile(data, job.spec, frame, part)
+async function checkCommitted(
+  job: CheckerJob,
+  { frame, outputHash }: FrameOutput,
+  part: number,
+  pool: FilePool,
+): Promise<CheckedFile> {
+  const bytes = await job.files.read(outputHash)
+  if (sha256(bytes) === outputHash) return pool.check({ from: { bytes }, frame, spec: job.spec, part })
   return { findings: [finding('refuse', 'hash-differs', 'the bytes are not those that the farm committed to')] }
 }
 
 /** A frame of another lease, which the quorum accepted; where its bytes are gone nothing is compared with it. */
-async function checkNeighbour(job: CheckerJob, frame: number, hash: Bytes32): Promise<CheckedFile> {
+async function checkNeighbour(job: CheckerJob, frame: number, hash: Bytes32, pool: FilePool): Promise<CheckedFile> {
   const bytes = await job.files.read(hash).catch(() => undefined)
-  return bytes ? checkFile(bytes, job.spec, frame) : { findings: [] }
+  return bytes ? pool.check({ from: { bytes }, frame, spec: job.spec }) : { findings: [] }
 }
 
 const itemOf = (

@@ -84,7 +84,7 @@ function readAhead(frames: readonly FrameEntry[], pool: FilePool) {
     const known = started.get(index)
     if (known) return known
     const { path, frame, spec, sha256 } = frames[index]!
-    const result = pool.check({ path, frame, spec, ...(sha256 ? { sha256 } : {}) })
+    const result = pool.check({ from: { path }, frame, spec, ...(sha256 ? { sha256 } : {}) })
     // Only an abort rejects; whoever waits for the line then hears of it.
     result.catch(() => {})
     started.set(index, result)

@@ -4,11 +4,13 @@ import type { RenderSpec } from '@pictor/core/contract'
 import { checkFile, type CheckedFile } from '../node/file-check.ts'
 import { finding } from '../verdict/finding.ts'
 
-/** One file to check by itself. */
+/** One file to check by itself: its bytes, or where they lie. */
 export interface FileTask {
-  readonly path: string
+  readonly from: { readonly path: string } | { readonly bytes: Uint8Array }
   readonly frame: number
   readonly spec: RenderSpec
+  /** The tile of a split frame; 0 or left out: the whole frame. */
+  readonly part?: number
   /** Lower-case hex that the bytes must hash to, where somebody said it. */
   readonly sha256?: string
 }
@@ -28,7 +30,9 @@ export async function checkFileAt(task: FileTask): Promise<FileResult> {
   return { ...rest, findings, ms: performance.now() - startedAt }
 }
 
-async function read({ path, frame, spec, sha256 }: FileTask): Promise<CheckedFile> {
+async function read({ from, frame, spec, part, sha256 }: FileTask): Promise<CheckedFile> {
+  if ('bytes' in from) return checkFile(from.bytes, spec, frame, part)
+  const { path } = from
   let bytes: Uint8Array
   try {
     const found = await stat(path)
@@ -42,7 +46,7 @@ async function read({ path, frame, spec, sha256 }: FileTask): Promise<CheckedFil
   } catch (error) {
     return { findings: [unreadable(error)] }
   }
-  const checked = await checkFile(bytes, spec, frame)
+  const checked = await checkFile(bytes, spec, frame, part)
   const hash = createHash('sha256').update(bytes).digest('hex')
   if (!sha256 || hash === sha256) return checked
   const message = `the bytes hash to ${hash.slice(0, 12)}…, the manifest says ${sha256.slice(0, 12)}…`

@@ -75,7 +75,12 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
         ...wide.filter((one) => one.entry.frame < entry.frame).slice(-2),
         ...wide.filter((one) => one.entry.frame > entry.frame).slice(0, 2),
       ]
-      return [...weighBeside(own, near, before), ...judge(own, near, wide), ...checkSeam(own, wide), ...checkTime(own, wide)]
+      return [
+        ...weighBeside(own, near, wide, before),
+        ...judge(own, near, wide),
+        ...checkSeam(own, wide),
+        ...checkTime(own, wide),
+      ]
     },
   }
 }
@@ -92,7 +97,7 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
   const [a, b] = [neighbours.a.features, neighbours.b.features]
   const found = [
     ...checkContinuity(x, { a, b, surround }),
-    ...(own.codes.includes('black-frame')
+    ...(own.codes.some((code) => code === 'black-frame' || code === 'constant-frame')
       ? []
       : checkBlankArea(
           x,
@@ -121,6 +126,8 @@ const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [
  * A frame equal to an earlier one. Holds, loops and animation on twos repeat frames honestly, so it is a doubt, and suspect only where each frame should have noise of its own.
  */
 function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[]): WeighedFinding[] {
+  // One flat frame is like another; that it is flat is a finding of its own.
+  if (features.blank.every((flat) => flat === 1)) return []
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.pixelHash }))
   const found = findDuplicates([...others, { frame: entry.frame, pixelHash }], entry.legitStatic).get(entry.frame)
   if (!found) return []
