@@ -1,4 +1,4 @@
-// pnpm campaign machine-mutants [seeds]: plants one-line bugs into copies of the machine and the runner and shows that the simulator, or the store's conformance cases, catch each.
+// pnpm campaign machine-mutants [seeds] [part of a name]: plants one-line bugs into copies of the machine and the runner and shows that the simulator, or the store's conformance cases, catch each.
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -148,18 +148,19 @@ export async function campaign(args: readonly string[]): Promise<boolean> {
   // A mutant may wait for ever; on a busy machine a healthy trial takes its time.
   const timeoutMs = Math.max(120_000, Number(seeds) * 2_000)
   const source = new URL('../packages/core/', import.meta.url).pathname
+  const chosen = MUTANTS.filter(({ name }) => name.includes(args[1] ?? ''))
   let survivors = 0
   const unchanged = await trial(source, undefined, seeds, timeoutMs)
   if (unchanged !== undefined) {
     console.log(`the unchanged machine fails: ${unchanged}`)
     return false
   }
-  for (const mutant of MUTANTS) {
+  for (const mutant of chosen) {
     const caught = await trial(source, mutant, seeds, timeoutMs)
     if (caught === undefined) survivors++
     console.log(`${caught === undefined ? 'SURVIVED' : 'caught  '} ${mutant.name}${caught === undefined ? '' : ` (${caught})`}`)
   }
-  console.log(`${MUTANTS.length - survivors} of ${MUTANTS.length} planted bugs caught within ${seeds} seeds`)
+  console.log(`${chosen.length - survivors} of ${chosen.length} planted bugs caught within ${seeds} seeds`)
   return survivors === 0
 }
 

@@ -46,7 +46,7 @@ export async function chaosJob(
       const from = now + random.below(120_000)
       return { stop: { from, to: from + 20_000 + random.below(90_000) } }
     }
-    return { killAtCall: 1 + random.below(400), effect: random.pick(['before', 'after']) }
+    return { killAtCall: 1 + random.below(250), effect: random.pick(['before', 'after']) }
   }
   const start = (n: number): void => {
     process = simulatedProcess(world.ports(`runner-${n}`), kills > 0 ? fate() : {})
