@@ -14,6 +14,9 @@ import { jobReader, jobResult, jobState, projectionOf } from './view.ts'
 /** How long a handle waits before it looks at a run that another process owns. */
 const LOOK_MS = 500
 
+/** Passing progress is told to one reader at most this often, in milliseconds: a busy job changes with every fact. */
+const PROGRESS_MS = 200
+
 export interface RunSource {
   readonly run: Bytes32
   readonly shared: Shared
@@ -61,6 +64,7 @@ export function jobRun(source: RunSource): JobRun {
     await refresh()
     const signal = options?.signal ? AbortSignal.any([options.signal, source.closed]) : source.closed
     let progressSaid = ''
+    let progressAtMs = -Infinity
     yield* readEvents(
       {
         run,
@@ -71,11 +75,13 @@ export function jobRun(source: RunSource): JobRun {
         refresh: async () => void (await refresh()),
         onNews: source.onNews,
         progress: () => {
-          if (job().phase !== 'running') return undefined
+          const atMs = clock.now()
+          if (job().phase !== 'running' || Math.abs(atMs - progressAtMs) < PROGRESS_MS) return undefined
           const { said, event } = progressOf(stateNow())
+          progressAtMs = atMs
           if (said === progressSaid) return undefined
           progressSaid = said
-          return { ...event, atMs: clock.now() }
+          return { ...event, atMs }
         },
       },
       after,
