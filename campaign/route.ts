@@ -14,7 +14,7 @@ import { assignment, ASSIGNMENTS, SHAPES, shaped, sharedTools, type Options } fr
 
 const POLICIES: readonly Baseline[] = ['cheapest-farm', 'fastest-farm', 'round-robin', 'greedy']
 const SLACKS = [1.05, 1.3, 2, 4] as const
-/** Farms and frames, from nothing to choose to much; large ones are the benchmark's. */
+/** Farms and frames, from nothing to choose to much of either; really large ones are the benchmark's. */
 const SIZES = [
   [1, 1],
   [1, 40],
@@ -25,6 +25,8 @@ const SIZES = [
   [8, 200],
   [12, 400],
   [25, 60],
+  [4, 3000],
+  [300, 150],
 ] as const
 
 interface Tally {
@@ -105,6 +107,7 @@ function kinds(tools: Tools): Kind[] {
       ['mixed', {}],
       ['plain', { profile: 'plain' }],
       ['fixed', { profile: 'fixed' }],
+      ['at most 2 farms', { maxFarms: 2 }],
       ['at most 3 farms', { maxFarms: 3 }],
       ['few hosts', { nodeScale: 0.3 }],
       ['many hosts', { nodeScale: 3 }],
@@ -116,7 +119,15 @@ function kinds(tools: Tools): Kind[] {
     }
   }
   for (const shape of SHAPES) list.push([shape, (options) => shaped(shape, options)])
-  for (const type of ASSIGNMENTS) list.push([`assignment ${type}`, (options) => assignment(type, options)])
+  // The published sizes: every frame is a class of its own, with up to 20 agents and 200 tasks.
+  for (const type of ASSIGNMENTS) {
+    const sized = ({ farms, frames, ...rest }: Options) => ({
+      ...rest,
+      farms: Math.min(farms, 20),
+      frames: Math.min(frames, 200),
+    })
+    list.push([`assignment ${type}`, (options) => assignment(type, sized(options))])
+  }
   return list
 }
 

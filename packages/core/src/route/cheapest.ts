@@ -30,9 +30,10 @@ const FEW_FRAMES = 60
 const WIDE = 0.05
 const WIDE_NODES = 80
 const WIDE_PLANS = 12
-/** Arithmetic of the search over all assignments of few frames, and of one step of a bisection. */
+/** Arithmetic of the search of all plans of few frames; less in one step of a bisection, where it helps with very few frames only. */
 const FEW_WORK = 4e6
-const FEW_WORK_LIGHT = 8e5
+const FEW_WORK_LIGHT = 4e5
+const FEWEST_FRAMES = 24
 /** Grid points of one deadline of a sweep. */
 const QUICK_POINTS = 18
 
@@ -138,10 +139,11 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
   const { target, gap } = limits
   const near = best !== undefined && best.cost <= Math.max(target ?? 0, lower * (1 + gap))
   const decided = near || (target !== undefined && lower > target)
-  if (!quick && prepared.frames <= FEW_FRAMES && !decided) {
+  const step = light || !drafts
+  if (!quick && prepared.frames <= (step ? FEWEST_FRAMES : FEW_FRAMES) && !decided) {
     const found = searchFew(prepared, fluid, deadlineH, {
       below: Math.min(best?.cost ?? Infinity, (target ?? Infinity) * (1 + 1e-8)),
-      work: light || !drafts ? FEW_WORK_LIGHT : FEW_WORK,
+      work: step ? FEW_WORK_LIGHT : FEW_WORK,
     })
     lower = Math.max(lower, found.lower)
     if (drafts) offer(found.draft)

@@ -120,6 +120,9 @@ function checkOffer(offer: RouteOffer, classes: number, path: string): void {
   }
   checkTiers(offer.price.tiers, `${path}.price.tiers`)
   if (offer.trust !== undefined) atLeast(offer.trust, 0, `${path}.trust`, 1)
+  if (offer.quarantined !== undefined && typeof offer.quarantined !== 'boolean') {
+    throw invalid(`${path}.quarantined`, 'true or false', offer.quarantined)
+  }
 }
 
 function checkGoal(goal: RouteGoal): void {

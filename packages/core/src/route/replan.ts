@@ -68,6 +68,20 @@ const OVERDUE = 2
  */
 export function replan(problem: RouteProblem, progress: RouteProgress): Replan {
   validateProblem(problem)
+  validateProgress(problem, progress)
+  const { settled } = progress
+  const frames = Uint32Array.from({ length: settled.reduce((n, one) => n + (one === 0 ? 1 : 0), 0) })
+  let at = 0
+  settled.forEach((one, f) => {
+    if (one === 0) frames[at++] = f
+  })
+  const rest = remaining(problem, progress, frames)
+  const copies = overdue(problem, progress)
+  return frames.length === 0 ? { problem: rest, frames, copies } : { problem: rest, frames, answer: solveRoute(rest), copies }
+}
+
+/** Refuses malformed progress; new quotes are checked with the problem that they become part of. */
+function validateProgress(problem: RouteProblem, progress: RouteProgress): void {
   const { nowH, settled } = progress
   if (!(nowH >= 0 && nowH < Infinity)) throw invalid('progress.nowH', 'a finite number >= 0', nowH)
   if (!(settled instanceof Uint8Array) || settled.length !== problem.work.length) {
@@ -81,14 +95,15 @@ export function replan(problem: RouteProblem, progress: RouteProgress): Replan {
       }
     }
   }
-  const frames = Uint32Array.from({ length: settled.reduce((n, one) => n + (one === 0 ? 1 : 0), 0) })
-  let at = 0
-  settled.forEach((one, f) => {
-    if (one === 0) frames[at++] = f
+  if (progress.spent !== undefined && !(progress.spent >= 0 && progress.spent < Infinity)) {
+    throw invalid('progress.spent', 'a finite number >= 0', progress.spent)
+  }
+  progress.running?.forEach(({ frame, forH }, i) => {
+    if (!(Number.isInteger(frame) && frame >= 0 && frame < problem.work.length)) {
+      throw invalid(`progress.running[${i}].frame`, `a frame of the problem, 0 to ${problem.work.length - 1}`, frame)
+    }
+    if (!(forH >= 0 && forH < Infinity)) throw invalid(`progress.running[${i}].forH`, 'a finite number >= 0', forH)
   })
-  const rest = remaining(problem, progress, frames)
-  const copies = overdue(problem, progress)
-  return frames.length === 0 ? { problem: rest, frames, copies } : { problem: rest, frames, answer: solveRoute(rest), copies }
 }
 
 function remaining(problem: RouteProblem, progress: RouteProgress, frames: Uint32Array): RouteProblem {

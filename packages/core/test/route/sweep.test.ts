@@ -134,10 +134,16 @@ describe('a new plan in the middle of a job', () => {
   })
 
   it('refuses malformed progress with its path', () => {
-    const path = (fn: () => unknown) => expect(fn).toThrow(expect.objectContaining({ code: 'invalid-input' }))
-    path(() => replan(base, { nowH: NaN, settled }))
-    path(() => replan(base, { nowH: 0, settled: new Uint8Array(3) }))
-    path(() => replan(base, { nowH: 0, settled, offers: { 'a/1': { slowness: -1 } } }))
+    const refused = (path: string, change: object) =>
+      expect(() => replan(base, { nowH: 0, settled, ...change })).toThrow(
+        expect.objectContaining({ code: 'invalid-input', details: expect.objectContaining({ path }) }),
+      )
+    refused('progress.nowH', { nowH: NaN })
+    refused('progress.settled', { settled: new Uint8Array(3) })
+    refused('progress.offers.a/1.slowness', { offers: { 'a/1': { slowness: -1 } } })
+    refused('progress.spent', { spent: NaN })
+    refused('progress.running[0].frame', { running: [{ frame: 40, offer: 'a/1', forH: 0 }] })
+    refused('progress.running[0].forH', { running: [{ frame: 0, offer: 'a/1', forH: -1 }] })
   })
 })
 
