@@ -43,6 +43,8 @@ const MOST_CELLS = 36
 /** Degrees of freedom of the noise: low, because some frames straggle. Lange, Little and Taylor 1989 use 4 for robust regression. */
 const FREEDOM = 4
 const ROUNDS = 6
+/** Of more observations an even choice is used: the rest would tell nothing new and cost time. */
+const MOST_OBSERVATIONS = 20_000
 /** One straggler counts at most for so many frames in the mean. */
 const MOST_SMEAR = 4
 
@@ -58,8 +60,10 @@ export function refineWork(times: ObservedTimes): RefinedWork {
   const units = logRatio.length
   const cells = Math.max(1, Math.min(MOST_CELLS, units))
   const cellOf = (unit: number): number => Math.min(cells - 1, Math.floor((unit * cells) / units))
-  const seen: number[] = []
-  for (let unit = 0; unit < units; unit++) if (!Number.isNaN(logRatio[unit]!)) seen.push(unit)
+  const known: number[] = []
+  for (let unit = 0; unit < units; unit++) if (!Number.isNaN(logRatio[unit]!)) known.push(unit)
+  const step = Math.ceil(known.length / MOST_OBSERVATIONS)
+  const seen = step > 1 ? known.filter((_, i) => i % step === 0) : known
 
   // Unknowns: local of each cell, scene, farm of each farm.
   const size = cells + 1 + farms
@@ -104,11 +108,12 @@ export function refineWork(times: ObservedTimes): RefinedWork {
   }
   smear /= PRIOR_WEIGHT + seen.length
   scatter = scatter / (PRIOR_WEIGHT + seen.length) / smear ** 2 - 1
+  const workFactors = mean.slice(0, cells).map((one) => Math.exp(one + mean[cells]!))
   return {
-    observed: seen.length,
+    observed: known.length,
     cells,
     cellOf,
-    workFactor: (unit) => Math.exp(mean[cellOf(unit)]! + mean[cells]!),
+    workFactor: (unit) => workFactors[cellOf(unit)]!,
     farmFactor: (farm) => Math.exp(mean[cells + 1 + farm]!),
     total(shares) {
       const slope = new Float64Array(size)
