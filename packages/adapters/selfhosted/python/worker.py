@@ -216,7 +216,8 @@ def configure(order):
     choose_layers(scene, order['viewLayers'])
     choose_window(scene.render, order)
     choose_file(scene.render, order)
-    put(scene.render, 'use_persistent_data', True)
+    # With motion blur, what is kept goes stale: where an object or camera comes to rest, Blender 3.4.1 renders the frame before once more.
+    put(scene.render, 'use_persistent_data', not scene.render.use_motion_blur)
     if order['noisyPasses']:
         keep_noisy_passes(scene)
     if order['camera']:
