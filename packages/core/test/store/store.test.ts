@@ -80,7 +80,7 @@ describe('the SQLite store', () => {
     /** A process that stands still inside a transaction. */
     async function stoppedWriter(path: string): Promise<{ readonly pid: number; kill(signal: NodeJS.Signals): void }> {
       const program = `const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(path)})
-        db.exec('BEGIN IMMEDIATE'); console.log('locked'); setTimeout(() => db.exec('COMMIT'), 500); setTimeout(() => {}, 60_000)`
+        process.on('SIGCONT', () => db.exec('COMMIT')); db.exec('BEGIN IMMEDIATE'); console.log('locked'); setTimeout(() => {}, 60_000)`
       const child = spawn(process.execPath, ['--no-warnings', '-e', program])
       await new Promise((resolve) => child.stdout.once('data', resolve))
       child.kill('SIGSTOP')
