@@ -20,22 +20,28 @@ interface Followed {
   leaseKey?: Address
 }
 
+/** A ledger that never comes to an end must not hold up a checker. */
+const MAX_PAGES = 100
+
+function note(known: Followed, event: LedgerEvent): void {
+  if (event.type === 'opened') known.opened = event
+  if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
+  if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
+}
+
 export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>): Openings {
   const followed = new Map<Bytes32, Followed>()
 
   async function follow(job: Bytes32, signal: AbortSignal): Promise<Followed> {
     const known = followed.get(job) ?? {}
     followed.set(job, known)
-    const page = await ledger.poll(
-      { job, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) },
-      { key: `openings ${job}`, signal },
-    )
-    known.cursor = page.cursor
-    for (const event of page.events) {
-      if (event.status !== 'final') continue
-      if (event.type === 'opened') known.opened = event
-      if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
-      if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
+    for (let more = true, pages = 0; more && pages < MAX_PAGES; pages++) {
+      const query = { job, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) }
+      const page = await ledger.poll(query, { key: `openings ${job}`, signal })
+      for (const event of page.events) if (event.status === 'final') note(known, event)
+      // To the end: what closed the job or replaced its leaseKey may lie on a later page than its opening.
+      more = page.cursor !== known.cursor && (page.events.length > 0 || page.waitMs === 0)
+      known.cursor = page.cursor
     }
     return known
   }
