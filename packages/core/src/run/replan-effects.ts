@@ -121,7 +121,11 @@ function observedFarms(state: JobStreamState, watch: WorkWatch): Record<string, 
     if (row.phase === 'planned' || row.phase === 'gone') continue
     offers.set(row.farm, row.offer)
     usedMs.set(row.farm, (usedMs.get(row.farm) ?? 0) + row.expectedMs)
-    if (row.rendered) renderedUnits.set(row.farm, [...(renderedUnits.get(row.farm) ?? []), ...row.frames])
+    if (row.rendered) {
+      const units = renderedUnits.get(row.farm) ?? []
+      for (const unit of row.frames) units.push(unit)
+      renderedUnits.set(row.farm, units)
+    }
     const open = (row.phase === 'queued' || row.phase === 'live') && !row.rendered
     if (open) openMs.set(row.farm, (openMs.get(row.farm) ?? 0) + row.expectedMs * dearer(row.frames))
   }
