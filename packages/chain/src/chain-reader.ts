@@ -63,13 +63,16 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     const final = confirmations > 0 ? Math.max(0, toBlock - confirmations) : toBlock - 1
     let known = finalLogs.get(job)
     if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [] }))
-    const fresh = await source.read([null, job] as never, known.upTo + 1, toBlock, signal)
+    const from = known.upTo
+    const fresh = await source.read([null, job] as never, from + 1, toBlock, signal)
     // Another node than the one that said how long the chain is may have answered, and know less of it: its silence about the last blocks means nothing.
     if ((await latestBlock(signal)) < toBlock)
       throw nodeLies('eth_getLogs', `logs up to a block that it does not have, ${toBlock}`)
-    const all = [...known.logs.filter((log) => log.blockNumber <= toBlock), ...fresh]
+    // Another call may have brought the same logs in the meantime: each counts once.
+    const all = [...known.logs.filter((log) => log.blockNumber <= Math.min(from, toBlock)), ...fresh]
     if (final > known.upTo) {
-      known.logs.push(...fresh.filter((log) => log.blockNumber <= final))
+      const { upTo } = known
+      known.logs.push(...fresh.filter((log) => log.blockNumber > upTo && log.blockNumber <= final))
       known.upTo = final
     }
     return all

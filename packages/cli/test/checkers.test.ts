@@ -145,11 +145,29 @@ describe.skipIf(!blender)('checkers as services', () => {
       await new Promise((resolve) => setTimeout(resolve, 500))
       events = (await ledger.poll({ job }, { key: 'test' })).events
     }
-    await ledger.close?.()
     const released = events.find((event) => event.type === 'released')
     const paid = released?.type === 'released' ? released.paid.filter(({ role, amount }) => role === 'farm' && amount > 0n) : []
     expect(paid, JSON.stringify(events.map(({ type }) => type))).toHaveLength(1)
-    expect((await render.finished).signal).toBe('SIGKILL')
+    const { signal, objects } = await render.finished
+    expect(signal).toBe('SIGKILL')
+
+    // The runner comes back: what was settled without it is settled, and earns once.
+    const { run } = objects.find(({ type }) => type === 'run') as { run?: string }
+    const attach = await pictor(['render', '--attach', run!, '--out', 'abandoned', ...money, '--json'], { cwd: folder.path, env })
+    expect(attach.code, attach.stdout.slice(-3000) + attach.stderr).toBe(0)
+    events = (await ledger.poll({ job }, { key: 'test' })).events
+    await ledger.close?.()
+    const leases = events.flatMap((event) => (event.type === 'attested' ? event.leases : []))
+    expect(new Set(leases).size).toBe(leases.length)
+    const farm = events
+      .flatMap((event) => (event.type === 'released' ? event.paid : []))
+      .filter(({ role }) => role === 'farm')
+      .reduce((sum, { amount }) => sum + amount, 0n)
+    expect(events.at(-1)?.type).toBe('finalized')
+    const verified = await pictor(['verify', join('abandoned', 'receipt.json'), '--rpc', rpcUrl, '--json'], { cwd: folder.path })
+    expect(verified.code, verified.stdout).toBe(0)
+    expect(readdirSync(join(folder.path, 'abandoned')).filter((name) => /^cube_\d+\.png$/.test(name))).toHaveLength(3)
+    expect(farm).toBeGreaterThan(0n)
   }, 240_000)
 
   it('refuse to start twice on one folder, and name the process that has it', async () => {

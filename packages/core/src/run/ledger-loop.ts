@@ -10,6 +10,8 @@ export interface LedgerLoop {
   start(): void
   /** Something was sent: look soon. */
   expect(): void
+  /** Reads everything again: what meant nothing to the job when it came may fit now, such as a batch that its checkers posted by themselves. */
+  replay(signal: AbortSignal): Promise<void>
 }
 
 export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop {
@@ -64,6 +66,18 @@ export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop
       void loop()
     },
     expect: () => rest?.kick(),
+    async replay(signal) {
+      const { clock, tuning, options } = host().shared
+      const job = host().jobId()
+      for (let cursor: string | undefined; ;) {
+        const page = await limitedCall(clock, tuning.callMs, signal, (limited) =>
+          options.ledger.poll({ job, ...(cursor === undefined ? {} : { cursor }) }, { signal: limited, key: `replay ${job}` }),
+        )
+        for (const event of page.events) await take(event)
+        if (page.events.length === 0 || page.cursor === cursor) return
+        cursor = page.cursor
+      }
+    },
   }
 }
 
