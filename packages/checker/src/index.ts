@@ -19,7 +19,7 @@ export { cut, encodeHdr, toPicture, type Area, type Picture } from './compare/pi
 export { checkFile, type CheckedFile } from './node/file-check.ts'
 export { createChecker, type CheckerOptions, type LocalChecker } from './node/create-checker.ts'
 export { settleAlone, type SettleAloneOptions, type SettlingAlone } from './node/settle-alone.ts'
-export type { JobState } from './node/state.ts'
+export type { CastVotes, FoundVotes, JobState, KnownLease } from './node/state.ts'
 export type { Peer } from './node/voices.ts'
 export type { CropSize } from './sampling/crop-size.ts'
 export { checkerMetrics, type CheckerMetrics } from './node/metrics.ts'
