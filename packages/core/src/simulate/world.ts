@@ -44,7 +44,7 @@ export interface World {
   readonly store: Store
   readonly artifacts: Artifacts
   readonly order: JobOrder
-  /** How often each frame was delivered, and what; by {@link unitName}. */
+  /** How often each frame was delivered, and what; by `unitName`. */
   readonly delivered: Map<string, { count: number; hash: string }>
   /** What a runner of this world is made of, for a process boundary around it. */
   ports(owner: string): RunnerOptions & { readonly clock: VirtualClock }
