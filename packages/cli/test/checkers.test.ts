@@ -168,7 +168,7 @@ describe.skipIf(!blender)('checkers as services', () => {
     expect(verified.code, verified.stdout).toBe(0)
     expect(readdirSync(join(folder.path, 'abandoned')).filter((name) => /^cube_\d+\.png$/.test(name))).toHaveLength(3)
     expect(farm).toBeGreaterThan(0n)
-  }, 240_000)
+  }, 400_000)
 
   it('refuse to start twice on one folder, and name the process that has it', async () => {
     const again = await pictor(['checker', 'serve', '--state-dir', 'alone-ada', '--keystore', 'ada.json', '--json'], {

@@ -223,7 +223,7 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
     ...(state.final.keep === undefined || state.final.signatures.size === 0
       ? {}
       : { final: { keep: state.final.keep, signatures: signaturesOf(state.final.signatures) } }),
-    ledgerEvents: state.ledgerEvents.map(ledgerEventOf),
+    ledgerEvents: state.ledgerEvents.toSorted(inLedgerOrder).map(ledgerEventOf),
     evidence: state.evidence ? await readBlob<unknown>(shared, state.evidence) : undefined,
   }
 }
@@ -231,6 +231,16 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
 const AMOUNTS = new Set(['farmBudget', 'checkBudget', 'reserved', 'refunded', 'keep', 'amount', 'gas'])
 
 /** A kept ledger event with its amounts as bigint again. */
+/** By `id`, the position in the ledger's order: what its checkers settled without a runner may reach the job later than what came after it. */
+function inLedgerOrder(a: { readonly id: string }, b: { readonly id: string }): number {
+  const [p, q] = [a.id.split('.'), b.id.split('.')]
+  for (let i = 0; i < 2; i++) {
+    const difference = Number(p[i]) - Number(q[i])
+    if (difference > 0 || difference < 0) return difference
+  }
+  return 0
+}
+
 function ledgerEventOf(event: JobStreamState['ledgerEvents'][number]): ReceiptMaterial['ledgerEvents'][number] {
   const revive = (key: string, value: unknown): unknown =>
     AMOUNTS.has(key) && (typeof value === 'string' || typeof value === 'number') ? BigInt(value) : value
