@@ -144,7 +144,7 @@ process.exit(0)
 `
 
 export async function campaign(args: readonly string[]): Promise<boolean> {
-  const seeds = args[0] ?? '400'
+  const seeds = args[0] ?? '700'
   // A mutant may wait for ever; on a busy machine a healthy trial takes its time.
   const timeoutMs = Math.max(120_000, Number(seeds) * 2_000)
   const source = new URL('../packages/core/', import.meta.url).pathname

@@ -114,7 +114,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
   const tiles = random.chance(0.1) ? 2 + random.below(3) : undefined
   const world = simulatedWorld({
     name: `chaos ${seed}`,
-    frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(0.15) ? 60 : 16),
+    frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(tails ? 0.4 : 0.15) ? 60 : 16),
     farms: Array.from({ length: 1 + random.below(4) }, (_, i) => ({
       ...farmOf(`farm-${i}`, random, startMs, fair, tails),
       tiles: tiles !== undefined,
