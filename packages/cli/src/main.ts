@@ -205,6 +205,9 @@ withState(program.command('farm').description('this machine as a farm for others
   .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
   .option('--port <n>', 'port, 0 for any free one', '0')
   .option('--slots <n>', 'tasks at once', '1')
+  .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
+  .option('--escrow <address>', 'escrow contract that the farm is paid from; leases of others are refused')
+  .option('--from-block <n>', 'first block that is looked at', '0')
   .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox; recorded in verdicts', false)
   .action((options: StateArguments) =>
     perform(options.json, async (context) =>

@@ -2,7 +2,6 @@ export * from './contract/index.ts'
 export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts, type Delivery } from './artifacts/index.ts'
 export type { Cache } from './cache/index.ts'
 export {
-  leaseKeyByLedger,
   ledgerRules,
   localLedger,
   type Book,

@@ -6,8 +6,9 @@ import {
   type FarmEvent,
   type FrameOutput,
   type LeaseTicket,
+  type Ledger,
 } from '@pictor/core/contract'
-import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
+import { followOpenings, outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
 
 /** What a signed farm must not forget. A `Map` of plain data fits; a farm that restarts needs one that lasts. */
 export interface LeaseBook {
@@ -21,8 +22,8 @@ export interface SignedFarmOptions {
   /** Account that is paid. Default: the signer's address. */
   readonly payTo?: Address
   readonly book?: LeaseBook
-  /** The leaseKey in force, asked of the ledger (`leaseKeyByLedger`); left out: the creator's signature in the ticket counts, else the terms. */
-  readonly leaseKey?: (ticket: LeaseTicket) => Promise<Address>
+  /** The ledger that the farm is paid from: it must hold the job's money, and its leaseKey counts. Left out, the creator's word is taken for both. */
+  readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -33,8 +34,9 @@ export interface SignedFarmOptions {
  */
 export function signedFarm(
   farm: Farm,
-  { signer, payTo, book = new Map<string, LeaseTicket>(), leaseKey, now = Date.now }: SignedFarmOptions,
+  { signer, payTo, book = new Map<string, LeaseTicket>(), ledger, now = Date.now }: SignedFarmOptions,
 ): Farm {
+  const openings = ledger && followOpenings(ledger, 'farm-refused')
   /** All outputs of a task, from the farm itself: a poll from a cursor sees only the last of them. */
   const outputsOf = async (ref: string, signal: AbortSignal | undefined): Promise<FrameOutput[]> => {
     const page = await farm.poll({ scope: [{ farm: farm.id, ref }] }, { key: 'commit', ...(signal && { signal }) })
@@ -78,7 +80,10 @@ export function signedFarm(
       ctx.signal?.throwIfAborted()
       if (task.purpose === 'render' && !task.lease)
         throw new PictorError('farm-refused', 'a render needs a lease', { details: { path: 'task.lease' } })
-      if (task.lease) verifyLeaseTicket(task.lease, signer.address, now(), undefined, await leaseKey?.(task.lease))
+      if (task.lease) {
+        await openings?.require(task.lease, undefined, ctx)
+        verifyLeaseTicket(task.lease, signer.address, now(), undefined, await openings?.leaseKey(task.lease, ctx))
+      }
       const ref = await farm.submit(task, ctx)
       if (!task.lease) return ref
       await book.set(ref.ref, task.lease)

@@ -1,4 +1,4 @@
-import type { Address, DigestSigner, HostRating, LeaseTicket, LedgerDomain } from '@pictor/core/contract'
+import type { Address, DigestSigner, HostRating, LeaseTicket, Ledger, LedgerDomain } from '@pictor/core/contract'
 import type { CommandRenderer } from './command/template.ts'
 
 /** How a farm of one's own machine is set up. */
@@ -38,12 +38,15 @@ export interface SelfHostedOptions {
   readonly signer?: DigestSigner
   /** Account that is paid; default: the signer's address. */
   readonly payTo?: Address
-  /** Ledgers whose leases are taken; default: any. A farm that serves strangers names the escrows that it can be paid from. */
+  /**
+   * The ledger that the farm is paid from. Leases are taken of this one only, once it holds the job's money by the terms shown, and under the leaseKey in force there. Without it
+   * the farm takes the creator's word for both, as one's own farm may.
+   */
+  readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
+  /** Ledgers whose leases are taken where none is followed; default: any. */
   readonly ledgers?: readonly Pick<LedgerDomain, 'chainId' | 'verifyingContract'>[]
   /** The checkers that the registry drew for a job, asked of the chain. Without it leases of such jobs are refused. */
   readonly drawnCheckers?: (ticket: LeaseTicket) => Promise<readonly Address[]>
-  /** The leaseKey in force, asked of the ledger (`leaseKeyByLedger`). Without it a farm cannot know that a key was stolen and replaced; it takes the creator's signature in the ticket. */
-  readonly leaseKey?: (ticket: LeaseTicket) => Promise<Address>
   /** Commit after so many frames instead of once at the end of a task. */
   readonly commitEvery?: number
   /** A frame that takes longer is a hang. Default 1 hour. */
@@ -67,16 +70,7 @@ export interface SelfHostedOptions {
   readonly now?: () => number
 }
 
-type Optional =
-  | 'price'
-  | 'rating'
-  | 'signer'
-  | 'payTo'
-  | 'simulateCheat'
-  | 'commitEvery'
-  | 'ledgers'
-  | 'drawnCheckers'
-  | 'leaseKey'
+type Optional = 'price' | 'rating' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers' | 'ledger'
 
 /** Options with every default filled in. */
 export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &

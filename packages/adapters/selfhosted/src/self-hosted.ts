@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PictorError, canonicalJson, invalid, isPictorError } from '@pictor/core/contract'
 import type { CallContext, Farm, FarmEvent, FarmPoll, Output, Task, TaskRef } from '@pictor/core/contract'
+import { followOpenings } from '@pictor/core/proof'
 import type { ComputeDevice } from './blender/devices.ts'
 import { installedBlenders } from './blender/installed.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
@@ -37,6 +38,7 @@ const LOCK_GRACE_MS = 1500
 export function selfHosted(options: SelfHostedOptions): Farm {
   const settings = settingsOf(options)
   const { id, now } = settings
+  const openings = settings.ledger && followOpenings(settings.ledger, 'farm-refused')
   let installed: ReturnType<typeof installedBlenders> | undefined
   const blenders = () => (installed ??= installedBlenders(settings.blender))
   let devices: Promise<readonly (ComputeDevice | undefined)[]> | undefined
@@ -77,7 +79,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
       return known.ref
     }
     await checkTask(task)
-    const signature = await acceptLease(task, settings)
+    const signature = await acceptLease(task, { ...settings, openings })
     const ref: TaskRef = {
       farm: id,
       ref: createHash('sha256').update(`${id}\n${ctx.key}`).digest('hex').slice(0, 24),

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import type { DigestSigner, Farm, Lease, LeaseTicket, LedgerDomain, Task, Terms } from '@pictor/core/contract'
+import type { DigestSigner, Farm, Lease, LeaseTicket, LedgerDomain, LedgerEvent, Task, Terms } from '@pictor/core/contract'
 import {
+  hashTerms,
   jobIdOf,
   leaseProof,
   leaseSetRoot,
@@ -189,6 +190,39 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }
     const { farm, task } = await farmWith({ ledgers: [{ chainId: 1, verifyingContract: nobody }] })
     const lease = await ticketFor(scene.bundle.root, frames)
     await expect(farm.submit(task({ work, lease }), { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused' })
+  })
+
+  it('that follows the ledger works for locked money only, and under the leaseKey in force', async () => {
+    const lease = await ticketFor(scene.bundle.root, frames)
+    const { terms, job } = lease
+    const base = { job, atMs: Date.now(), status: 'final' } as const
+    const { farmBudget, checkBudget } = terms
+    const events: LedgerEvent[] = []
+    const ledger = {
+      domain,
+      poll: async ({ cursor = '0' }: { cursor?: string }) => ({
+        events: events.slice(Number(cursor)),
+        cursor: String(events.length),
+        waitMs: 1000,
+      }),
+    }
+    const { farm, task } = await farmWith({ ledger })
+    const asked = (key: string, more: Partial<LeaseTicket> = {}) =>
+      farm.submit(task({ work, lease: { ...lease, ...more } }), { key })
+    const unlocked = { code: 'ledger-unreachable', details: { reason: 'not-open' } }
+    await expect(asked('early')).rejects.toMatchObject(unlocked)
+    const opened = { type: 'opened', creator: terms.creator, farmBudget, checkBudget, setRoot: lease.set.setRoot } as const
+    events.push({ ...base, id: '1', ...opened, termsHash: hashTerms(terms) })
+    expect((await asked('locked')).leaseSignature).toBeDefined()
+    const dearer = { terms: { ...terms, farmBudget: 2_000_000n } }
+    await expect(asked('dearer', dearer)).rejects.toMatchObject({ code: 'farm-refused', details: { reason: 'terms' } })
+    const elsewhere = { domain: { ...domain, chainId: 5 } }
+    await expect(asked('elsewhere', elsewhere)).rejects.toMatchObject({ details: { reason: 'other-ledger' } })
+    events.push({ ...base, id: '2', type: 'lease-key-replaced', leaseKey: key(9).address })
+    const later = { set: { ...lease.set, seq: 1 } }
+    await expect(asked('old key', later)).rejects.toMatchObject({ code: 'signature-invalid' })
+    events.push({ ...base, id: '3', type: 'canceled' })
+    await expect(asked('canceled')).rejects.toMatchObject({ code: 'farm-refused', details: { reason: 'closed' } })
   })
 
   it('takes no lease without a key', async () => {

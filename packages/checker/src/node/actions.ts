@@ -12,7 +12,7 @@ import type {
   SeedReveal,
   SoftwareBuild,
 } from '@pictor/core/contract'
-import { seedOf, seedProof, seedRootOf, seedsOf } from '@pictor/core/proof'
+import { seedOf, seedProof, seedRootOf, seedsOf, type Openings } from '@pictor/core/proof'
 import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
 import type { CropSize } from '../sampling/crop-size.ts'
 import type { SamplingOptions } from '../sampling/rate.ts'
@@ -21,7 +21,6 @@ import { examineLease } from './examine.ts'
 import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
 import { noteCanceled } from './canceled.ts'
-import type { Openings } from './opening.ts'
 import { pause } from './pause.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
@@ -88,9 +87,9 @@ export function createActions(tools: ActionTools): Perform {
     signal: AbortSignal,
   ): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
-    const leaseKey = set.seq === 0 ? undefined : await tools.openings?.leaseKey(job, signal)
+    const leaseKey = set.seq === 0 ? undefined : await tools.openings?.leaseKey(job, { signal })
     inspectSet(state, { job, set, leases }, signer.address, now(), leaseKey)
-    await tools.openings?.require(job, set.seq === 0 ? set.setRoot : undefined, signal)
+    await tools.openings?.require(job, set.seq === 0 ? set.setRoot : undefined, { signal })
     noteCanceled(state, job, canceled ?? [])
     // Seen, even if what follows refuses it: later sets can only be judged by who has seen all.
     state.sets[set.seq] ??= { set, leases: ids, refused: true }

@@ -1,4 +1,4 @@
-import { fromHex } from '@pictor/core/proof'
+import { followOpenings, fromHex } from '@pictor/core/proof'
 import {
   isPictorError,
   type Artifacts,
@@ -16,7 +16,6 @@ import { DEFAULT_SAMPLING, type SamplingOptions } from '../sampling/rate.ts'
 import { messageSigner, type MessageSigner } from '../signer/messages.ts'
 import { createActions } from './actions.ts'
 import { createLane, type Lane } from './lanes.ts'
-import { followOpenings } from './opening.ts'
 import { pause } from './pause.ts'
 import { refuse, reasonOf } from './refusal.ts'
 import { emptyState, type JobState } from './state.ts'
@@ -101,7 +100,7 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
     now,
     store,
-    ...(options.ledger ? { openings: followOpenings(options.ledger) } : {}),
+    ...(options.ledger ? { openings: followOpenings(options.ledger, 'checker-refused') } : {}),
   })
 
   /** Whether to try once more: the cause may pass by itself (bytes on their way, a network that broke, a signer or renderer that restarts). */

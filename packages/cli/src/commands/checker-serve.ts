@@ -5,11 +5,11 @@ import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
-import { evmLedger } from '@pictor/chain'
 import { checkerMetrics, createChecker, settleAlone, socketSigner } from '@pictor/checker'
-import { folderArtifacts, PictorError, type Address, type Artifacts, type Bytes32 } from '@pictor/core'
+import { folderArtifacts, PictorError, type Artifacts, type Bytes32 } from '@pictor/core'
 import { serveChecker } from '@pictor/farm-protocol/checker'
-import { chainIdOf, openKeystore, stateDirOf, type StateOptions } from '../compose.ts'
+import { chainIdOf, stateDirOf, type StateOptions } from '../compose.ts'
+import { followedChain, type FollowOptions } from '../followed-chain.ts'
 import { lockService } from '../service-lock.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
@@ -18,7 +18,7 @@ import { peerOf, readPeers } from './checker-peers.ts'
 import { interrupted } from './interrupted.ts'
 import { wholeNumber } from './whole-number.ts'
 
-export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'> {
+export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'>, FollowOptions {
   readonly id?: string
   readonly host: string
   readonly port: string
@@ -26,11 +26,8 @@ export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'> {
   /** Socket of a signer process; or `keystore`, for which one is started. */
   readonly signer?: string
   readonly keystore?: string
-  readonly fromBlock?: string
   /** File of the other checkers of its jobs; with them it settles jobs whose runner vanished. */
   readonly peers?: string
-  /** Key of the account that pays for gas where it posts what the checkers signed. */
-  readonly relayKeystore?: string
   readonly runnerSilentS: string
   readonly keepDays: string
   readonly allowInsecure?: boolean
@@ -53,7 +50,7 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
   const silentMs = wholeNumber('runner-silent-s', options.runnerSilentS) * 1_000
   const token = env.PICTOR_CHECKER_TOKEN ?? randomBytes(24).toString('base64url')
   const signer = await socketSigner(options.signer ?? startSigner(options, dir))
-  const chain = await chainOf(options, env)
+  const chain = await followedChain(options, env)
   if (peers.length > 0 && !chain) throw needsLedger()
   const renderer = selfHosted({
     id: 'checker-renderer',
@@ -173,32 +170,6 @@ function startSigner({ keystore }: CheckerServeOptions, dir: string): string {
   const pipe = child.stdin as Socket
   pipe.unref()
   return socket
-}
-
-interface Chain {
-  readonly ledger: ReturnType<typeof evmLedger>
-  readonly rpcUrl: string
-  readonly escrow: Address
-  readonly chainId: number
-  readonly fromBlock: number
-}
-
-async function chainOf(
-  { rpc, escrow, fromBlock = '0', relayKeystore }: CheckerServeOptions,
-  env: CommandContext['env'],
-): Promise<Chain | undefined> {
-  if (rpc === undefined && escrow === undefined) return undefined
-  if (rpc === undefined || escrow === undefined || !/^0x[0-9a-fA-F]{40}$/.test(escrow))
-    throw new PictorError('invalid-input', 'a ledger is followed by --rpc URL and --escrow ADDRESS together', {
-      details: { path: rpc === undefined ? 'rpc' : 'escrow' },
-    })
-  const chainId = await chainIdOf(rpc)
-  const first = wholeNumber('from-block', fromBlock, 0)
-  const address = escrow.toLowerCase() as Address
-  const password = env.PICTOR_RELAY_PASSWORD ?? env.PICTOR_KEYSTORE_PASSWORD
-  const relay = relayKeystore === undefined ? {} : { signer: await openKeystore(relayKeystore, password) }
-  const ledger = evmLedger({ rpcUrl: rpc, escrow: address, chainId, fromBlock: first, ...relay })
-  return { ledger, rpcUrl: rpc, escrow: address, chainId, fromBlock: first }
 }
 
 async function healthOf(signer: { ping(): Promise<void> }, rpc: string | undefined): Promise<Record<string, string>> {

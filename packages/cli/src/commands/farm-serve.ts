@@ -4,13 +4,14 @@ import { selfHosted } from '@pictor/adapter-selfhosted'
 import { folderArtifacts, usd } from '@pictor/core'
 import { serveFarm } from '@pictor/farm-protocol'
 import { stateDirOf, type StateOptions } from '../compose.ts'
+import { followedChain, type FollowOptions } from '../followed-chain.ts'
 import { keyFile } from '../keys.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
 import { interrupted } from './interrupted.ts'
 import { wholeNumber } from './whole-number.ts'
 
-export interface FarmServeOptions extends StateOptions {
+export interface FarmServeOptions extends StateOptions, Omit<FollowOptions, 'relayKeystore'> {
   readonly id: string
   readonly port: string
   readonly host: string
@@ -25,6 +26,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   const dir = join(stateDirOf(options), 'serve', options.id)
   const keys = keyFile(join(dir, 'keys.json'), 'Signing key of this farm. Whoever has it can commit to frames in its name.')
   const token = options.env.PICTOR_FARM_TOKEN ?? randomBytes(24).toString('base64url')
+  const chain = await followedChain(options, options.env)
   const farm = selfHosted({
     id: options.id,
     workDir: join(dir, 'work'),
@@ -32,6 +34,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     trust: 'foreign',
     calibrate: true,
     signer: keys.signer('farm'),
+    ...(chain ? { ledger: chain.ledger } : {}),
     ...(options.hourPrice === undefined
       ? {}
       : { price: { perHostHour: usd(options.hourPrice).amount, currency: 'USD', source: '--hour-price' } }),
@@ -47,9 +50,13 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
       host: options.host,
       port: wholeNumber('port', options.port, 0),
     })
-    context.emit({ type: 'serving', url: server.url, farm: info.id, key: info.key, slots })
+    const paidBy = chain?.ledger.label ?? 'none'
+    context.emit({ type: 'serving', url: server.url, farm: info.id, key: info.key, slots, ledger: paidBy })
     context.screen.log(
       `${context.style.bold(info.name)} serves ${slots} slot${slots === 1 ? '' : 's'} at ${server.url}, signing key ${info.key}`,
+    )
+    context.screen.log(
+      `  ${chain ? `works for money that is locked at ${paidBy}` : 'follows no ledger: it takes its runners’ word that money is locked'}`,
     )
     if (!options.env.PICTOR_FARM_TOKEN) context.screen.log(`  token ${token} (set PICTOR_FARM_TOKEN to keep one)`)
     await interrupted()
@@ -57,5 +64,6 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     return EXIT.ok
   } finally {
     await farm.close?.()
+    await chain?.ledger.close?.()
   }
 }

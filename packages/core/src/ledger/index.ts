@@ -2,7 +2,6 @@ import { creditOf, emptyBook, evolve, moneyOf } from './book.ts'
 import { eventsOfFact } from './events.ts'
 import { decide } from './rules.ts'
 
-export { leaseKeyByLedger } from './lease-key.ts'
 export type { Book, BookAction, BookBatch, BookFact, BookJob } from './book.ts'
 export { localLedger, type LocalLedgerOptions } from './local.ts'
 

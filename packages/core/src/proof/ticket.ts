@@ -17,7 +17,7 @@ function refuse(path: string, expected: string, found: unknown): PictorError {
  * What a farm or a checker makes sure of before it works for a lease: the lease is meant for `farmAddress`, lies in the set that the leaseKey signed (set 0 was
  * signed by opening the job), is within the terms, can still be committed in time, and the quorum of the job's checkers is ready for exactly this set.
  * Whether `ticket.domain` is a ledger by which the farm wants to be paid is the farm's own decision.
- * `checkers` are the drawn ones where the terms leave the choice to the registry. `leaseKey` is the key in force by the ledger (`leaseKeyByLedger`), for a farm that can
+ * `checkers` are the drawn ones where the terms leave the choice to the registry. `leaseKey` is the key in force by the ledger (`followOpenings`), for a farm that can
  * ask it; else the creator's own signature in the set counts.
  * @throws signature-invalid when a signature or proof does not hold, farm-refused when the lease itself does not, invalid-input on malformed fields
  */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { canonicalJson, PictorError } from '@pictor/core/contract'
 import type { Bytes32, DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
-import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
+import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket, type Openings } from '@pictor/core/proof'
 import type { Settings } from '../options.ts'
 import type { TaskRow, TaskStore } from './store.ts'
 
-type LeaseSettings = Pick<Settings, 'signer' | 'ledgers' | 'drawnCheckers' | 'leaseKey' | 'now'>
+type LeaseSettings = Pick<Settings, 'signer' | 'ledgers' | 'drawnCheckers' | 'now'> & { readonly openings: Openings | undefined }
 
 function refused(message: string): PictorError {
   return new PictorError('farm-refused', message, { details: { path: 'task.lease', reason: 'lease' } })
@@ -17,7 +17,7 @@ function refused(message: string): PictorError {
  */
 export async function acceptLease(
   task: Task,
-  { signer, ledgers, drawnCheckers, leaseKey, now }: LeaseSettings,
+  { signer, ledgers, drawnCheckers, openings, now }: LeaseSettings,
 ): Promise<Signature | undefined> {
   const ticket = task.lease
   if (!ticket || task.purpose !== 'render') return undefined
@@ -28,7 +28,8 @@ export async function acceptLease(
   if (!known) throw refused(`this farm takes no leases of ledger ${domain.verifyingContract} on chain ${domain.chainId}`)
   if (terms.registryDraw > 0 && !drawnCheckers) throw refused('this farm cannot ask the registry which checkers it drew')
   const checkers = terms.registryDraw > 0 ? await drawnCheckers!(ticket) : terms.checkers
-  verifyLeaseTicket(ticket, signer.address, now(), checkers, await leaseKey?.(ticket))
+  await openings?.require(ticket)
+  verifyLeaseTicket(ticket, signer.address, now(), checkers, await openings?.leaseKey(ticket))
   const ordered = task.work.kind === 'frames' || task.work.kind === 'command' ? task.work.frames : [task.work.frame]
   const same = lease.frames.length === ordered.length && lease.frames.every((frame, i) => frame === ordered[i])
   if (lease.part > 0 && !isTile(task, lease.part)) throw refused(`the task is not part ${lease.part} of its frame`)

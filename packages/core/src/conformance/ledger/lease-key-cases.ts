@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Address, DigestSigner, LeaseTicket } from '../../contract/messages.ts'
-import { leaseKeyByLedger } from '../../ledger/lease-key.ts'
+import { followOpenings } from '../../proof/openings.ts'
 import {
   leaseProof,
   leaseSetRoot,
@@ -45,9 +45,9 @@ export const leaseKeyCases: readonly LedgerCase[] = [
       const { ledger, creator } = s.subject
       const inForce = async (): Promise<Address> => {
         await s.subject.settle?.()
-        return ask({ job: s.job, terms: s.terms })
+        return openings.leaseKey({ job: s.job, terms: s.terms })
       }
-      const ask = leaseKeyByLedger(ledger)
+      const openings = followOpenings(ledger, 'farm-refused')
       const nowMs = (await s.subject.nowS()) * 1000
       const taken = async (of: SetOfLeases, leaseKey?: Address): Promise<void> => {
         const ticket = await ticketOf(s, of)

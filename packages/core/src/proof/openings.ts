@@ -1,0 +1,81 @@
+import type { CallContext } from '../contract/context.ts'
+import { PictorError } from '../contract/error.ts'
+import type { Ledger, LedgerEvent } from '../contract/ledger.ts'
+import type { Address, Bytes32, LedgerDomain, Terms } from '../contract/messages.ts'
+import { hashTerms } from './terms.ts'
+
+/** A job as whoever asks for work on it shows it. */
+export interface ShownJob {
+  readonly domain: LedgerDomain
+  readonly job: Bytes32
+  readonly terms: Terms
+}
+
+/** What farms and checkers ask of the ledger before they work: they work for money that is locked, not for money that a runner speaks of. */
+export interface Openings {
+  /**
+   * Passes when the ledger holds the job, open, by these very terms and, where it is given, with this root of lease set 0.
+   * @throws ledger-unreachable while the ledger does not know the job (it may be behind); the refusal when it knows another or a closed one, `details.reason` says which
+   */
+  require(job: ShownJob, setRoot?: Bytes32, ctx?: Partial<CallContext>): Promise<void>
+  /** The leaseKey in force: the terms' key, or the one that the creator put in its place last. Leases of a key that was stolen and replaced are not to be taken. */
+  leaseKey(job: Pick<ShownJob, 'job'> & { readonly terms: Pick<Terms, 'leaseKey'> }, ctx?: Partial<CallContext>): Promise<Address>
+}
+
+interface Followed {
+  cursor?: string
+  opened?: Extract<LedgerEvent, { type: 'opened' }>
+  closed?: LedgerEvent['type']
+  leaseKey?: Address
+}
+
+/** A ledger that never comes to an end must not hold up who asks. */
+const MAX_PAGES = 100
+
+function note(known: Followed, event: LedgerEvent): void {
+  if (event.type === 'opened') known.opened = event
+  if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
+  if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
+}
+
+/** Follows each job from where it was, so that asking for every lease costs one poll. `refusal` is the code of what it throws: who asks refuses in its own name. */
+export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>, refusal: 'farm-refused' | 'checker-refused'): Openings {
+  const followed = new Map<Bytes32, Followed>()
+  const refuse = (reason: string, message: string): PictorError => new PictorError(refusal, message, { details: { reason } })
+
+  async function follow(job: Bytes32, ctx: Partial<CallContext>): Promise<Followed> {
+    const known = followed.get(job) ?? {}
+    followed.set(job, known)
+    for (let more = true, pages = 0; more && pages < MAX_PAGES; pages++) {
+      const query = { job, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) }
+      const page = await ledger.poll(query, { key: `openings ${job}`, ...ctx })
+      for (const event of page.events) if (event.status === 'final') note(known, event)
+      // To the end: what closed the job or replaced its leaseKey may lie on a later page than its opening.
+      more = page.cursor !== known.cursor && (page.events.length > 0 || page.waitMs === 0)
+      known.cursor = page.cursor
+    }
+    return known
+  }
+
+  return {
+    leaseKey: async ({ job, terms }, ctx = {}) => (await follow(job, ctx)).leaseKey ?? terms.leaseKey,
+    async require({ job, domain, terms }, setRoot, ctx = {}) {
+      const { chainId, verifyingContract } = ledger.domain
+      if (domain.chainId !== chainId || domain.verifyingContract !== verifyingContract)
+        throw refuse(
+          'other-ledger',
+          `the job lies at ${domain.verifyingContract} on chain ${domain.chainId}, which is not followed here`,
+        )
+      const { opened, closed } = await follow(job, ctx)
+      if (!opened)
+        throw new PictorError('ledger-unreachable', `the ledger does not know job ${job} yet: no money is locked for it`, {
+          details: { reason: 'not-open', class: 'transfer' },
+        })
+      if (closed) throw refuse('closed', `job ${job} is ${closed}: no lease of it will be paid`)
+      if (opened.termsHash !== undefined && opened.termsHash !== hashTerms(terms))
+        throw refuse('terms', `the terms shown here are not those that the job was opened with (${opened.termsHash})`)
+      if (setRoot !== undefined && opened.setRoot !== setRoot)
+        throw refuse('set-root', `the job was opened with lease set 0 ${opened.setRoot}, shown was ${setRoot}`)
+    },
+  }
+}
