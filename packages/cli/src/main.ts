@@ -199,16 +199,22 @@ program
     perform(options.json, async (context) => (await import('./commands/doctor.ts')).doctor(state(options) as never, context)),
   )
 
-withState(program.command('farm').description('this machine as a farm for others').command('serve'))
+program
+  .command('farm')
+  .description('this machine as a farm for others')
+  .command('serve')
   .description('serve this machine over the farm protocol; scenes render in a sandbox')
   .option('--id <name>', 'name of the farm', 'this-machine')
   .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
   .option('--port <n>', 'port, 0 for any free one', '0')
   .option('--slots <n>', 'tasks at once', '1')
+  .option('--hour-price <usd>', 'price of a slot, USD an hour (default: free)')
+  .option('--state-dir <dir>', 'where its key, books and files live', '.pictor')
   .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
   .option('--escrow <address>', 'escrow contract that the farm is paid from; leases of others are refused')
   .option('--from-block <n>', 'first block that is looked at', '0')
   .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox; recorded in verdicts', false)
+  .option('--json', 'one JSON object a line on stdout', false)
   .action((options: StateArguments) =>
     perform(options.json, async (context) =>
       (await import('./commands/farm-serve.ts')).farmServe(state(options) as never, context),

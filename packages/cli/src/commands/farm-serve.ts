@@ -11,7 +11,8 @@ import type { CommandContext } from './context.ts'
 import { interrupted } from './interrupted.ts'
 import { wholeNumber } from './whole-number.ts'
 
-export interface FarmServeOptions extends StateOptions, Omit<FollowOptions, 'relayKeystore'> {
+export interface FarmServeOptions
+  extends Pick<StateOptions, 'stateDir' | 'hourPrice' | 'env'>, Omit<FollowOptions, 'relayKeystore'> {
   readonly id: string
   readonly port: string
   readonly host: string
