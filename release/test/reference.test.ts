@@ -13,6 +13,8 @@ interface Reflection {
   readonly name?: string
   readonly kind?: number
   readonly type?: unknown
+  /** A type parameter of the signature itself, such as the key of a mapped type. */
+  readonly refersToTypeParameter?: boolean
   readonly target?: number | { readonly packageName: string; readonly packagePath: string }
 }
 
@@ -20,10 +22,11 @@ interface Reflection {
 function unexported(node: unknown, path: string, found: Map<string, string>): Map<string, string> {
   if (Array.isArray(node)) for (const one of node) unexported(one, path, found)
   else if (typeof node === 'object' && node !== null) {
-    const { name, kind, type, target } = node as Reflection
+    const { name, kind, type, target, refersToTypeParameter } = node as Reflection
     // `typeof` of a function: the value that a user has in hand already.
     if (type === 'query') return found
-    if (type === 'reference' && typeof target === 'object' && /^(@pictor\/|create-pictor)/.test(target.packageName))
+    const refers = type === 'reference' && refersToTypeParameter !== true
+    if (refers && typeof target === 'object' && /^(@pictor\/|create-pictor)/.test(target.packageName))
       found.set(`${name} of ${target.packageName}/${target.packagePath}`, path)
     const here = kind === undefined ? path : `${path}.${name}`
     for (const value of Object.values(node)) unexported(value, here, found)

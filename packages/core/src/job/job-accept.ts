@@ -113,7 +113,10 @@ function acceptLedger(
       case 'attested':
         return state.batches.some((batch) => batch.hash === event['batchHash'] && batch.phase === 'attesting')
       case 'released':
-        return state.batches.some((batch) => batch.number === event['batch'] && batch.phase === 'attested')
+        return (
+          Array.isArray(event['paid']) &&
+          state.batches.some((batch) => batch.number === event['batch'] && batch.phase === 'attested')
+        )
       case 'finalized':
       case 'refunded':
         return !state.final.done
