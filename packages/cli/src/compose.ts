@@ -34,6 +34,8 @@ export interface StateOptions {
   readonly disputeHours?: string
   /** Price of this machine's own hosts, USD an hour. */
   readonly hourPrice?: string
+  /** Makes a new lease key first, once everything else could be opened. */
+  readonly rotateLeaseKey?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -85,6 +87,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, store: join(stateDir, 'checker.db') }),
   ]
   const ledger = await chainLedger(options)
+  if (options.rotateLeaseKey) keys.rotate('lease')
   const pictor = createPictor({
     inspector: blendInspector(blender ? { blender } : {}),
     farms,

@@ -10,6 +10,8 @@ export interface KeyFile {
   signer(name: string): DigestSigner
   /** The private key itself, for libraries that want one. Never log it. */
   privateKey(name: string): `0x${string}`
+  /** Puts a new key in place of the one of that name, which is forgotten. */
+  rotate(name: string): void
 }
 
 const KEY = /^0x[0-9a-f]{64}$/
@@ -19,13 +21,15 @@ export function keyFile(path: string, note: string): KeyFile {
   const keys = load(path)
   const privateKey = (name: string): `0x${string}` => {
     const known = keys[name]
-    if (known) return known as `0x${string}`
+    return known ? (known as `0x${string}`) : make(name)
+  }
+  const make = (name: string): `0x${string}` => {
     const made = randomPrivateKey()
     keys[name] = made
     save(path, { note, keys })
     return made
   }
-  return { privateKey, signer: (name) => privateKeySigner(privateKey(name)) }
+  return { privateKey, signer: (name) => privateKeySigner(privateKey(name)), rotate: make }
 }
 
 function load(path: string): Record<string, string> {

@@ -158,6 +158,14 @@ withState(program.command('set <run>'))
     perform(options.json, async (context) => (await import('./commands/jobs.ts')).set(run, state(options) as never, context)),
   )
 
+withState(program.command('rotate-lease-key'))
+  .description('put a new lease key in place of one that was lost or stolen, in every open job of this folder')
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/rotate-lease-key.ts')).rotateLeaseKey(state(options) as never, context),
+    ),
+  )
+
 withState(program.command('watch <run>'))
   .description('follow a run, whichever process drives it; takes it up when none does')
   .action((run: string, options: StateArguments) =>

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keyFile } from '../src/keys.ts'
 import { blender, blenderReason, makeScene, pictor, startPictor, temporaryFolder } from './cli.ts'
 
 if (!blender) console.log(`interrupt.test.ts is skipped: ${blenderReason}`)
@@ -12,16 +13,26 @@ describe.skipIf(!blender)('a run under way', () => {
   beforeAll(() => makeScene(join(folder.path, 'slow.blend'), 's.cycles.samples = 192'), 60_000)
   afterAll(() => folder.remove())
 
-  it('detaches at the first Ctrl-C and is taken up again', async () => {
+  it('detaches at the first Ctrl-C and is taken up again, also after its lease key was rotated', async () => {
     const running = startPictor(job, options)
     const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
+    await running.seen(/"type":"money-locked"/)
     running.kill('SIGINT')
     const detached = await running.finished
     expect(detached.code).toBe(8)
     expect(detached.objects.some((object) => object.type === 'job-end')).toBe(false)
+    const rotated = await pictor(['rotate-lease-key', '--json'], options)
+    expect(rotated.code, rotated.stdout + rotated.stderr).toBe(0)
+    expect(rotated.objects).toMatchObject([{ type: 'lease-key-replaced', run }])
+    const { leaseKey } = rotated.objects[0] as unknown as { leaseKey: string }
+    const keys = keyFile(join(folder.path, '.pictor', 'keys.json'), '')
+    expect(keys.signer('lease').address).toBe(leaseKey)
     const resumed = await pictor(['render', '--attach', run, '--out', 'out', '--json'], options)
     expect(resumed.code, resumed.stderr).toBe(0)
     expect(existsSync(join(folder.path, 'out', 'slow_0006.png'))).toBe(true)
+    const book = await pictor(['ledger', run, '--json'], options)
+    expect(book.objects.filter(({ type }) => type === 'lease-key-replaced')).toMatchObject([{ leaseKey }])
+    expect((await pictor(['rotate-lease-key', '--json'], options)).objects, 'no job is open').toEqual([])
   }, 120_000)
 
   it('that is only being planned ends at Ctrl-C, and its probes with it', async () => {
