@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { PictorError, formatMoney, parseFrames, usd } from '@pictor/core'
 import { planToJson, problemFromInstance, solveRoute } from '@pictor/core/route'
 import { compose, type StateOptions } from '../compose.ts'
@@ -44,11 +45,13 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     }
     const plans = await composition.pictor.plan(request, { signal: interrupt.signal })
     context.emit({ type: 'plans', cheapest: plans.cheapest, fastest: plans.fastest, frontier: plans.frontier })
-    for (const line of inspectionLines(plans.inspection, context)) context.screen.log(line)
-    for (const choice of [plans.cheapest, plans.fastest]) {
+    for (const line of inspectionLines(plans.inspection, context, options.frames)) context.screen.log(line)
+    const same = isDeepStrictEqual(plans.cheapest.routes, plans.fastest.routes)
+    for (const choice of same ? [plans.cheapest] : [plans.cheapest, plans.fastest]) {
       context.screen.log(`\n${context.style.bold(choice.label)}: ${formatMoney(choice.cost)}`)
       for (const line of planLines(choice, context)) context.screen.log(line)
     }
+    if (same) context.screen.log(context.style.dim('  within the budget no plan is faster'))
     const currency = plans.cheapest.cost.currency
     context.screen.log('')
     for (const line of chartLines(plans.frontier, currency)) context.screen.log(line)

@@ -46,7 +46,8 @@ export async function render(options: RenderOptions, context: CommandContext): P
     async function start(): Promise<JobRun> {
       const plans = await pictor.plan(request!, { signal: detach.signal })
       const plan = options.goal === 'fastest' ? plans.fastest : plans.cheapest
-      for (const line of [...inspectionLines(plans.inspection, context), ...planLines(plan, context)]) context.screen.log(line)
+      for (const line of [...inspectionLines(plans.inspection, context, options.frames), ...planLines(plan, context)])
+        context.screen.log(line)
       context.emit({ type: 'plan', plan })
       return pictor.submit(plan, { outDir: resolve(options.out), ...(options.scouts ? { scouts: true } : {}) })
     }

@@ -1,4 +1,4 @@
-import { formatMoney, type Inspection } from '@pictor/core/contract'
+import { formatMoney, parseFrames, type Inspection } from '@pictor/core/contract'
 import type { Plan, PlanProgress } from '@pictor/core'
 import type { CommandContext } from '../commands/context.ts'
 import { duration } from './style.ts'
@@ -29,18 +29,28 @@ export function planProgress({ screen, style, emit }: CommandContext): (progress
   }
 }
 
-/** A scene in a few lines: what will be rendered, and what a wrangler should know. */
-export function inspectionLines(inspection: Inspection, { style }: CommandContext): string[] {
+/** A scene in a few lines: what will be rendered, and what a wrangler should know. `ordered` is the frame range asked for, where it is not the file's. */
+export function inspectionLines(inspection: Inspection, { style }: CommandContext, ordered?: string): string[] {
   const { spec } = inspection
   const { output } = spec
   const missing = inspection.external.filter((file) => file.missing)
   return [
-    `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera}`,
+    `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera || 'by timeline markers'}`,
     `  frames ${inspection.frames}, ${output.width}x${output.height}, ${spec.samples} samples${spec.adaptive ? ' (adaptive)' : ''}${spec.denoise ? ', denoised' : ''}, ${output.format} ${output.bitDepth} bit ${output.colorMode}`,
     `  ${inspection.external.length} file${inspection.external.length === 1 ? '' : 's'} beside the scene, about ${inspection.memoryMiB} MiB to render; checked as ${style.bold(spec.checkClass)}`,
     ...missing.map((file) => style.red(`  missing: ${file.path}`)),
+    ...outside(inspection.frames, ordered).map(style.yellow),
     ...inspection.warnings.map((warning) => style.yellow(`  ${warning.message}`)),
   ]
+}
+
+/** A typing error in a frame range costs money: frames that the file's own range does not hold are named. */
+function outside(own: string, ordered: string | undefined): string[] {
+  if (ordered === undefined) return []
+  const file = parseFrames(own)
+  const [from, to] = [file[0]!, file.at(-1)!]
+  const beyond = parseFrames(ordered).filter((frame) => frame < from || frame > to).length
+  return beyond === 0 ? [] : [`  ${beyond} of the frames asked for lie outside the file's own range, ${from} to ${to}`]
 }
 
 /** A plan as a table with its proof. */
@@ -70,8 +80,6 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
     style.dim(
       `  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`,
     ),
-    style.dim(
-      `  estimate: ${plan.estimate.basis.join('; ')}; true cost of a frame expected within ${plan.estimate.low} to ${plan.estimate.high} of it`,
-    ),
+    style.dim(`  estimate: ${plan.estimate.basis.join('; ')}`),
   ]
 }
