@@ -1,5 +1,5 @@
 import { decodeJournal, encodeJournal } from '../contract/codec.ts'
-import type { Batch, Bytes32, Commit, Held, Lease, SeedReveal, Vote } from '../contract/messages.ts'
+import type { Batch, Bytes32, Commit, Held, Lease, SeedReveal, Signature, Vote } from '../contract/messages.ts'
 import type { TaskFact } from '../job/task-facts.ts'
 import type { KeptCommit, LeaseJson, TaskStreamState } from '../job/task-state.ts'
 import { taskMachine } from '../job/task.ts'
@@ -68,4 +68,11 @@ export async function votesOf(shared: Shared, state: TaskStreamState): Promise<V
 /** What a batch was made of; kept as an artifact. */
 export interface BatchBlob {
   readonly batch: Batch
+  /** Signatures of the leaseKey in force then, of sets that another one had signed before it was replaced: a receipt needs them, and the key may be gone by then. */
+  readonly signedAgain?: readonly SetSignature[]
+}
+
+export interface SetSignature {
+  readonly seq: number
+  readonly signature: Signature
 }

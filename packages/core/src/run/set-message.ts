@@ -27,15 +27,21 @@ export async function setMessage(shared: Shared, state: JobStreamState, job: Byt
   return { ...message, signature: await signAgain(shared, message), ...(keyChange ? { keyChange } : {}) }
 }
 
-/** The set as a receipt shows it: with the signature by which the ledger last took it. */
-export async function setInReceipt(shared: Shared, state: JobStreamState, job: Bytes32, set: SetRow): Promise<LeaseSet> {
+/** The set as a receipt shows it: with the signature by which the ledger last took it. `kept` is the one that was kept with its last batch, where it was signed again. */
+export async function setInReceipt(
+  shared: Shared,
+  state: JobStreamState,
+  job: Bytes32,
+  set: SetRow,
+  kept: Signature | undefined,
+): Promise<LeaseSet> {
   const message = messageOf(job, set, set.signature)
   if (set.seq === 0) return message
   const lastUse = state.ledgerEvents.findLastIndex(
     (event) => event.type === 'attested' && (event['leases'] as number[]).some((id) => state.rows.get(id)?.seq === set.seq),
   )
   const replaced = state.ledgerEvents.slice(0, lastUse + 1).findLast(isReplacement)
-  if (replaced?.['leaseKey'] !== shared.options.leaseSigner.address) return message
+  if (replaced?.['leaseKey'] !== shared.options.leaseSigner.address) return kept ? { ...message, signature: kept } : message
   return { ...message, signature: await signAgain(shared, message) }
 }
 

@@ -5,7 +5,7 @@ import type { SetRow } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import type { CheckerRequest } from './ask-checker.ts'
 import { effort, fateOf, pause, tryUntilDone } from './effort.ts'
-import { type BatchBlob, commitOf, readBlob, votesOf, writeBlob } from './evidence.ts'
+import { type BatchBlob, commitOf, readBlob, type SetSignature, votesOf, writeBlob } from './evidence.ts'
 import type { JobHost } from './job-host.ts'
 
 /** Locks the money at the ledger. */
@@ -66,10 +66,22 @@ export async function makeBatch(
     const results = []
     for (const task of job.state.batches[n]!.leases) results.push(await leaseResult(host, task, await host.taskState(task)))
     const batch = shared.proofs.makeBatch(host.jobId(), results, terms.attestByS, terms)
-    const value: BatchBlob = { batch }
+    const signedAgain = await signaturesInForce(host, new Set(results.map(({ seq }) => seq)))
+    const value: BatchBlob = { batch, ...(signedAgain.length > 0 ? { signedAgain } : {}) }
     await job.send({ type: 'batch-made', n, hash: batch.batchHash, blob: await writeBlob(shared, value) }).catch(() => {})
   })
   if (error !== undefined) await refused(error)
+}
+
+/** Signatures of lease sets by a leaseKey that replaced the one that they were made with. */
+async function signaturesInForce(host: JobHost, seqs: ReadonlySet<number>): Promise<SetSignature[]> {
+  const signed: SetSignature[] = []
+  for (const seq of seqs) {
+    const set = host.job.state.sets[seq]!
+    const { signature } = await host.setMessage(set)
+    if (signature !== undefined && signature !== set.signature) signed.push({ seq, signature })
+  }
+  return signed
 }
 
 async function batchOf(host: JobHost, n: number): Promise<Batch> {

@@ -1,5 +1,5 @@
 import { PictorError } from '../contract/error.ts'
-import type { Bytes32 } from '../contract/messages.ts'
+import type { Bytes32, Signature } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobFact } from '../job/job-facts.ts'
 import type { FarmRow, JobStreamState } from '../job/job-state.ts'
@@ -195,9 +195,11 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
     })
   }
   const batches = []
+  const signedAgain = new Map<number, Signature>()
   for (const batch of state.batches) {
     if (batch.number === undefined || !batch.blob) continue
-    const { batch: message } = await readBlob<BatchBlob>(shared, batch.blob)
+    const { batch: message, signedAgain: signed = [] } = await readBlob<BatchBlob>(shared, batch.blob)
+    for (const { seq, signature } of signed) signedAgain.set(seq, signature)
     batches.push({ number: batch.number, batch: message, signatures: signaturesOf(batch.signatures) })
   }
   return {
@@ -211,7 +213,7 @@ export async function receiptMaterial(shared: Shared, run: Bytes32, state: JobSt
       state.sets
         .filter((set) => set.root !== undefined)
         .map(async (set) => ({
-          set: await setInReceipt(shared, state, job, set),
+          set: await setInReceipt(shared, state, job, set, signedAgain.get(set.seq)),
           leases: Array.from({ length: set.last - set.first + 1 }, (_, i) =>
             leaseOf(leaseOfRow(state, state.rows.get(set.first + i)!)),
           ),
