@@ -21,6 +21,7 @@ const others = [
   'packages/core/test',
   'packages/core/src/conformance',
   'packages/checker/test',
+  'packages/cli/test',
   'packages/protocol/test',
   'packages/adapters/selfhosted/test',
 ]
