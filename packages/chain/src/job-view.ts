@@ -82,8 +82,9 @@ const readers: Readonly<Record<string, Reader>> = {
     }
   },
   CommitteeDrawn(view, args) {
-    view.opening = { ...view.opening!, drawn: [...(args['committee'] as string[])].map(lower) }
-    return { payloads: [] }
+    const committee = [...(args['committee'] as string[])].map(lower)
+    view.opening = { ...view.opening!, drawn: committee }
+    return { payloads: [{ type: 'drawn', committee }] }
   },
   JobReady(_view, args) {
     const checkers = [...(args['checkers'] as string[])].map(lower)

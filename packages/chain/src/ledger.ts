@@ -5,12 +5,13 @@ import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
 import { createChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
+import { pause } from './pause.ts'
 import { anotherChain, httpRpc, providerRpc, untilAborted, type EvmProvider, type Rpc } from './rpc.ts'
 import type { FundingTransactions } from './funding.ts'
 import { createSender, type EvmSigner } from './sender.ts'
 import { payingSender, type Session } from './session.ts'
 import { SIGNED_FUNDING, type SignedFunding } from './signed-funding.ts'
-import { escrowAbi, tokenAbi, wireTerms } from './wire.ts'
+import { escrowAbi, tokenAbi, wireRef, wireTerms } from './wire.ts'
 
 export interface EvmLedgerOptions {
   /** One node, or several that are asked in turn when one fails. */
@@ -46,6 +47,8 @@ export interface EvmLedger extends Ledger {
 
 /** Anvil's and Hardhat's chain id. */
 const DEV_CHAIN = 31_337
+/** Which call of an opening the draw is, see `keyTail`. */
+const DRAW = 1
 type Topics = readonly (string | null)[]
 const WITHDRAWN = escrowAbi.getEvent('Withdrawn')!.topicHash
 const pad = (address: Address): string => `0x${address.slice(2).padStart(64, '0')}`
@@ -147,24 +150,53 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
     return { job, isOpen: known.opening !== undefined }
   }
 
+  /** Registry jobs: has the checkers drawn as soon as the deciding block is there, if this ledger can send; a draw waits for nobody else. @throws ledger-unreachable */
+  const haveDrawn = async (job: Bytes32, ctx: CallContext): Promise<void> => {
+    for (const giveUpAtMs = Date.now() + timeoutMs; await session();) {
+      const { opening } = await reader.viewNow(job, ctx.signal)
+      if (!opening || opening.terms.registryDraw === 0 || opening.drawn.length > 0) return
+      const call = { to: escrow, data: escrowAbi.encodeFunctionData('drawCommittee', [wireRef(opening)]) }
+      try {
+        await submit(call, opening.terms.token, [null, job], ctx, DRAW)
+      } catch (error) {
+        const reason = isPictorError(error, 'ledger-refused') ? error.details['reason'] : undefined
+        // Its block is not there yet; or somebody else was faster, which the next look shows.
+        if (!['too-early', 'done', 'terms-mismatch'].includes(String(reason))) throw error
+        if (Date.now() > giveUpAtMs)
+          throw new PictorError('ledger-unreachable', `no block came that decides who checks job ${job}`, {
+            details: { reason: 'not-drawn', class: 'transfer' },
+          })
+        await pause(dev ? 200 : 4000, ctx.signal)
+      }
+    }
+  }
+
   const open: Ledger['open'] = async (terms, setRoot, ctx) => {
     await untilAborted(connected(), ctx.signal)
     const { job, isOpen } = await jobOf(terms, setRoot, ctx)
-    if (isOpen) return { job }
+    if (isOpen) {
+      await haveDrawn(job, ctx)
+      return { job }
+    }
     const takes = terms.farmBudget + terms.checkBudget
     const data = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, 0, '0x', '0x'])
     if ((await session())?.address !== terms.creator)
       return { job, awaiting: fundingRequest(terms, escrow, chainId, takes, data) }
     await submit({ to: escrow, data, takes }, terms.token, [null, job], ctx)
+    await haveDrawn(job, ctx)
     return { job }
   }
 
   const openSigned: EvmLedger['openSigned'] = async (terms, setRoot, { way, data, signature }, ctx) => {
     await untilAborted(connected(), ctx.signal)
     const { job, isOpen } = await jobOf(terms, setRoot, ctx)
-    if (isOpen) return { job }
+    if (isOpen) {
+      await haveDrawn(job, ctx)
+      return { job }
+    }
     const call = escrowAbi.encodeFunctionData('openJob', [wireTerms(terms), setRoot, SIGNED_FUNDING[way], data, signature])
     await submit({ to: escrow, data: call }, terms.token, [null, job], ctx)
+    await haveDrawn(job, ctx)
     return { job }
   }
 

@@ -3,13 +3,13 @@ import { createServer, type Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import type { CallContext, LedgerEvent } from '@pictor/core/contract'
 import { isPictorError } from '@pictor/core/contract'
-import { ESCROW_JOBS_SLOT, hashTerms } from '@pictor/core/proof'
-import { Wallet } from 'ethers'
+import { batchHash, ESCROW_JOBS_SLOT, hashTerms, privateKeySigner } from '@pictor/core/proof'
+import { Interface, Wallet } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { devAccounts, escrowLayout, evmLedger, startAnvil } from '../src/index.ts'
+import { contracts, devAccounts, escrowLayout, evmLedger, startAnvil } from '../src/index.ts'
 import { readTerms, tokenAbi } from '../src/wire.ts'
 import { devWorld, type DevWorld } from './dev-world.ts'
-import { makeScenario, type Scenario } from './scenario.ts'
+import { keyOf, makeScenario, type Scenario } from './scenario.ts'
 
 let world: DevWorld
 beforeAll(async () => {
@@ -52,6 +52,40 @@ describe('evmLedger', () => {
     const data = `0x${logs[0]!.data.slice(2 + 3 * 64)}`
     expect(hashTerms(readTerms(data))).toBe(hashTerms(s.terms))
     expect(escrowLayout['jobs']).toBe(ESCROW_JOBS_SLOT)
+  })
+
+  it('has the checkers of a registry job drawn, tells who they are, and takes what their quorum signs', async () => {
+    const { registry, token } = world.deployment
+    const registryAbi = new Interface(contracts.CheckerRegistry.abi as never)
+    const s = await scenario('drawn', 1, { checkers: [], registryDraw: 5 })
+    for (let i = 0; i < 5; i++) {
+      const sender = world.senderOf(keyOf('checker', i))
+      await world.fund(privateKeySigner(keyOf('checker', i)).address)
+      await sender.send({ to: token, data: tokenAbi.encodeFunctionData('approve', [registry, 10n ** 12n]) })
+      await sender.send({ to: registry, data: registryAbi.encodeFunctionData('stake', []) })
+    }
+    // No block that could decide comes by itself here: the first try is left alone with an open job, and the next one goes on.
+    const early: unknown = await ledgerOn({ timeoutMs: 500 })
+      .open(s.terms, s.setRoot, ctx('open'))
+      .catch((error: unknown) => error)
+    expect(isPictorError(early, 'ledger-unreachable') && early.details.reason).toBe('not-drawn')
+    await world.mine(2)
+    const ledger = ledgerOn()
+    const { job } = await ledger.open(s.terms, s.setRoot, ctx('open'))
+    await ledger.open(s.terms, s.setRoot, ctx('open'))
+    const { events } = await ledger.poll({ job }, ctx())
+    const committee = s.checkers.map(({ address }) => address)
+    expect(events).toMatchObject([{ type: 'opened' }, { type: 'drawn', committee }])
+
+    await ledger.send({ kind: 'ready', terms: s.terms, ready: await s.ready() }, ctx())
+    const body = { job, results: s.leases.map((lease) => s.result(lease)), validUntilS: s.terms.attestByS }
+    const batch = { ...body, batchHash: batchHash(body, s.terms, committee) }
+    const sets = [{ set: { job, seq: 0, setRoot: s.setRoot }, leases: s.leases }]
+    await ledger.send({ kind: 'attest', terms: s.terms, batch, sets, signatures: await s.signBatch(batch) }, ctx())
+    await world.advance(s.terms.disputeWindowS + 1)
+    await ledger.send({ kind: 'release', terms: s.terms, batch: 1 }, ctx())
+    for (const { checker } of batch.results[0]!.votes) expect(await ledger.credit(token, checker, ctx())).toBeGreaterThan(0n)
+    expect(await ledger.credit(token, s.leases[0]!.payTo, ctx())).toBeGreaterThan(0n)
   })
 
   it('asks for the creator’s wallet when it does not hold its key', async () => {

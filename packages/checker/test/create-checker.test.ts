@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { memoryArtifacts } from './artifacts.ts'
 import {
+  batchHash,
   draw,
+  leaseResultOf,
   privateKeySigner,
   randomPrivateKey,
   requireSigner,
@@ -17,7 +19,7 @@ import {
   verifySeed,
   verifyVote,
 } from '@pictor/core/proof'
-import type { Checker, Ledger, Ready, SeedReveal, Vote } from '@pictor/core/contract'
+import type { Checker, DigestSigner, Ledger, Ready, SeedReveal, Vote } from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
 import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -270,6 +272,42 @@ test('nothing is held past commitBy, and no set is ready after Final', async () 
   const more = test.lease(2, [2])
   const after = only(await act(checker, { kind: 'ready', job, set: await test.set(1, [more]), leases: [more] }), 'alarm')
   expect(after.reason).toBe('after-final')
+})
+
+test('a checker of the registry believes the ledger alone about who was drawn, and counts votes and signs batches by that', async () => {
+  const signers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey()))
+  const [signer, other, stranger] = signers as [DigestSigner, DigestSigner, DigestSigner]
+  const committee = [signer.address, other.address].sort()
+  const test = await makeJob([], { terms: { registryDraw: 2, quorum: 2 } })
+  const { job } = test
+  const lease = test.lease(1, [1])
+  const set = await test.set(0, [lease])
+  const base = { job: job.job, atMs: 1, status: 'final' as const }
+  const opened = { ...base, id: '1', type: 'opened' as const, creator: job.terms.creator, farmBudget: 1n, checkBudget: 1n }
+  const drawn = { ...base, id: '2', type: 'drawn' as const, committee }
+  const poll: Ledger['poll'] = async () => ({ events: [{ ...opened, setRoot: set.setRoot }, drawn], cursor: '2', waitMs: 1 })
+  const ledger = { domain: job.domain, poll } as unknown as Ledger
+
+  const { checker: blind } = await start({ signer })
+  expect(only(await act(blind, { kind: 'ready', job, set, leases: [lease] }), 'alarm').reason).toBe('no-ledger')
+  const { checker: outside } = await start({ signer: stranger, ledger })
+  expect(only(await act(outside, { kind: 'ready', job, set, leases: [lease] }), 'alarm').reason).toBe('not-a-checker')
+
+  const cast = []
+  const [own, second] = [signer, other].map((one) => createChecker({ signer: one, renderer: noiseFarm(SCENE), ledger }))
+  for (const checker of [own!, second!]) cast.push(await checkLease(checker, test, lease, honest([1])))
+  const votes = cast.flatMap((one) => one.votes)
+  const result = leaseResultOf({ lease, seq: 0, commits: [cast[0]!.commit], votes, quorum: 2 })
+  const body = { job: job.job, results: [result], validUntilS: job.terms.attestByS }
+  const batch = { ...body, batchHash: batchHash(body, job.terms, committee) }
+  const readies = await Promise.all(
+    [own!, second!].map(async (one) => only((await one.poll({ job: job.job }, { key: 'poll' })).events, 'ready').ready),
+  )
+  const asked = { kind: 'sign-batch' as const, job, batch, votes, seeds: cast.map(({ seed }) => seed), readies }
+  const foreign = { ...votes[1]!, checker: stranger.address }
+  expect(only(await act(own!, { ...asked, votes: [votes[0]!, foreign] }), 'alarm').reason).toBe('not-a-checker')
+  expect(only(await act(own!, asked), 'batch-signature').batchHash).toBe(batch.batchHash)
+  for (const checker of [own!, second!]) await checker.close?.()
 })
 
 test('after a replaced leaseKey a checker is ready for sets of the key in force, by the ledger or by the word of the creator', async () => {

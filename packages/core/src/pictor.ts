@@ -58,6 +58,11 @@ export interface PictorOptions {
   readonly checkers: readonly Checker[]
   /** How many checkers must agree; more than half of them (the smallest such number when left out). */
   readonly quorum?: number
+  /**
+   * Lets the ledger's registry draw so many of the checkers staked there for each job, 1..32, instead of naming `checkers`. These are then the ones that can be asked: a drawn
+   * one that is not among them cannot be, and a job that reaches no quorum comes back unspent. Only on a ledger with such a registry.
+   */
+  readonly registryDraw?: number
   /** The creator's key: funds jobs. On the local ledger it also signs the book. */
   readonly signer: DigestSigner
   /** Signs lease sets and nothing else; left out: `signer`. Give a hot key of its own where the creator's key is precious. */
@@ -133,13 +138,19 @@ export interface Pictor {
 /** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input, unsupported when a part speaks another contract */
 export function createPictor(options: PictorOptions): Pictor {
   const checkers = options.checkers
-  const quorum = options.quorum ?? Math.floor(checkers.length / 2) + 1
+  const { registryDraw = 0 } = options
+  const members = registryDraw || checkers.length
+  const quorum = options.quorum ?? Math.floor(members / 2) + 1
   if (checkers.length === 0)
     throw new PictorError('invalid-input', 'checkers: at least one is needed', {
       details: { path: 'checkers', hint: 'farms are paid for validated frames only' },
     })
-  if (quorum * 2 <= checkers.length || quorum > checkers.length)
-    throw new PictorError('invalid-input', `quorum: expected more than half of ${checkers.length} checkers, found ${quorum}`, {
+  if (!Number.isInteger(registryDraw) || registryDraw < 0 || registryDraw > 32)
+    throw new PictorError('invalid-input', `registryDraw: expected 1 to 32 checkers, found ${registryDraw}`, {
+      details: { path: 'registryDraw' },
+    })
+  if (quorum * 2 <= members || quorum > members)
+    throw new PictorError('invalid-input', `quorum: expected more than half of ${members} checkers, found ${quorum}`, {
       details: { path: 'quorum' },
     })
   const farms = farmsOf(options.farms)
@@ -188,7 +199,7 @@ export function createPictor(options: PictorOptions): Pictor {
           farms: [...farms().values()].map(atRate),
           files,
           clock,
-          checkers: checkers.length,
+          checkers: members,
           quarantined: quarantinedOf(await runner.farms()),
           memo,
           newRun,
@@ -219,6 +230,7 @@ export function createPictor(options: PictorOptions): Pictor {
           creator: options.signer.address,
           leaseKey: leaseSigner.address,
           checkers: checkers.map((checker) => checker.address),
+          registryDraw,
           quorum,
           arbiter: options.arbiter ?? options.signer.address,
           platform: options.platform?.address ?? ZERO_ADDRESS,

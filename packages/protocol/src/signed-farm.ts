@@ -82,7 +82,8 @@ export function signedFarm(
         throw new PictorError('farm-refused', 'a render needs a lease', { details: { path: 'task.lease' } })
       if (task.lease) {
         await openings?.require(task.lease, undefined, ctx)
-        verifyLeaseTicket(task.lease, signer.address, now(), undefined, await openings?.leaseKey(task.lease, ctx))
+        const committee = await openings?.committee(task.lease, ctx)
+        verifyLeaseTicket(task.lease, signer.address, now(), committee, await openings?.leaseKey(task.lease, ctx))
       }
       const ref = await farm.submit(task, ctx)
       if (!task.lease) return ref

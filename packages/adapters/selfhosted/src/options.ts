@@ -45,7 +45,7 @@ export interface SelfHostedOptions {
   readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
   /** Ledgers whose leases are taken where none is followed; default: any. */
   readonly ledgers?: readonly Pick<LedgerDomain, 'chainId' | 'verifyingContract'>[]
-  /** The checkers that the registry drew for a job, asked of the chain. Without it leases of such jobs are refused. */
+  /** The checkers that the registry drew for a job, where `ledger` is not to be asked. Without both, leases of such jobs are refused. */
   readonly drawnCheckers?: (ticket: LeaseTicket) => Promise<readonly Address[]>
   /** Commit after so many frames instead of once at the end of a task. */
   readonly commitEvery?: number

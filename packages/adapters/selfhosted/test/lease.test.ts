@@ -225,6 +225,25 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }
     await expect(asked('canceled')).rejects.toMatchObject({ code: 'farm-refused', details: { reason: 'closed' } })
   })
 
+  it('that follows the ledger takes leases whose quorum the registry drew', async () => {
+    const named = await ticketFor(scene.bundle.root, frames)
+    const lease = { ...named, terms: { ...named.terms, checkers: [], registryDraw: 1 } }
+    const { terms, job } = lease
+    const base = { job, atMs: Date.now(), status: 'final' } as const
+    const { farmBudget, checkBudget } = terms
+    const opened = { type: 'opened', creator: terms.creator, farmBudget, checkBudget, setRoot: lease.set.setRoot } as const
+    const asked = async (key: string, drawn: readonly `0x${string}`[] | undefined) => {
+      const events: LedgerEvent[] = [{ ...base, id: '1', ...opened, termsHash: hashTerms(terms) }]
+      if (drawn) events.push({ ...base, id: '2', type: 'drawn', committee: drawn })
+      const ledger = { domain, poll: async () => ({ events, cursor: '2', waitMs: 1000 }) }
+      const { farm, task } = await farmWith({ ledger })
+      return farm.submit(task({ work, lease }), { key })
+    }
+    await expect(asked('early', undefined)).rejects.toMatchObject({ details: { reason: 'not-drawn' } })
+    await expect(asked('others', [key(9).address])).rejects.toMatchObject({ code: 'signature-invalid' })
+    expect((await asked('drawn', [checker.address])).leaseSignature).toBeDefined()
+  })
+
   it('takes no lease without a key', async () => {
     const farm = selfHosted({ id: 'keyless', workDir: join(temp.path, 'keyless') })
     open.push(farm)

@@ -81,12 +81,20 @@ export function createActions(tools: ActionTools): Perform {
     return made
   }
 
+  /** Asks the ledger once whom the registry drew; without a ledger nobody can be believed about it. */
+  async function learnCommittee(state: JobState, job: CheckerJob, signal: AbortSignal): Promise<void> {
+    if (job.terms.registryDraw === 0 || state.drawn) return
+    if (!tools.openings) throw refuse('no-ledger', 'the checkers of this job are drawn by a registry, and no ledger is followed')
+    state.drawn = await tools.openings.committee(job, { signal })
+  }
+
   async function ready(
     state: JobState,
     { job, set, leases, canceled }: Of<'ready'>,
     signal: AbortSignal,
   ): Promise<CheckerEvent[]> {
     const ids = leases.map((lease) => lease.id)
+    await learnCommittee(state, job, signal)
     const leaseKey = set.seq === 0 ? undefined : await tools.openings?.leaseKey(job, { signal })
     inspectSet(state, { job, set, leases }, signer.address, now(), leaseKey)
     await tools.openings?.require(job, set.seq === 0 ? set.setRoot : undefined, { signal })

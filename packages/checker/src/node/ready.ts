@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Address, Bytes32, CheckerJob, Lease, LeaseSet } from '@pictor/core/contract'
 import { bundleRoot, checkLease, jobIdOf, leaseLeaf, leaseSetRoot, requireLeaseKey, specHashOf } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
-import type { JobState, KnownLease } from './state.ts'
+import { committeeOf, type JobState, type KnownLease } from './state.ts'
 
 /** A lease set to be ready for. */
 export interface ReadyRequest {
@@ -25,7 +25,7 @@ export function inspectSet(
   leaseKey: Address | undefined,
 ): void {
   const { job, set, leases } = request
-  inspectTerms(job, self, nowMs)
+  inspectTerms(job, committeeOf(state, job.terms), self, nowMs)
   if (set.job !== job.job) throw refuse('set-of-other-job', `the lease set belongs to ${set.job}, the job is ${job.job}`)
   if (state.final !== undefined) throw refuse('after-final', 'no lease set is accepted after Final was signed')
   const known = state.sets[set.seq]
@@ -58,13 +58,12 @@ export function inspectLeases(state: JobState, { job, set, leases }: ReadyReques
   return added
 }
 
-function inspectTerms(job: CheckerJob, self: Address, nowMs: number): void {
+function inspectTerms(job: CheckerJob, committee: readonly Address[], self: Address, nowMs: number): void {
   const { terms, domain } = job
   const id = jobIdOf(domain, terms.creator, terms.runId)
   if (id !== job.job) throw refuse('job-id', `domain and terms give the job ${id}, not ${job.job}`)
   if (specHashOf(job.spec) !== terms.specHash) throw refuse('spec-hash', 'the render spec is not the one of the terms')
-  if (terms.registryDraw === 0 && !terms.checkers.includes(self))
-    throw refuse('not-a-checker', `${self} is no checker of this job`)
+  if (!committee.includes(self)) throw refuse('not-a-checker', `${self} is no checker of this job`)
   const m = terms.registryDraw || terms.checkers.length
   if (!(terms.quorum >= 1 && 2 * terms.quorum > m && terms.quorum <= m)) {
     throw refuse('quorum', `a quorum of ${terms.quorum} of ${m} is not more than half`)

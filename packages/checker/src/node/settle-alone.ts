@@ -1,9 +1,9 @@
-import type { Artifacts, Batch, Bytes32, Checker, CheckerJob, Ledger } from '@pictor/core/contract'
+import type { Address, Artifacts, Batch, Bytes32, Checker, CheckerJob, Ledger } from '@pictor/core/contract'
 import { isPictorError } from '@pictor/core/contract'
 import { batchHash, leaseResultOf } from '@pictor/core/proof'
 import { followSettlement, type Settlement } from './follow-settlement.ts'
 import type { LocalChecker } from './create-checker.ts'
-import type { JobState } from './state.ts'
+import { committeeOf, type JobState } from './state.ts'
 import { voicesOf, type Peer, type Voices } from './voices.ts'
 
 /** What a checker needs to bring a job to its end without the runner that asked for it. */
@@ -11,7 +11,7 @@ export interface SettleAloneOptions {
   readonly checker: LocalChecker
   /** Where this checker keeps bundles and outputs. */
   readonly files: Artifacts
-  /** The other checkers; those that a job does not name are not asked about it. */
+  /** The other checkers; those that are no checkers of a job are not asked about it. */
   readonly peers: readonly Peer[]
   /** Posts what a quorum signed. A ledger that cannot send (no account that pays) leaves that to the peers. */
   readonly ledger: Pick<Ledger, 'send' | 'poll'>
@@ -84,7 +84,7 @@ type Ready = SettleAloneOptions & Required<Pick<SettleAloneOptions, 'graceMs' | 
 class Posting {
   private readonly options: Ready
   private readonly settlement: (job: Bytes32, signal: AbortSignal) => Promise<Settlement>
-  private readonly voices: (job: CheckerJob, signal: AbortSignal) => Promise<Voices>
+  private readonly voices: ReturnType<typeof voicesOf>
   /** When something became possible, by what it is: the start of graces and turns. */
   private readonly sinceMs = new Map<string, number>()
 
@@ -98,11 +98,11 @@ class Posting {
     const job: CheckerJob = { ...context, files: this.options.files }
     const settled = await this.settlement(state.job, signal)
     if (!settled.open) return
-    const voices = await this.voices(job, signal)
+    const voices = await this.voices(job, committeeOf(state, job.terms), signal)
     for (const id of dueLeases(state, settled, voices, job, this.now()))
       await this.settleLease(state, job, id, settled, voices, signal)
     for (const { number, releaseAtS } of settled.unreleased)
-      if (releaseAtS * 1000 <= this.now() && this.myTurn(`release ${state.job} ${number}`, job))
+      if (releaseAtS * 1000 <= this.now() && this.myTurn(`release ${state.job} ${number}`, committeeOf(state, job.terms)))
         await this.post({ kind: 'release', terms: job.terms, batch: number }, `alone/release/${state.job}/${number}`, signal)
   }
 
@@ -116,6 +116,7 @@ class Posting {
     signal: AbortSignal,
   ): Promise<void> {
     const { checker, graceMs } = this.options
+    const committee = committeeOf(state, job.terms)
     const { lease, seq } = state.leases[id]!
     const commits = state.commits[id]!
     const ask = (action: Parameters<Checker['send']>[0], word: string): Promise<void> =>
@@ -124,18 +125,18 @@ class Posting {
     const cast = voices.votesOn(id, seq)
     if (!cast.has(checker.address)) return ask({ kind: 'reveal', job, lease: id }, 'reveal')
     if (cast.size < job.terms.quorum) return
-    if (cast.size < job.terms.checkers.length && this.forMs(`votes ${state.job} ${id}`) < graceMs) return
+    if (cast.size < committee.length && this.forMs(`votes ${state.job} ${id}`) < graceMs) return
 
     const all = [...cast.values()]
     const votes = all.flatMap((one) => one.votes)
     const result = leaseResultOf({ lease, seq, commits, votes, quorum: job.terms.quorum })
     const body = { job: state.job, results: [result] }
-    const batch: Batch = { ...body, batchHash: batchHash(body, job.terms), validUntilS: job.terms.attestByS }
+    const batch: Batch = { ...body, batchHash: batchHash(body, job.terms, committee), validUntilS: job.terms.attestByS }
     const signatures = voices.signaturesOf(batch)
     const readies = voices.readies(seq)
     if (!signatures.some((one) => one.checker === checker.address))
       return ask({ kind: 'sign-batch', job, batch, votes, seeds: all.map((one) => one.seed), readies }, `sign/${batch.batchHash}`)
-    if (signatures.length < job.terms.quorum || !this.myTurn(`attest ${batch.batchHash}`, job)) return
+    if (signatures.length < job.terms.quorum || !this.myTurn(`attest ${batch.batchHash}`, committee)) return
     if (!settled.ready) {
       const first = voices.readies(0).slice(0, job.terms.quorum)
       if (first.length < job.terms.quorum) return
@@ -177,9 +178,9 @@ class Posting {
     return this.now() - since
   }
 
-  private myTurn(what: string, { terms }: CheckerJob): boolean {
+  private myTurn(what: string, committee: readonly Address[]): boolean {
     const { checker, canPost = true, turnMs } = this.options
-    return canPost && this.forMs(what) >= Math.max(0, terms.checkers.indexOf(checker.address)) * turnMs
+    return canPost && this.forMs(what) >= Math.max(0, committee.indexOf(checker.address)) * turnMs
   }
 }
 

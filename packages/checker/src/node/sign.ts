@@ -1,7 +1,7 @@
 import type { Address, Batch, CheckerJob, LeaseResult, Ready, SeedReveal, Vote } from '@pictor/core/contract'
 import { batchHash, leaseLeaf, leaseResultOf, verifyReady, verifySeed, verifyVote } from '@pictor/core/proof'
 import { refuse } from './refusal.ts'
-import type { JobState } from './state.ts'
+import { committeeOf, type JobState } from './state.ts'
 
 /** A batch to sign, with all votes and seeds it rests on. */
 export interface BatchRequest {
@@ -20,12 +20,13 @@ export interface BatchRequest {
  */
 export function inspectBatch(state: JobState, request: BatchRequest, self: Address, nowMs: number): void {
   const { job, batch, votes } = request
+  const committee = committeeOf(state, job.terms)
   if (batch.job !== job.job) throw refuse('batch-of-other-job', `the batch belongs to ${batch.job}`)
   if (batch.validUntilS * 1000 <= nowMs) throw refuse('batch-expired', 'the time in which the batch may be posted has passed')
   if (batch.results.length === 0) throw refuse('empty-batch', 'the batch holds no lease')
   for (const [i, vote] of votes.entries()) {
     if (vote.job !== job.job) throw refuse('vote-of-other-job', `vote ${i} belongs to another job`)
-    if (job.terms.registryDraw === 0 && !job.terms.checkers.includes(vote.checker))
+    if (!committee.includes(vote.checker))
       throw refuse('not-a-checker', `vote ${i} is by ${vote.checker}, who is no checker of this job`)
     verifyVote(job.domain, vote, `votes[${i}]`)
   }
@@ -35,7 +36,7 @@ export function inspectBatch(state: JobState, request: BatchRequest, self: Addre
     seen.add(result.lease.id)
     inspectResult(state, request, result, self)
   }
-  const hash = batchHash(batch, job.terms)
+  const hash = batchHash(batch, job.terms, committee)
   if (hash !== batch.batchHash) throw refuse('batch-hash', `the results hash to ${hash}, the batch says ${batch.batchHash}`)
 }
 

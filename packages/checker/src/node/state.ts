@@ -9,6 +9,7 @@ import type {
   LeaseSet,
   SeedReveal,
   FrameReport,
+  Terms,
   Vote,
 } from '@pictor/core/contract'
 
@@ -55,10 +56,17 @@ export interface JobState {
   final?: bigint
   /** The job as its first Ready showed it: what a checker needs to go on without its runner. */
   context?: Omit<CheckerJob, 'files'>
+  /** The checkers that the registry drew, where the terms leave them to it. */
+  drawn?: readonly Address[]
   /** Files of layers that its outputs name. */
   layers?: readonly Bytes32[]
   /** Its files were removed. */
   swept?: true
+}
+
+/** The checkers whose votes and signatures count; of a registry none before it drew them. */
+export function committeeOf({ drawn = [] }: Pick<JobState, 'drawn'>, terms: Terms): readonly Address[] {
+  return terms.registryDraw === 0 ? terms.checkers : drawn
 }
 
 /** A job that nothing is known of. */

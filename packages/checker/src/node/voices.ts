@@ -44,10 +44,12 @@ interface Heard {
 }
 
 /** Listens to the checkers of jobs; one that does not answer has said nothing new. */
-export function voicesOf(peers: readonly Peer[]): (job: CheckerJob, signal: AbortSignal) => Promise<Voices> {
+export function voicesOf(
+  peers: readonly Peer[],
+): (job: CheckerJob, committee: readonly Address[], signal: AbortSignal) => Promise<Voices> {
   const jobs = new Map<string, Heard>()
-  return async (job, signal) => {
-    const named = peers.filter(({ address }) => job.terms.checkers.includes(address))
+  return async (job, committee, signal) => {
+    const named = peers.filter(({ address }) => committee.includes(address))
     const heard = new Map<Address, Heard>()
     for (const { address } of [...named].sort((a, b) => (a.address < b.address ? -1 : 1))) {
       const known = jobs.get(`${job.job} ${address}`) ?? {

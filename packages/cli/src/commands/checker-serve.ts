@@ -100,6 +100,7 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
       tokens: [{ token, scopes: ['read', 'submit', 'metrics'] }],
       files,
       peers: peers.map(({ address, accept }) => ({ address, token: accept })),
+      drawn: (job) => checker.jobs().find((one) => one.job === job)?.drawn,
       onRunner: (job) => settling?.heard(job),
       partial: join(dir, 'partial'),
       inbox: join(dir, 'inbox.db'),

@@ -18,6 +18,8 @@ function about(event: LedgerEvent, money: (amount: bigint) => string): string {
   switch (event.type) {
     case 'opened':
       return `by ${short(event.creator)}: ${money(event.farmBudget)} for farms, ${money(event.checkBudget)} for checks`
+    case 'drawn':
+      return `the registry drew ${plural(event.committee.length, 'checker')}: ${event.committee.map(short).join(', ')}`
     case 'ready':
       return `lease set ${event.seq}${event.checker ? `, checker ${short(event.checker)}` : ''}`
     case 'attested': {

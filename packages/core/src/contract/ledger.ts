@@ -122,6 +122,8 @@ export type LedgerEvent = LedgerEventBase &
         /** hash(terms), where the ledger shows what the job was opened with. */
         readonly termsHash?: Bytes32
       }
+    /** The checkers of a job whose terms leave them to a registry (`registryDraw`), ascending: whose signatures make its quorum. */
+    | { readonly type: 'drawn'; readonly committee: readonly Address[] }
     | { readonly type: 'ready'; readonly seq: number; readonly seedRoot: Bytes32; readonly checker?: Address }
     | {
         readonly type: 'attested'

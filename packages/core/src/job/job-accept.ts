@@ -108,6 +108,8 @@ function acceptLedger(
     switch (event.type) {
       case 'opened':
         return state.phase === 'opening'
+      case 'drawn':
+        return state.job !== undefined && state.order!.terms.registryDraw > 0 && state.order!.checkers.length === 0
       case 'ready':
         return !state.readyPosted
       case 'attested':
@@ -136,7 +138,9 @@ function acceptRefusal(
   const { command, code, message } = input
   if (!state.agenda.open.has(command)) return undefined
   const refused: JobFact = { v: 1, at, t: 'refused', command, code, message }
-  if (command === 'open') return { facts: [refused, { v: 1, at, t: 'ended', outcome: 'failed', message }] }
+  // Money that is locked comes back in time; only what was never locked is over at once.
+  if (command === 'open' && state.job === undefined)
+    return { facts: [refused, { v: 1, at, t: 'ended', outcome: 'failed', message }] }
   const batch = /^(?:make-batch|attest)\/(\d+)$/.exec(command)
   if (batch) return { facts: [refused, { v: 1, at, t: 'batch-broken', n: Number(batch[1]), message }] }
   if (command.startsWith('replan/'))

@@ -1,9 +1,18 @@
+import type { Address } from '../contract/messages.ts'
 import { begin, finish } from './machine.ts'
 import { askReady } from './job-sets.ts'
-import { maybeEvidence } from './job-settle.ts'
+import { askFinal, maybeEvidence } from './job-settle.ts'
 import type { JobStreamState, LedgerEventJson } from './job-state.ts'
 
 const amount = (value: unknown): bigint => BigInt(typeof value === 'string' || typeof value === 'number' ? value : 0)
+
+/** The job has its money and its checkers. */
+function opened(state: JobStreamState): void {
+  finish(state.agenda, 'open')
+  const set = state.sets[0]!
+  if (set.phase === 'readying') askReady(state, set)
+  if (state.phase === 'settling') askFinal(state)
+}
 
 /** What a final event of the ledger changes: the only place where money moves in the state. */
 export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs: number): void {
@@ -14,11 +23,12 @@ export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs
       state.job = event['job'] as `0x${string}`
       money.locked = amount(event['farmBudget']) + amount(event['checkBudget'])
       state.phase = 'readying'
-      finish(agenda, 'open')
-      const set = state.sets[0]!
-      if (set.phase === 'readying') askReady(state, set)
-      return
+      // Checkers of a registry are still to be drawn, and the opening is gone on with until they are.
+      return state.order!.terms.registryDraw === 0 ? opened(state) : undefined
     }
+    case 'drawn':
+      state.order = { ...state.order!, checkers: event['committee'] as readonly Address[] }
+      return opened(state)
     case 'ready':
       state.readyPosted = true
       return finish(agenda, 'post-ready')

@@ -75,10 +75,16 @@ export function startSettling(state: JobStreamState, keep: bigint): void {
   finish(state.agenda, 'timer/hedge')
   finish(state.agenda, 'timer/replan')
   finish(state.agenda, 'timer/deadline')
-  if (!state.final.done)
-    for (const checker of state.order!.checkers)
-      begin(state.agenda, { id: `sign-final/${checker}`, kind: 'sign-final', checker, keep: String(keep) })
+  askFinal(state)
   maybeEvidence(state)
+}
+
+/** Asks every checker to sign what is kept. */
+export function askFinal(state: JobStreamState): void {
+  if (state.final.done) return
+  const keep = String(state.final.keep)
+  for (const checker of state.order!.checkers)
+    begin(state.agenda, { id: `sign-final/${checker}`, kind: 'sign-final', checker, keep })
 }
 
 /** The receipt's evidence is fetched when no money moves any more. */

@@ -148,6 +148,11 @@ export interface LedgerEventJson {
   readonly [key: string]: unknown
 }
 
+/** The checkers of a job as its batches count them: those of the terms, or those that the registry drew (none before its draw). */
+export function committeeOf({ terms, checkers }: Pick<KeptOrder, 'terms' | 'checkers'>): readonly Address[] {
+  return terms.registryDraw === 0 ? terms.checkers : checkers
+}
+
 export interface JobStreamState {
   readonly id: string
   phase: 'new' | 'opening' | 'readying' | 'running' | 'settling' | 'ended'

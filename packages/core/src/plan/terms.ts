@@ -11,6 +11,8 @@ export interface TermsParties {
   readonly creator: Address
   readonly leaseKey: Address
   readonly checkers: readonly Address[]
+  /** How many checkers the registry draws instead; 0 or left out: `checkers` are named. */
+  readonly registryDraw?: number
   readonly quorum: number
   readonly arbiter: Address
   readonly platform: Address
@@ -38,6 +40,7 @@ const FULL_RECORDS = 10_000
  * @throws budget-too-small when the budget does not hold the plan and its checks
  */
 export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsParties): Terms {
+  const { registryDraw = 0 } = parties
   const fee = plan.checkFee
   const checks = fee * BigInt(plan.frameCount)
   const budget = plan.spec.budget.amount
@@ -65,8 +68,8 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
     specHash: specHashOf(plan.spec.render),
     bundleRoot: plan.spec.bundle.root,
     quoteHash: quoteHashOf(quoteDocument(plan.quotes, plan.estimate.work)),
-    checkers: [...parties.checkers].sort(),
-    registryDraw: 0,
+    checkers: registryDraw > 0 ? [] : [...parties.checkers].sort(),
+    registryDraw,
     quorum: parties.quorum,
     arbiter: parties.arbiter,
     leaseKey: parties.leaseKey,

@@ -21,9 +21,12 @@ export function escrowJobSlots(job: Bytes32): readonly [Bytes32, Bytes32, Bytes3
   return [slot(0n), slot(1n), slot(2n)]
 }
 
-/** What an escrow stores for a job's terms: keccak256(abi.encode(hash(terms), setRoot0, committeeHash)), committeeHash 0 where the terms name the checkers. */
+/**
+ * What an escrow stores for a job's terms: keccak256(abi.encode(hash(terms), setRoot0, committeeHash)), committeeHash 0 where the terms name the checkers, else of the drawn
+ * addresses, each filled up to 32 bytes as `abi.encodePacked` does with the elements of arrays.
+ */
 export function escrowCommitment(terms: Bytes32, setRoot: Bytes32, drawn: readonly Address[]): Bytes32 {
-  const committee = drawn.length === 0 ? ZERO_HASH : keccak256(concat(...drawn.map((one, i) => address20(one, `drawn[${i}]`))))
+  const committee = drawn.length === 0 ? ZERO_HASH : keccak256(concat(...drawn.map((one, i) => word.address(one, `drawn[${i}]`))))
   return keccak256(concat(word.bytes32(terms, 'terms'), word.bytes32(setRoot, 'setRoot'), word.bytes32(committee, 'committee')))
 }
 

@@ -20,6 +20,14 @@ export interface Openings {
   require(job: ShownJob, setRoot?: Bytes32, ctx?: Partial<CallContext>): Promise<void>
   /** The leaseKey in force: the terms' key, or the one that the creator put in its place last. Leases of a key that was stolen and replaced are not to be taken. */
   leaseKey(job: Pick<ShownJob, 'job'> & { readonly terms: Pick<Terms, 'leaseKey'> }, ctx?: Partial<CallContext>): Promise<Address>
+  /**
+   * The checkers whose signatures count, ascending: those that the terms name, or those that the registry drew.
+   * @throws ledger-unreachable while the draw is still to come (`details.reason` is `not-drawn`)
+   */
+  committee(
+    job: Pick<ShownJob, 'job'> & { readonly terms: Pick<Terms, 'checkers' | 'registryDraw'> },
+    ctx?: Partial<CallContext>,
+  ): Promise<readonly Address[]>
 }
 
 interface Followed {
@@ -27,6 +35,7 @@ interface Followed {
   opened?: Extract<LedgerEvent, { type: 'opened' }>
   closed?: LedgerEvent['type']
   leaseKey?: Address
+  committee?: readonly Address[]
 }
 
 /** A ledger that never comes to an end must not hold up who asks. */
@@ -35,6 +44,7 @@ const MAX_PAGES = 100
 function note(known: Followed, event: LedgerEvent): void {
   if (event.type === 'opened') known.opened = event
   if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
+  if (event.type === 'drawn') known.committee = event.committee
   if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
 }
 
@@ -59,6 +69,14 @@ export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>, refusal:
 
   return {
     leaseKey: async ({ job, terms }, ctx = {}) => (await follow(job, ctx)).leaseKey ?? terms.leaseKey,
+    async committee({ job, terms }, ctx = {}) {
+      if (terms.registryDraw === 0) return terms.checkers
+      const { committee } = await follow(job, ctx)
+      if (committee) return committee
+      throw new PictorError('ledger-unreachable', `the registry has drawn no checkers for job ${job} yet`, {
+        details: { reason: 'not-drawn', class: 'transfer' },
+      })
+    },
     async require({ job, domain, terms }, setRoot, ctx = {}) {
       const { chainId, verifyingContract } = ledger.domain
       if (domain.chainId !== chainId || domain.verifyingContract !== verifyingContract)

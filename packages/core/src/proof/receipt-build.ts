@@ -21,7 +21,7 @@ import { jobIdOf } from './terms.ts'
 export interface ReceiptParts {
   readonly domain: LedgerDomain
   readonly terms: Terms
-  /** Left out where the terms name the checkers. */
+  /** Left out where the terms name the checkers, or `events` tell whom the registry drew. */
   readonly committee?: readonly Address[]
   readonly sets: Receipt['sets']
   readonly ready: Receipt['ready']
@@ -46,7 +46,8 @@ export interface ReceiptParts {
  */
 export function buildReceipt(parts: ReceiptParts): Receipt {
   const { domain, terms, spec, quote } = parts
-  const committee = parts.committee ?? terms.checkers
+  const drawn = parts.events.find((event) => event.type === 'drawn' && event.status === 'final')
+  const committee = parts.committee ?? (drawn?.type === 'drawn' ? drawn.committee : terms.checkers)
   const batches = new Map(parts.batches.map((one) => [one.batch.batchHash, one]))
   const { deposited, locked, pending, released, refunded, head } = parts.money
   return {

@@ -57,6 +57,14 @@ export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop
       return
     }
     await job.send({ type: 'ledger', event: ledgerEventJson(event) })
+    if (event.type !== 'drawn') return
+    const { quorum } = job.state.order!.terms
+    const found = event.committee.filter((checker) => host().checkers.has(checker)).length
+    if (found < quorum)
+      await job.send({
+        type: 'blocked',
+        reason: `of the drawn checkers ${event.committee.join(', ')} this runner reaches ${found}, and ${quorum} must sign`,
+      })
   }
 
   return {

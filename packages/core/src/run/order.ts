@@ -42,7 +42,8 @@ export function orderInput(
     // Exactly as ordered: the terms' quoteHash covers it.
     work: order.work,
     options: filled(order),
-    checkers: terms.checkers.length > 0 ? checkers.filter((checker) => terms.checkers.includes(checker)) : checkers,
+    // Those of a registry are known once they are drawn.
+    checkers: terms.registryDraw > 0 ? [] : terms.checkers.length > 0 ? named : checkers,
   }
   return {
     type: 'order',

@@ -49,5 +49,11 @@ export interface JobProofs {
   verifyFinalSignature(domain: LedgerDomain, job: Bytes32, keep: bigint, signature: CheckerSignature): boolean
   /** The fixed rule that turns votes into records and accepted weight. */
   mergeVotes(input: LeaseCase): LeaseResult
-  makeBatch(job: Bytes32, results: readonly LeaseResult[], validUntilS: number, terms: Terms): Batch
+  makeBatch(
+    job: Bytes32,
+    results: readonly LeaseResult[],
+    validUntilS: number,
+    terms: Terms,
+    committee: readonly Address[],
+  ): Batch
 }

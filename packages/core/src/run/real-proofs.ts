@@ -33,10 +33,10 @@ export function realProofs(): JobProofs {
     verifyFinalSignature: (domain, job, keep, { checker, signature }) =>
       isSignedBy(finalDigest(domain, job, keep), signature, checker),
     mergeVotes: ({ lease, seq, commits, votes, terms }) => leaseResultOf({ lease, seq, commits, votes, quorum: terms.quorum }),
-    makeBatch: (job, results, validUntilS, terms) => ({
+    makeBatch: (job, results, validUntilS, terms, committee) => ({
       job,
       results,
-      batchHash: batchHash({ job, results }, terms),
+      batchHash: batchHash({ job, results }, terms, committee),
       validUntilS,
     }),
   }

@@ -1,7 +1,7 @@
 import { isPictorError } from '../contract/error.ts'
 import type { LedgerAction } from '../contract/ledger.ts'
 import type { Address, Batch } from '../contract/messages.ts'
-import type { SetRow } from '../job/job-state.ts'
+import { committeeOf, type SetRow } from '../job/job-state.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import type { CheckerRequest } from './ask-checker.ts'
 import { effort, fateOf, pause, tryUntilDone } from './effort.ts'
@@ -62,10 +62,11 @@ export async function makeBatch(
 ): Promise<void> {
   const { job, shared } = host
   const error = await tryUntilDone(effort(host, job.name, `make-batch/${n}`, signal), async () => {
-    const { terms } = job.state.order!
+    const order = job.state.order!
+    const { terms } = order
     const results = []
     for (const task of job.state.batches[n]!.leases) results.push(await leaseResult(host, task, await host.taskState(task)))
-    const batch = shared.proofs.makeBatch(host.jobId(), results, terms.attestByS, terms)
+    const batch = shared.proofs.makeBatch(host.jobId(), results, terms.attestByS, terms, committeeOf(order))
     const signedAgain = await signaturesInForce(host, new Set(results.map(({ seq }) => seq)))
     const value: BatchBlob = { batch, ...(signedAgain.length > 0 ? { signedAgain } : {}) }
     await job.send({ type: 'batch-made', n, hash: batch.batchHash, blob: await writeBlob(shared, value) }).catch(() => {})

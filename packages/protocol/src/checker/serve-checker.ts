@@ -27,8 +27,10 @@ import { actionSchema, type WireAction, type WireJob } from './wire.ts'
 export interface ServeCheckerOptions {
   /** Scopes: `submit` asks, `read` polls, `metrics`. Left out in a token: the first two. */
   readonly tokens: readonly FarmToken[]
-  /** Checkers of the same jobs: each may read, with its token, what this one said about jobs that name its address. */
+  /** Checkers of the same jobs: each may read, with its token, what this one said about jobs whose checker it is. */
   readonly peers?: readonly { readonly token: string; readonly address: Address }[]
+  /** The checkers that a registry drew for a job; left out, peers read of jobs only that name them in their terms. */
+  readonly drawn?: (job: Bytes32) => readonly Address[] | undefined
   /** Hears of every request about a job that does not come from a peer: its runner is there. */
   readonly onRunner?: (job: Bytes32) => void
   /** Where scenes, outputs and pictures are kept. */
@@ -119,7 +121,9 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
   const ownJob = ({ params, caller }: Visit): Bytes32 => {
     const job = hashSchema.read(params['job'], 'job')
     const peer = peers.get(caller.tenant)
-    if (peer !== undefined ? !inbox.context(job)?.terms.checkers.includes(peer) : inbox.owner(job) !== caller.tenant)
+    const isPeer = (address: Address): boolean =>
+      [inbox.context(job)?.terms.checkers, options.drawn?.(job)].some((known) => known?.includes(address))
+    if (peer !== undefined ? !isPeer(peer) : inbox.owner(job) !== caller.tenant)
       throw new PictorError('not-found', `job ${job} is not known`)
     if (peer === undefined) options.onRunner?.(job)
     return job

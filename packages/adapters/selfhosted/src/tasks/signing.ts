@@ -26,9 +26,11 @@ export async function acceptLease(
   const known =
     ledgers?.some((one) => one.chainId === domain.chainId && one.verifyingContract === domain.verifyingContract) ?? true
   if (!known) throw refused(`this farm takes no leases of ledger ${domain.verifyingContract} on chain ${domain.chainId}`)
-  if (terms.registryDraw > 0 && !drawnCheckers) throw refused('this farm cannot ask the registry which checkers it drew')
-  const checkers = terms.registryDraw > 0 ? await drawnCheckers!(ticket) : terms.checkers
+  if (terms.registryDraw > 0 && !drawnCheckers && !openings)
+    throw refused('this farm follows no ledger and cannot tell which checkers the registry drew')
   await openings?.require(ticket)
+  const asked = terms.registryDraw > 0 && drawnCheckers ? await drawnCheckers(ticket) : undefined
+  const checkers = asked ?? (await openings?.committee(ticket)) ?? terms.checkers
   verifyLeaseTicket(ticket, signer.address, now(), checkers, await openings?.leaseKey(ticket))
   const ordered = task.work.kind === 'frames' || task.work.kind === 'command' ? task.work.frames : [task.work.frame]
   const same = lease.frames.length === ordered.length && lease.frames.every((frame, i) => frame === ordered[i])
