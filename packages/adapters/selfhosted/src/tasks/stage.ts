@@ -36,9 +36,12 @@ export function sceneFolder(workDir: string, root: string): string {
   return join(workDir, 'scenes', root.slice(2))
 }
 
+/** Stagings under way in this process, by folder; `workDir` belongs to one process. */
+const staging = new Map<string, Promise<void>>()
+
 /**
  * Puts the files of a bundle under `workDir/scenes/<root>`, read-only and each checked against its hash. Appears whole or not at all; files of an interrupted
- * staging are kept and not fetched again.
+ * staging are kept and not fetched again. Callers that stage the same bundle at once take turns: the first one fetches, the others find it there, or go on where it failed.
  * @throws invalid-input on a bad manifest, asset-missing when the artifacts lack a file or hold another one
  */
 export async function stageBundle(
@@ -49,10 +52,27 @@ export async function stageBundle(
 ): Promise<string> {
   checkManifest(manifest, options.maxBytes)
   const folder = sceneFolder(workDir, manifest.root)
-  if (await exists(folder)) return folder
+  const before = staging.get(folder) ?? Promise.resolve()
+  const mine = before.catch(() => {}).then(() => fetchBundle(folder, manifest, files, options.signal))
+  staging.set(folder, mine)
+  try {
+    await mine
+  } finally {
+    if (staging.get(folder) === mine) staging.delete(folder)
+  }
+  return folder
+}
+
+async function fetchBundle(
+  folder: string,
+  manifest: BundleManifest,
+  files: Artifacts,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (await exists(folder)) return
   const partial = `${folder}.partial`
   for (const file of manifest.files) {
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     const target = join(partial, file.path)
     if ((await hashOf(target)) === file.hash) continue
     await mkdir(dirname(target), { recursive: true })
@@ -64,11 +84,7 @@ export async function stageBundle(
       })
     await chmod(target, 0o444)
   }
-  await rename(partial, folder).catch(async (error: unknown) => {
-    if (!(await exists(folder))) throw error // somebody staged the same bundle meanwhile
-    await rm(partial, { recursive: true, force: true })
-  })
-  return folder
+  await rename(partial, folder)
 }
 
 /** Copies one file from the artifacts: from a local path where they have one (a clone where the file system can), else through memory. */
