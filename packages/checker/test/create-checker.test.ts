@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { memoryArtifacts } from './artifacts.ts'
 import {
   batchHash,
@@ -19,7 +19,15 @@ import {
   verifySeed,
   verifyVote,
 } from '@pictor/core/proof'
-import type { Checker, DigestSigner, Ledger, Ready, SeedReveal, Vote } from '@pictor/core/contract'
+import {
+  PictorError,
+  type Checker,
+  type DigestSigner,
+  type Ledger,
+  type Ready,
+  type SeedReveal,
+  type Vote,
+} from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only, SPEC, type TestJob } from './job.ts'
 import { NOISE_BUILD, noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -475,4 +483,29 @@ test.each([
   for (const checker of checkers) {
     only(await act(checker, { kind: 'sign-batch', job: job.job, batch, votes, seeds: seedReveals, readies }), 'batch-signature')
   }
+})
+
+test('a runner that comes back serves its files elsewhere: what was asked before goes on with those', async () => {
+  const { checker, test } = await start({ patienceMs: 60_000 })
+  const lease = test.lease(1, [1])
+  const { job } = test
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const commit = await test.commit(lease, honest(lease.frames))
+  let reads = 0
+  const gone = async (): Promise<never> => {
+    reads++
+    throw new PictorError('farm-unreachable', 'the runner was killed')
+  }
+  const hold = { kind: 'hold', job, lease, commit, farm: lease.farm } as const
+  const files = { ...job.files, has: gone, read: gone, path: gone }
+  await checker.send({ ...hold, job: { ...job, files } }, { key: 'hold 1' })
+  await vi.waitFor(() => expect(reads).toBeGreaterThan(0))
+  await checker.send(hold, { key: 'hold 1' })
+  for (let waits = 0; waits < 200; waits++) {
+    const { events } = await checker.poll({ job: job.job }, { key: 'poll' })
+    expect(events.map(({ type }) => type)).not.toContain('alarm')
+    if (events.some(({ type }) => type === 'held')) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  expect.unreachable('the lease was never held')
 })

@@ -85,7 +85,8 @@ export function createChecker(options: CheckerOptions): LocalChecker {
   const lanes = { quick: createLane(), check: createLane(), final: createLane() }
   const states = new Map<Bytes32, JobState>()
   const over = new Set<Bytes32>()
-  const underWay = new Set<string>()
+  /** What is being done, as it was asked for last. */
+  const underWay = new Map<string, CheckerAction>()
   const stateOf = (job: Bytes32): JobState => {
     const state = states.get(job) ?? store.job(job) ?? emptyState(job)
     states.set(job, state)
@@ -120,7 +121,7 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     } catch (error) {
       if (closing.signal.aborted) return undefined
       ctx.log?.(`checker ${action.kind}: ${(error as Error).message}`)
-      if (mayPass(error, sinceMs)) return 'again'
+      if (mayPass(error, sinceMs) || newest(action, ctx) !== action) return 'again'
       const lease = 'lease' in action ? { lease: typeof action.lease === 'number' ? action.lease : action.lease.id } : {}
       // Not marked as done: what stands in the way may be removed, and the same key may try again.
       const message = (error as Error).message
@@ -129,10 +130,17 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     return undefined
   }
 
+  /** The action as it is to be done: who asks again from elsewhere, such as a runner that came back, has its files there. */
+  const newest = (action: CheckerAction, { key }: CallContext): CheckerAction => {
+    const asked = underWay.get(key)
+    return asked && asked.job.files !== action.job.files ? asked : action
+  }
+
   /** Runs an action in its lane; one that has to be tried again waits outside of it, so that it holds up no other. */
-  async function run(lane: Lane, action: CheckerAction, ctx: CallContext): Promise<void> {
-    const sinceMs = now()
+  async function run(lane: Lane, first: CheckerAction, ctx: CallContext): Promise<void> {
+    let [action, sinceMs] = [first, now()]
     for (let waitMs = 250; !closing.signal.aborted; waitMs = Math.min(5_000, 2 * waitMs)) {
+      if (newest(action, ctx) !== action) [action, sinceMs] = [newest(action, ctx), now()]
       let outcome: 'again' | undefined
       await lane.run(async () => {
         outcome = await perform(action, ctx, sinceMs)
@@ -162,8 +170,10 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     async send(action, ctx) {
       ctx.signal?.throwIfAborted()
       if (closing.signal.aborted) throw refuse('closed', 'this checker was closed')
-      if (underWay.has(ctx.key) || store.done(ctx.key)) return
-      underWay.add(ctx.key)
+      if (store.done(ctx.key)) return
+      const asked = underWay.has(ctx.key)
+      underWay.set(ctx.key, action)
+      if (asked) return
       const lane = action.kind === 'check' ? lanes.check : action.kind === 'sign-final' ? lanes.final : lanes.quick
       // The call may end long before the action does: its signal and deadline are not the action's.
       const { key, log } = ctx
