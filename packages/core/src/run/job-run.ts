@@ -10,6 +10,7 @@ import { nap } from './nap.ts'
 import { progressOf } from './progress.ts'
 import type { JobRun, RunnerInput } from './types.ts'
 import { jobReader, jobResult, jobState, projectionOf } from './view.ts'
+import { workWatch } from './work-watch.ts'
 
 /** How long a handle waits before it looks at a run that another process owns. */
 const LOOK_MS = 500
@@ -27,13 +28,16 @@ export interface RunSource {
   post(input: RunnerInput): Promise<void>
 }
 
-/** A handle on one run, owned here or elsewhere. */
-export function jobRun(source: RunSource): JobRun {
+/** A handle on one run, owned here or elsewhere; `known` is where it stood when somebody last looked. */
+export function jobRun(source: RunSource, known?: JobStreamState): JobRun {
   const { run, shared } = source
   const { clock } = shared
   // The last state that this handle saw; the owner's is always newer.
-  let seen: JobStreamState = source.host()?.job.state ?? jobMachine.empty(`job:${run}`)
+  let seen: JobStreamState = source.host()?.job.state ?? known ?? jobMachine.empty(`job:${run}`)
   const read = jobReader(shared, run)
+  // What a run that another process drives tells of its time, from the journal.
+  const work = workWatch(() => seen)
+  let reading: Promise<void> | undefined
   let mostPercent = 0
 
   const job = (): JobStreamState => {
@@ -44,7 +48,7 @@ export function jobRun(source: RunSource): JobRun {
   const stateNow = (): JobState => {
     const host = source.host()
     const tasks = [...(host?.tasks.values() ?? [])].map((task) => task.state)
-    const state = jobState(run, job(), tasks, clock.now(), host?.progress, host?.work)
+    const state = jobState(run, job(), tasks, clock.now(), host?.progress, host?.work ?? work)
     mostPercent = Math.max(mostPercent, state.percent)
     return { ...state, percent: mostPercent }
   }
@@ -52,7 +56,12 @@ export function jobRun(source: RunSource): JobRun {
   const refresh = async (): Promise<JobStreamState> => {
     const state = job()
     if (source.host() || state.phase === 'ended') return state
-    seen = await read()
+    const look = async (): Promise<void> => {
+      const now = await read()
+      if (!source.host()) seen = now
+    }
+    reading ??= work.catchUp(shared.options.store, run, source.closed, look).finally(() => (reading = undefined))
+    await reading
     return seen
   }
   const stopped = (signal: AbortSignal | undefined): void => {

@@ -241,15 +241,15 @@ export function createRunner(options: RunnerOptions): Runner {
           known.order.terms.quoteHash !== order.terms.quoteHash
         )
           throw new PictorError('conflict', `run ${order.run} exists with another order`, { details: { run: order.run } })
-        return jobRun(source(order.run))
+        return jobRun(source(order.run), known)
       }
       await host!.job.send(input)
       return jobRun(source(order.run))
     },
     async attach(run) {
-      const { phase } = await loadJob(shared, run)
-      if (phase !== 'ended' && (await take(run)) === undefined) void takeWhenFree(run)
-      return jobRun(source(run))
+      const known = await loadJob(shared, run)
+      if (known.phase !== 'ended' && (await take(run)) === undefined) void takeWhenFree(run)
+      return jobRun(source(run), known)
     },
     async *jobs(): AsyncGenerator<JobSummary> {
       for (let cursor: string | undefined; ;) {

@@ -14,7 +14,7 @@ import { signaturesOf } from './settle-effects.ts'
 import { framesPerHour, lastFrame, shareDone, timeLeft, underWork, type RunningTasks } from './progress.ts'
 import type { Projection } from './project.ts'
 import { estimatedTimeLeft } from './time-left.ts'
-import type { WorkWatch } from './work-watch.ts'
+import { workWatch, type WorkWatch } from './work-watch.ts'
 import { streamReader } from './fold.ts'
 import type {
   DeliveredFrame,
@@ -164,11 +164,17 @@ export async function jobResult(shared: Shared, run: Bytes32, state: JobStreamSt
   }
 }
 
-/** Where a run stands by its journal alone, without owning it; passing progress of the process that drives it is not in it. */
+/** Where a run stands by its journal alone, without owning it; passing progress of the process that drives it is not in it. @throws not-found */
 export async function readState(shared: Shared, run: Bytes32, nowMs: number): Promise<JobState> {
-  const state = await loadJob(shared, run)
+  const read = jobReader(shared, run)
+  let state = await read()
+  const work = workWatch(() => state)
+  // Only a running job says what it has left.
+  if (state.phase === 'running')
+    await work.catchUp(shared.options.store, run, new AbortController().signal, async () => void (state = await read()))
   const live = [...state.rows.values()].filter((row) => row.phase === 'live')
-  return jobState(run, state, await Promise.all(live.map((row) => loadTask(shared, run, row.id))), nowMs)
+  const tasks = await Promise.all(live.map((row) => loadTask(shared, run, row.id)))
+  return jobState(run, state, tasks, nowMs, undefined, work)
 }
 
 /** Collects every signed message of a run from journal and artifacts. */

@@ -20,12 +20,15 @@ export interface Judged {
 
 /**
  * Reads render times of a run out of its facts, as they become durable, and keeps the estimate refined by them. Nothing of it is journaled: after a restart it is read
- * again, in the background.
+ * again, in the background. A process that only looks at a run reads it in the same way and so says the same.
  */
 export interface WorkWatch {
   note(stream: string, facts: readonly (JobFact | TaskFact)[]): void
-  /** Reads what was journaled before this process took the run. */
-  catchUp(store: Store, run: string, signal: AbortSignal): Promise<void>
+  /**
+   * Reads what was journaled since the last call: before this process took the run, or by the process that drives it. `refresh` brings the job's state up to date after
+   * each page of facts, so that it knows the leases that they speak of.
+   */
+  catchUp(store: Pick<Store, 'read'>, run: string, signal: AbortSignal, refresh?: () => Promise<void>): Promise<void>
   /** The refined estimate; undefined before the job has an order. */
   refined(): RefinedWork | undefined
   /** Number of a farm in the refined estimate. */
@@ -52,6 +55,8 @@ export function workWatch(job: () => JobStreamState): WorkWatch {
   let farmOf = new Uint16Array(0)
   let taskOf = new Int32Array(0)
   let known = 0
+  /** Position in the journal up to which {@link WorkWatch.catchUp} has read. */
+  let after = 0
   let refined: { readonly of: number; readonly farms: number; readonly work: RefinedWork } | undefined
 
   function numberOf(farm: string): number {
@@ -105,14 +110,15 @@ export function workWatch(job: () => JobStreamState): WorkWatch {
     note,
     numberOf,
     rendered: (unit, task) => taskOf[unit] === task,
-    async catchUp(store, run, signal) {
-      for (let after = 0; !signal.aborted;) {
+    async catchUp(store, run, signal, refresh) {
+      while (!signal.aborted) {
         const page = await store.read(run, after, PAGE)
+        await refresh?.()
         for (const { stream, body } of page)
           if (body.includes('"t":"fetched"') || body.includes('"t":"task-judged"'))
             note(stream, [readFact<JobFact | TaskFact>(body, stream)])
+        after = page.at(-1)?.id ?? after
         if (page.length < PAGE) return
-        after = page.at(-1)!.id
       }
     },
     refined() {

@@ -74,4 +74,42 @@ describe('time left', () => {
     const alone = whole.filter((one) => one.share > 0.6)
     expect(errorOf(handed, (one) => one.saidMs)).toBeLessThan(1.3 * errorOf(alone, (one) => one.saidMs) + 0.02)
   })
+
+  it('is the same to a process that only watches as to the one that renders', async () => {
+    const at = worldOf('watched')
+    const runner = at.runner('one')
+    const run = await runner.submit(at.order)
+    expect(await at.clock.run(() => run.state().framesAccepted > 0, { maxSteps: 200_000 })).toBe(true)
+    const other = at.runner('watcher')
+    const seen = await other.attach(at.order.run)
+    expect(seen.state()).toMatchObject({ phase: 'running', framesTotal: FRAMES })
+    // It reads events as `pictor watch` does; what it says is compared whenever it has read all that there is.
+    let reads = 0
+    void (async () => {
+      for await (const _ of seen.events()) reads++
+    })().catch(() => {})
+    const pairs: { readonly share: number; readonly owner: number; readonly watcher: number; readonly asked: number }[] = []
+    const compare = async (): Promise<void> => {
+      const [mine, theirs] = [run.state(), seen.state()]
+      if (!mine.leftMs || !theirs.leftMs || mine.framesAccepted !== theirs.framesAccepted) return
+      const asked = (await other.state(at.order.run)).leftMs
+      if (run.state().framesRendered !== mine.framesRendered || !asked) return
+      pairs.push({ share: mine.percent, owner: mine.leftMs.expected, watcher: theirs.leftMs.expected, asked: asked.expected })
+    }
+    for (let step = 0; run.state().phase === 'running' && step < 400; step++) {
+      const until = at.clock.now() + 100_000
+      await at.clock.run(() => at.clock.now() >= until || run.state().phase !== 'running', { maxSteps: 200_000 })
+      await compare()
+    }
+    await other.close()
+    await runner.close()
+    expect(reads).toBeGreaterThan(10)
+    expect(pairs.length).toBeGreaterThan(10)
+    // The process that renders knows how far the frames of this moment are, which no journal says.
+    const most = (of: (one: (typeof pairs)[number]) => number): number =>
+      Math.max(...pairs.filter((one) => one.share < 85).map((one) => Math.abs(of(one) - 1)))
+    expect(most(({ watcher, owner }) => watcher / owner)).toBeLessThan(0.2)
+    // The estimate is worked out again with every twentieth frame more: who asks once has all of them.
+    expect(most(({ asked, watcher }) => asked / watcher)).toBeLessThan(0.1)
+  })
 })
