@@ -79,6 +79,8 @@ function scanExr(bytes: Uint8Array, limits: DecodeLimits, onRow?: OnRow): ImageS
 
 function addBand(accumulator: PartAccumulator, { block, bytes }: ExrBand): void {
   let at = 0
+  // Samples have two or four bytes, so a half always starts at an even place.
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1)
   for (let y = block.yMin; y <= block.yMax; y++) {
     accumulator.addRow(
       block.channels.map(({ channel, width }): RowPlane | undefined => {
@@ -86,7 +88,7 @@ function addBand(accumulator: PartAccumulator, { block, bytes }: ExrBand): void 
         const from = at
         at += width * channel.size
         if (channel.type === 'half') {
-          return { samples: new Uint16Array(bytes.buffer, bytes.byteOffset + from, width), at: 0, stride: 1, count: width }
+          return { samples: halves, at: from >> 1, stride: 1, count: width }
         }
         const words = alignedWords(bytes, from, width)
         const samples = channel.type === 'float' ? new Float32Array(words.buffer, words.byteOffset, width) : words

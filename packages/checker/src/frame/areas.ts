@@ -10,7 +10,7 @@ const LIT = 2 / 255
  * hence doubts; the neighbouring frames may settle them.
  */
 export function checkAreas(features: FrameFeatures): readonly WeighedFinding[] {
-  const level = Float64Array.from(features.near, (_, block) => Math.max(...features.means.map((plane) => plane[block]!)))
+  const level = features.means.reduce((most, plane) => most.map((value, block) => Math.max(value, plane[block]!)))
   const black = features.blank.map((blank, block) => (blank && level[block] === 0 ? 1 : 0))
   const rows = checkUnfinishedRows(features, black, level)
   return [...rows, ...(rows.length > 0 ? [] : checkMissingTile(features, black, level)), ...checkRepeatedTile(features)]
@@ -75,18 +75,10 @@ const TEXTURED = (0.5 / 255) ** 2
  * that repeats by design: where blocks have more than one twin, or twins lie at several distances, it is design.
  */
 function checkRepeatedTile(features: FrameFeatures): WeighedFinding[] {
-  const { means, near, blank, width, height, side } = features
-  const groups = new Map<string, number[]>()
-  for (let block = 0; block < near.length; block++) {
-    const area = blockArea(features, block)
-    if (blank[block] || near[block]! < TEXTURED || area.width !== side || area.height !== side) continue
-    const key = means.map((plane) => plane[block]!).join()
-    groups.set(key, [...(groups.get(key) ?? []), block])
-  }
+  const { width, height, side } = features
   const offsets = new Map<number, number[]>()
   let repeated = 0
-  for (const group of groups.values()) {
-    if (group.length < 2) continue
+  for (const group of twinsOf(features)) {
     repeated += group.length
     if (group.length === 2) offsets.set(group[1]! - group[0]!, [...(offsets.get(group[1]! - group[0]!) ?? []), group[0]!])
   }
@@ -99,4 +91,22 @@ function checkRepeatedTile(features: FrameFeatures): WeighedFinding[] {
   const other = blockArea(features, most[0]! + offset)
   const message = `${region.width} x ${region.height} pixels at (${region.x}, ${region.y}) are exactly those at (${other.x}, ${other.y}): one tile delivered in the place of another?`
   return [finding('doubt', 'repeated-tile', message, { value: most.length, threshold: LEAST_REPEATED - 1, region })]
+}
+
+/** Textured whole blocks that have the same sums in every plane, in groups of two or more. */
+function twinsOf({ means, near, blank, ...grid }: FrameFeatures): readonly (readonly number[])[] {
+  const alike = new Map<number, number[]>()
+  for (let block = 0; block < near.length; block++) {
+    const area = blockArea(grid, block)
+    if (blank[block] || near[block]! < TEXTURED || area.width !== grid.side || area.height !== grid.side) continue
+    const sum = means[0]![block]!
+    const group = alike.get(sum)
+    if (group) group.push(block)
+    else alike.set(sum, [block])
+  }
+  // Few blocks share even the first plane's sum.
+  return [...alike.values()]
+    .filter((group) => group.length > 1)
+    .flatMap((group) => [...Map.groupBy(group, (block) => means.map((plane) => plane[block]!).join()).values()])
+    .filter((group) => group.length > 1)
 }

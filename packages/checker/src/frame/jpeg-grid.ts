@@ -66,37 +66,48 @@ export function jpegGridMeter(width: number, height: number): JpegGridMeter {
   }
 }
 
-/** DCT-II basis of 8 points, orthonormal. */
-const BASIS: readonly Float64Array[] = Array.from({ length: 8 }, (_, u) =>
-  Float64Array.from(
-    { length: 8 },
-    (_unused, x) => (u === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * u * Math.PI) / 16),
-  ),
-)
+/**
+ * DCT-II of 8 points, orthonormal, by halves: coefficients of even order come from the sums of mirrored points, those of odd order from their differences. `EVEN[u / 2]` and
+ * `ODD[(u - 1) / 2]` are the four factors of each.
+ */
+const basis = (u: number): Float64Array =>
+  Float64Array.from({ length: 4 }, (_, x) => (u === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * u * Math.PI) / 16))
+const EVEN: readonly Float64Array[] = [0, 2, 4, 6].map(basis)
+const ODD: readonly Float64Array[] = [1, 3, 5, 7].map(basis)
 /** Coefficients of a block with u + v >= 6. */
 const COEFFICIENTS = 43
 
 const across = new Float64Array(64)
+const line = new Float64Array(8)
 
 /** How many of a block's coefficients with u + v >= 6 have a magnitude of at least one level. */
 function strongCoefficients(rows: readonly Float32Array[], x0: number, y0: number): number {
   for (let y = 0; y < 8; y++) {
-    const row = rows[y0 + y]!
-    for (let u = 0; u < 8; u++) {
-      const basis = BASIS[u]!
-      let sum = 0
-      for (let x = 0; x < 8; x++) sum += basis[x]! * row[x0 + x]!
-      across[y * 8 + u] = sum
-    }
+    transform(rows[y0 + y]!, x0)
+    for (let u = 0; u < 8; u++) across[u * 8 + y] = line[u]!
   }
   let strong = 0
   for (let u = 0; u < 8; u++) {
-    for (let v = Math.max(0, 6 - u); v < 8; v++) {
-      const basis = BASIS[v]!
-      let sum = 0
-      for (let y = 0; y < 8; y++) sum += basis[y]! * across[y * 8 + u]!
-      if (Math.abs(sum) >= 1) strong++
-    }
+    transform(across, u * 8)
+    for (let v = Math.max(0, 6 - u); v < 8; v++) if (Math.abs(line[v]!) >= 1) strong++
   }
   return strong
+}
+
+/** Writes the DCT of 8 points from `at` on to `line`. */
+function transform(points: Float32Array | Float64Array, at: number): void {
+  const a = points[at]!
+  const b = points[at + 1]!
+  const c = points[at + 2]!
+  const d = points[at + 3]!
+  const e = points[at + 7]!
+  const f = points[at + 6]!
+  const g = points[at + 5]!
+  const h = points[at + 4]!
+  for (let k = 0; k < 4; k++) {
+    const even = EVEN[k]!
+    const odd = ODD[k]!
+    line[2 * k] = even[0]! * (a + e) + even[1]! * (b + f) + even[2]! * (c + g) + even[3]! * (d + h)
+    line[2 * k + 1] = odd[0]! * (a - e) + odd[1]! * (b - f) + odd[2]! * (c - g) + odd[3]! * (d - h)
+  }
 }

@@ -81,8 +81,10 @@ function addRow({ encoder, features, grid, luma, seen }: Started, row: PictureRo
   features.next((c, x) => encoder.raw(colors[c]!, alpha, x))
 }
 
+/** Counts by bits: a set of small integers is several times faster than one of floats. */
 function countValues(values: Set<number>, row: Float32Array): void {
-  for (let i = 0; i < row.length && values.size <= MOST_DISTINCT; i++) values.add(row[i]!)
+  const bits = new Int32Array(row.buffer, row.byteOffset, row.length)
+  for (let i = 0; i < bits.length && values.size <= MOST_DISTINCT; i++) values.add(bits[i]!)
 }
 
 /** Luma in 8-bit levels, Rec. 601 weights as in JFIF. */

@@ -157,18 +157,32 @@ function addLevels(
       const from = column * side
       const to = column === columns - 1 ? width : from + side
       if (starts) levels[block] = plane[from]!
-      const level = levels[block]!
-      let sum = 0
-      let other = 0
-      for (let i = from; i < to; i++) {
-        const v = plane[i]!
-        sum += v
-        if (v !== level) other = 1
-      }
-      mean[block] = mean[block]! + sum
-      if (other) blank[block] = 0
+      mean[block] = mean[block]! + sumOf(plane, from, to)
+      if (blank[block] && !allAre(plane, from, to, levels[block]!)) blank[block] = 0
     }
   }
+}
+
+/** Four sums take turns, so that no addition waits for the one before. */
+function sumOf(plane: Float32Array, from: number, to: number): number {
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  let i = from
+  for (; i + 3 < to; i += 4) {
+    a += plane[i]!
+    b += plane[i + 1]!
+    c += plane[i + 2]!
+    d += plane[i + 3]!
+  }
+  for (; i < to; i++) a += plane[i]!
+  return a + b + (c + d)
+}
+
+function allAre(plane: Float32Array, from: number, to: number, level: number): boolean {
+  for (let i = from; i < to; i++) if (plane[i] !== level) return false
+  return true
 }
 
 /** Pairs to the right stay inside a block, those below may leave it; each counts for the block of its first pixel. */

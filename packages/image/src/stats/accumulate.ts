@@ -1,4 +1,5 @@
 import { HALF_INFINITY, halfToFloat } from '../half.ts'
+import { scanShorts } from '../simd/scan-shorts.ts'
 import type { PixelType } from '../types.ts'
 import type { PlaneStats } from './types.ts'
 
@@ -40,44 +41,37 @@ function valuesOf(type: PixelType): (stored: number) => number {
 /** Counts how often each stored value occurs; all figures follow exactly, whatever the order of the samples. */
 function createHistogram(name: string, type: PixelType): PlaneAccumulator {
   const bins = type === 'uint8' ? 256 : 65536
-  // Two tables take turns, since equal neighbours would make each count wait for the one before.
-  const even = new Uint32Array(bins)
-  const odd = new Uint32Array(bins)
+  // Two halves take turns, since equal neighbours would make each count wait for the one before.
+  const counts = new Uint32Array(2 * bins)
   return {
-    add: ({ samples, at, stride, count }) => {
-      if (stride === 1) countRow(samples as Uint16Array, at, count, even, odd)
-      else countStrided(samples as Uint8Array, at, stride, count, even, odd)
+    add: (row) => {
+      if (isConstant(row)) counts[row.samples[row.at]!]! += row.count
+      else countSamples(row.samples as Uint16Array, row.at, row.stride, row.count, counts, bins)
     },
     finish: () => {
-      for (let bin = 0; bin < bins; bin++) even[bin] = even[bin]! + odd[bin]!
+      for (let bin = 0; bin < bins; bin++) counts[bin] = counts[bin]! + counts[bins + bin]!
+      const even = counts.slice(0, bins)
       const figures = summarize(name, type, even)
       return type === 'uint8' ? { ...figures, histogram: even } : figures
     },
   }
 }
 
-function countRow(samples: Uint16Array, at: number, count: number, even: Uint32Array, odd: Uint32Array): void {
-  const end = at + count
-  let i = at
-  for (; i + 1 < end; i += 2) {
-    const a = samples[i]!
-    const b = samples[i + 1]!
-    even[a] = even[a]! + 1
-    odd[b] = odd[b]! + 1
-  }
-  if (i < end) even[samples[i]!]!++
-}
-
-function countStrided(samples: Uint8Array, at: number, stride: number, count: number, even: Uint32Array, odd: Uint32Array): void {
+function countSamples(samples: Uint16Array, at: number, stride: number, count: number, counts: Uint32Array, bins: number): void {
   const end = at + count * stride
   let i = at
   for (; i + stride < end; i += 2 * stride) {
-    const a = samples[i]!
-    const b = samples[i + stride]!
-    even[a] = even[a]! + 1
-    odd[b] = odd[b]! + 1
+    counts[samples[i]!]!++
+    counts[bins + samples[i + stride]!]!++
   }
-  if (i < end) even[samples[i]!]!++
+  if (i < end) counts[samples[i]!]!++
+}
+
+/** Whether a row surely holds one value, as opaque alpha does: told by the kernel, and only where its ends suggest it. */
+function isConstant({ samples, at, stride, count }: RowPlane): boolean {
+  const first = samples[at]
+  if (stride !== 1 || samples[at + count - 1] !== first || samples[at + (count >> 1)] !== first) return false
+  return samples instanceof Uint16Array && scanShorts(samples, at, count, 0xffff)?.constant === true
 }
 
 function summarize(name: string, type: PixelType, counts: Uint32Array): PlaneStats {

@@ -1,10 +1,8 @@
 import { HALF_INFINITY, numberToHalf } from '../half.ts'
-import { FLAGS_AT, MAX_FLAGS, scratchOf } from '../simd/scratch.ts'
+import { scanShorts, TILE } from '../simd/scan-shorts.ts'
+import { scratchOf } from '../simd/scratch.ts'
 import type { PixelType } from '../types.ts'
 import type { RowPlane } from './accumulate.ts'
-
-/** Side of the squares of {@link PartStats.zeroTiles}, pixels. */
-export const TILE = 64
 
 /** Counts black and magenta pixels of rows of a colour picture. */
 export interface PixelCounter {
@@ -111,20 +109,26 @@ export function createRowWatcher(width: number, type: PixelType): RowWatcher {
   const used = new Uint8Array(columns)
   let [rows, constantRows, zeroRows, zeroTiles, tiles, top, bottom] = [0, 0, 0, 0, 0, 0, 0]
   let previous = ''
+  let allUsed = false
   const closeTiles = (): void => {
     for (let column = 0; column < columns; column++) if (used[column] === 0) zeroTiles++
     tiles += columns
     used.fill(0)
+    allUsed = false
   }
   return {
     add: (colors) => {
       let zero = true
       let constant = true
-      for (const plane of colors) {
-        const row = scanRow(plane, mask, used)
-        if (!row.zero) zero = false
-        if (!row.constant) constant = false
-      }
+      // Below a row of squares that all hold something, a row that holds something and varies has no more to tell.
+      allUsed ||= !used.includes(0)
+      if (allUsed && varies(colors[0]!, mask)) constant = zero = false
+      else
+        for (const plane of colors) {
+          const row = scanRow(plane, mask, used)
+          if (!row.zero) zero = false
+          if (!row.constant) constant = false
+        }
       if (constant) constantRows++
       if (zero) zeroRows++
       const value = constant ? colors.map((plane) => plane.samples[plane.at]).join() : ''
@@ -140,12 +144,24 @@ export function createRowWatcher(width: number, type: PixelType): RowWatcher {
   }
 }
 
+/** Whether a few samples of a row show already that it varies and is not zero. */
+function varies({ samples: stored, at, stride, count }: RowPlane, mask: number): boolean {
+  const samples = stored instanceof Float32Array ? floatBits(stored) : stored
+  const first = samples[at]!
+  const step = Math.max(1, count >> 4) * stride
+  for (let i = at + step; i < at + count * stride; i += step) {
+    if (samples[i] !== first) return ((samples[i]! | first) & mask) !== 0
+  }
+  return false
+}
+
 /** Marks the squares in which the row has anything but zeros, and tells whether all its samples are equal or zero. */
 function scanRow(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean; constant: boolean } {
   const { at, stride, count } = row
-  const vectors =
-    row.samples instanceof Uint16Array && stride === 1 && count % TILE === 0 ? scanVectors(row, mask, used) : undefined
-  if (vectors) return vectors
+  if (row.samples instanceof Uint16Array && stride === 1) {
+    const found = scanShorts(row.samples, at, count, mask, used)
+    if (found) return found
+  }
   const samples = row.samples instanceof Float32Array ? floatBits(row.samples) : row.samples
   const first = samples[at]!
   const end = at + count * stride
@@ -166,18 +182,6 @@ function scanRow(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean
     }
   }
   return { zero: any === 0, constant: differs === 0 }
-}
-
-/** The same by the kernel; undefined where the row is not in its memory. */
-function scanVectors(row: RowPlane, mask: number, used: Uint8Array): { zero: boolean; constant: boolean } | undefined {
-  const scratch = scratchOf(row.samples)
-  const tiles = row.count / TILE
-  if (!scratch || tiles > MAX_FLAGS) return undefined
-  const flags = new Uint8Array(scratch.memory.buffer, FLAGS_AT, tiles).fill(0)
-  const at = row.samples.byteOffset + 2 * row.at
-  const found = scratch.kernels.scanShorts(at, at + 2 * row.count, row.samples[row.at]!, mask & 0xffff, FLAGS_AT)
-  for (let tile = 0; tile < tiles; tile++) used[tile]! |= flags[tile]!
-  return { zero: (found & 1) === 0, constant: (found & 2) === 0 }
 }
 
 const floatBits = (floats: Float32Array): Uint32Array => new Uint32Array(floats.buffer, floats.byteOffset, floats.length)
