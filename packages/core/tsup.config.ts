@@ -7,6 +7,7 @@ export default defineConfig({
     'src/index.ts',
     'src/contract/index.ts',
     'src/proof/index.ts',
+    'src/sealing/index.ts',
     'src/route/index.ts',
     'src/conformance/index.ts',
     'src/simulate/index.ts',

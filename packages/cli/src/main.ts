@@ -221,6 +221,11 @@ program
   .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
   .option('--escrow <address>', 'escrow contract that the farm is paid from; leases of others are refused')
   .option('--from-block <n>', 'first block that is looked at', '0')
+  .option(
+    '--sealed',
+    'encrypt outputs until they are accepted: creators see marked previews before (with --rpc, --escrow)',
+    false,
+  )
   .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox; recorded in verdicts', false)
   .option('--json', 'one JSON object a line on stdout', false)
   .action((options: StateArguments) =>

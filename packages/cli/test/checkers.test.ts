@@ -60,7 +60,7 @@ describe.skipIf(!blender)('checkers as services', () => {
     const token = new Contract(chain.token, ['function mint(address, uint256)'], owner)
     const minted = (await token.getFunction('mint').send(devAccounts[1]!.address, 10_000_000n)) as { wait(): Promise<unknown> }
     await minted.wait()
-    for (const [i, name] of ['ada', 'bo', 'cyd'].entries()) keystore(name, devAccounts[2 + i]!.privateKey)
+    for (const [i, name] of ['ada', 'bo', 'cyd', 'ada-seal', 'bo-seal'].entries()) keystore(name, devAccounts[2 + i]!.privateKey)
   }, 120_000)
   afterAll(async () => {
     for (const started of running) started.kill('SIGKILL')
@@ -101,6 +101,52 @@ describe.skipIf(!blender)('checkers as services', () => {
     const attested = JSON.parse(readFileSync(join(folder.path, 'out', 'receipt.json'), 'utf8')) as object
     const written = JSON.stringify(attested)
     for (const { address } of [ada, bo]) expect(written).toContain(address)
+  }, 240_000)
+
+  it('give the frames of a sealing farm to the creator after they are attested, though its runner was killed with -9 before', async () => {
+    const [ada, bo] = await Promise.all([serve('ada-seal'), serve('bo-seal')])
+    const { rpcUrl, escrow, token } = chain
+    const farmToken = 'the-token-of-the-sealing-farm'
+    const where = [
+      '--rpc',
+      rpcUrl,
+      '--escrow',
+      escrow,
+      '--hour-price',
+      '0.5',
+      '--state-dir',
+      'sealing-farm',
+      '--unsafe-no-sandbox',
+    ]
+    const farm = start(['farm', 'serve', '--sealed', ...where], { PICTOR_FARM_TOKEN: farmToken })
+    const { url } = JSON.parse(await farm.seen(/"type":"serving"/)) as { url: string }
+    const checkers = [ada, bo].map((one, i) => ({
+      url: one.url,
+      address: one.address,
+      token: `the-token-of-checker-${['ada-seal', 'bo-seal'][i]}`,
+    }))
+    const farms = [{ use: '@pictor/farm-protocol', factory: 'remoteFarm', options: { url, token: farmToken } }]
+    writeFileSync(join(folder.path, 'sealed.config.json'), JSON.stringify({ farms, checkers }))
+    const money = ['--rpc', rpcUrl, '--escrow', escrow, '--token', token, '--keystore', creator, '--dispute-hours', '0']
+    const mine = [...money, '--config', 'sealed.config.json', '--state-dir', 'sealed-state']
+    const order = ['--frames', '1-3', '--deadline', '15m', '--budget', '5', '--out', 'sealed-out']
+    const render = start(['render', 'cube.blend', ...order, ...mine])
+    await Promise.race([render.seen(/"type":"frame-verdict"/), render.finished])
+    render.kill('SIGKILL')
+    const { objects, stdout, stderr } = await render.finished
+    const { run } = objects.find(({ type }) => type === 'run') as { run?: string }
+    const hashes = objects.filter(({ type }) => type === 'frame-rendered').map(({ hash }) => (hash as string).slice(2))
+    expect(hashes.length, stdout.slice(-2000) + stderr).toBeGreaterThan(0)
+    const kept = (): string[] => readdirSync(join(folder.path, 'sealed-state', 'artifacts'), { recursive: true }).map(String)
+    for (const hash of hashes) expect(kept().some((path) => path.endsWith(hash))).toBe(false)
+    expect(existsSync(join(folder.path, 'sealed-out'))).toBe(false)
+    const previews = objects.filter(({ preview }) => preview !== undefined).map(({ preview }) => (preview as string).slice(2))
+    expect(previews).toHaveLength(hashes.length)
+    for (const preview of previews) expect(kept().some((path) => path.endsWith(preview))).toBe(true)
+    const attach = await pictor(['render', '--attach', run!, '--out', 'sealed-out', ...mine, '--json'], { cwd: folder.path, env })
+    expect(attach.code, attach.stdout.slice(-3000) + attach.stderr).toBe(0)
+    expect(readdirSync(join(folder.path, 'sealed-out')).filter((name) => /^cube_\d+\.png$/.test(name))).toHaveLength(3)
+    farm.kill('SIGKILL')
   }, 240_000)
 
   it('settle a job alone whose runner is killed with -9 once they hold its first lease, and its farm is paid', async () => {

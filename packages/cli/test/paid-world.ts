@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deploy, devAccounts, evmLedger, startAnvil, type Deployment, type DevAccount, type EvmLedger } from '@pictor/chain'
-import { createChecker, type LocalChecker } from '@pictor/checker'
+import { createChecker, type CheckerOptions, type LocalChecker } from '@pictor/checker'
 import {
   createPictor,
   systemClock,
@@ -87,7 +87,7 @@ export interface PaidWorld {
   ledger(account?: DevAccount): EvmLedger
   /** A farm with its own key that follows the ledger, unless it is told not to. `seen` holds every task that it took. */
   farm(account: DevAccount, options: SimulatedFarmOptions, follows?: 'no ledger'): Farm & { readonly seen: Task[] }
-  checkers(count: number): LocalChecker[]
+  checkers(count: number, options?: (i: number) => Partial<CheckerOptions>): LocalChecker[]
   pictor(options: Pick<PictorOptions, 'farms' | 'checkers'> & Partial<PictorOptions>): Pictor
   balanceOf(account: Address): Promise<bigint>
   blockNumber(): Promise<number>
@@ -146,11 +146,11 @@ export async function paidWorld(token: 'usd' | 'pictor'): Promise<PaidWorld> {
       const followed = follows === 'no ledger' ? {} : { ledger: world.ledger() }
       return { ...signedFarm(keyless, { signer: privateKeySigner(account.privateKey), ...followed }), seen }
     },
-    checkers: (count) =>
+    checkers: (count, options) =>
       Array.from({ length: count }, (_, i) => {
         const renderer = simulatedFarm({ id: `renderer-${i}`, msPerWork: 5, pollMs: 5, content: simulatedPicture })
         const signer = privateKeySigner(randomPrivateKey())
-        const checker = createChecker({ id: `checker-${i}`, signer, renderer, ledger: world.ledger() })
+        const checker = createChecker({ id: `checker-${i}`, signer, renderer, ledger: world.ledger(), ...options?.(i) })
         closing.push(() => checker.close?.())
         return checker
       }),

@@ -46,6 +46,7 @@ import {
   type ReceiptMaterial,
   type Replan,
   type RunnerInput,
+  sealKeysOf,
   systemClock,
 } from './run/index.ts'
 import { sqliteStore, type Store } from './store/index.ts'
@@ -239,9 +240,13 @@ export function createPictor(options: PictorOptions): Pictor {
           disputeWindowS: options.disputeWindowS ?? (ledger.supports.custody ? 86_400 : 0),
         },
       )
-      return runner.submit(
-        orderOf(plan, terms, leases, { ...rest, outDir, giveUpAtMs: (terms.refundAfterS + terms.resolveByS + 3600) * 1000 }),
-      )
+      const order = orderOf(plan, terms, leases, {
+        ...rest,
+        outDir,
+        giveUpAtMs: (terms.refundAfterS + terms.resolveByS + 3600) * 1000,
+      })
+      const sealKeys = await sealKeysOf(checkers, ledger.domain)
+      return runner.submit(sealKeys.length > 0 ? { ...order, sealKeys } : order)
     },
     attach: (run) => runner.attach(run),
     jobs: () => runner.jobs(),

@@ -10,6 +10,7 @@ export {
 } from './farm-http.ts'
 export { retryAfter } from './http-errors.ts'
 export { outputCap, remoteFarm, type RemoteFarmOptions } from './remote-farm.ts'
+export { sealedFarm, type SealedFarmOptions } from './sealed-farm.ts'
 export { serveFarm, type FarmServer, type ServeFarmOptions } from './serve-farm.ts'
 export type { FarmToken, RateLimit } from './server/access.ts'
 export type { HintTarget } from './server/hints.ts'

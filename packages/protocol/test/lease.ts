@@ -1,4 +1,16 @@
-import type { BundleManifest, DigestSigner, Lease, LeaseTicket, Task, Terms } from '@pictor/core/contract'
+import { createHash } from 'node:crypto'
+import type {
+  Address,
+  BundleManifest,
+  DigestSigner,
+  Lease,
+  LeaseTicket,
+  LedgerDomain,
+  SealKey,
+  Task,
+  Terms,
+} from '@pictor/core/contract'
+import { sealPublicKey } from '@pictor/core/sealing'
 import {
   jobIdOf,
   leaseProof,
@@ -6,6 +18,7 @@ import {
   localDomain,
   privateKeySigner,
   randomPrivateKey,
+  sealKeyDigest,
   seedRootOf,
   seedsOf,
   signLeaseSet,
@@ -15,11 +28,15 @@ import {
 } from '@pictor/core/proof'
 
 /** A lease as a real job would hand it to a farm: terms, one set of one lease, two of three checkers ready. */
-export async function ticketFor(farm: DigestSigner, frames: readonly number[], bundle: BundleManifest): Promise<LeaseTicket> {
+export async function ticketFor(
+  farm: DigestSigner,
+  frames: readonly number[],
+  bundle: BundleManifest,
+  domain: LedgerDomain = localDomain(KEY),
+): Promise<LeaseTicket> {
   const creator = privateKeySigner(randomPrivateKey())
   const leaseKey = privateKeySigner(randomPrivateKey())
   const checkers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey())).sort((a, b) => (a.address < b.address ? -1 : 1))
-  const domain = localDomain(KEY)
   const nowS = Math.floor(Date.now() / 1000)
   const terms: Terms = {
     creator: creator.address,
@@ -70,14 +87,23 @@ export async function ticketFor(farm: DigestSigner, frames: readonly number[], b
         signReady(checker, domain, { job, seq: 1, setRoot: leaseSetRoot(leases), bundleRoot: bundle.root, seedRoot }),
       ),
   )
-  return { domain, terms, job, lease, set, proof: leaseProof(leases, 1), ready }
+  const sealKeys = await Promise.all(checkers.map((checker) => sealKeyOf(checker, domain)))
+  return { domain, terms, job, lease, set, proof: leaseProof(leases, 1), ready, ...(domain.chainId > 0 ? { sealKeys } : {}) }
+}
+
+/** The secret behind the key that a checker of these tickets is sealed to. */
+export const sealSecretOf = (checker: Address): Buffer => createHash('sha256').update(checker).digest()
+
+async function sealKeyOf(checker: DigestSigner, domain: LedgerDomain): Promise<SealKey> {
+  const publicKey = sealPublicKey(sealSecretOf(checker.address))
+  return { checker: checker.address, publicKey, signature: await checker.signDigest(sealKeyDigest(domain, publicKey)) }
 }
 
 /** Public key of the private key 1, uncompressed: the generator point of secp256k1. */
 const KEY =
   '0x0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8' as const
 
-export async function dressed(farm: DigestSigner, task: Task): Promise<Task> {
+export async function dressed(farm: DigestSigner, task: Task, domain?: LedgerDomain): Promise<Task> {
   const frames = task.work.kind === 'frames' ? task.work.frames : [1]
-  return { ...task, purpose: 'render', lease: await ticketFor(farm, frames, task.bundle) }
+  return { ...task, purpose: 'render', lease: await ticketFor(farm, frames, task.bundle, domain) }
 }

@@ -22,6 +22,7 @@ import { holdOutputs, inspectCommit, requireKnownLease } from './hold.ts'
 import { inspectBundle, inspectLeases, inspectSet } from './ready.ts'
 import { noteCanceled } from './canceled.ts'
 import { pause } from './pause.ts'
+import { dueKeys, keptFirst, openedFiles, sealSecretOf } from './sealed-outputs.ts'
 import { refuse } from './refusal.ts'
 import { inspectBatch } from './sign.ts'
 import type { MessageSigner } from '../signer/messages.ts'
@@ -113,18 +114,30 @@ export function createActions(tools: ActionTools): Perform {
     return [{ type: 'ready', ready: { ...message, checker: signer.address, signature: signature! }, atMs: now() }]
   }
 
-  async function hold(state: JobState, { job, lease, commit, farm }: Of<'hold'>, signal: AbortSignal): Promise<CheckerEvent[]> {
+  async function hold(
+    state: JobState,
+    { job, lease, commit, farm, sealed }: Of<'hold'>,
+    signal: AbortSignal,
+  ): Promise<CheckerEvent[]> {
     const before = state.held[commit.outputRoot]
     if (before && before.lease === lease.id) return [{ type: 'held', held: before, atMs: now() }]
     if (state.cast[lease.id])
       throw refuse('after-check', `lease ${lease.id} has been checked already; its draws are no longer secret`)
     inspectCommit(state, job, lease, commit, farm, now())
-    const layers = await holdOutputs(job, lease, commit, tools.keep, signal)
+    if (sealed && !tools.keep)
+      throw refuse('no-artifacts', 'sealed outputs can be held only by a checker that keeps files of its own (`artifacts`)')
+    const about = { job: job.job, lease: lease.id, checker: signer.address }
+    const known = state.leaseSecrets?.[lease.id]
+    const files = openedFiles(job.files, sealed ?? [], about, { known, secret: sealSecretOf(store) })
+    const layers = await holdOutputs({ ...job, files }, lease, commit, tools.keep, signal)
     const message = { job: job.job, lease: lease.id, outputRoot: commit.outputRoot }
     const [signature] = await signer.sign(job.domain, [{ kind: 'held', message }])
     const held = { ...message, checker: signer.address, signature: signature! }
     state.held[commit.outputRoot] = held
     if (layers.length > 0) state.layers = [...(state.layers ?? []), ...layers]
+    const leaseSecret = files.leaseSecret()
+    if (leaseSecret) state.leaseSecrets = { ...state.leaseSecrets, [lease.id]: leaseSecret }
+    if (sealed) state.sealedFiles = [...new Set([...(state.sealedFiles ?? []), ...sealed.map((one) => one.sealedHash)])]
     const commits = [...(state.commits[lease.id] ?? []), commit]
     state.commits[lease.id] = commits.sort((a, b) => a.index - b.index)
     return [{ type: 'held', held, atMs: now() }]
@@ -171,13 +184,18 @@ export function createActions(tools: ActionTools): Perform {
   }
 
   async function check(state: JobState, action: Of<'check'>, ctx: CallContext): Promise<CheckerEvent[]> {
-    const { job, lease } = action
+    const { lease } = action
+    const job = { ...action.job, files: keptFirst(state.leaseSecrets ? tools.keep : undefined, action.job.files) }
     requireKnownLease(state, lease)
     const before = state.cast[lease.id]
     if (before) return [{ type: 'checked', lease: lease.id, checker: signer.address, cpuMs: before.cpuMs, atMs: now() }]
     const commits = heldCommits(state, lease, action.commits)
     const seed = reveal(state, lease.id)
-    const { votes: unsigned, reports, cpuMs } = state.found?.[lease.id] ?? (await examine(state, action, commits, seed, ctx))
+    const {
+      votes: unsigned,
+      reports,
+      cpuMs,
+    } = state.found?.[lease.id] ?? (await examine(state, { ...action, job }, commits, seed, ctx))
     const signatures = await signer.sign(
       job.domain,
       unsigned.map((message) => ({ kind: 'vote', message })),
@@ -199,6 +217,8 @@ export function createActions(tools: ActionTools): Perform {
       const charge = (lease.price * BigInt(acceptedWeight)) / BigInt(sum)
       state.leases[lease.id] = { ...state.leases[lease.id]!, charge, attested: true }
     }
+    const due = dueKeys(state, batch.results)
+    if (Object.keys(due).length > 0) state.keysDue = { ...state.keysDue, [batchHash]: due }
     return [{ type: 'batch-signature', batchHash, signature: { checker: signer.address, signature: signature! }, atMs: now() }]
   }
 

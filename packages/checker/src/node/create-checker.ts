@@ -1,4 +1,5 @@
 import { followOpenings, fromHex } from '@pictor/core/proof'
+import { sealPublicKey } from '@pictor/core/sealing'
 import {
   isPictorError,
   type Artifacts,
@@ -18,6 +19,7 @@ import { createActions } from './actions.ts'
 import { createLane, type Lane } from './lanes.ts'
 import { pause } from './pause.ts'
 import { refuse, reasonOf } from './refusal.ts'
+import { sealSecretOf, serveKeys } from './sealed-outputs.ts'
 import { emptyState, type JobState } from './state.ts'
 import { openStore } from './store.ts'
 import { sweepable } from './sweep.ts'
@@ -92,8 +94,10 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     states.set(job, state)
     return state
   }
+  const signer = messageSigner(options.signer)
+  const openings = options.ledger && followOpenings(options.ledger, 'checker-refused')
   const actions = createActions({
-    signer: messageSigner(options.signer),
+    signer,
     renderer: options.renderer,
     keep: options.artifacts,
     sampling: { ...DEFAULT_SAMPLING, ...options.sampling },
@@ -101,7 +105,7 @@ export function createChecker(options: CheckerOptions): LocalChecker {
     renderTimeoutMs: options.renderTimeoutMs ?? 15 * 60_000,
     now,
     store,
-    ...(options.ledger ? { openings: followOpenings(options.ledger, 'checker-refused') } : {}),
+    ...(openings ? { openings } : {}),
   })
 
   /** Whether to try once more: the cause may pass by itself (bytes on their way, a network that broke, a signer or renderer that restarts). */
@@ -188,6 +192,22 @@ export function createChecker(options: CheckerOptions): LocalChecker {
       const events = store.events(job, from, 500)
       const busy = lanes.quick.busy || lanes.check.busy
       return { events, cursor: String(from + events.length), waitMs: events.length === 500 ? 0 : busy ? 50 : 500 }
+    },
+    sealing: {
+      async key(domain, ctx) {
+        ctx.signal?.throwIfAborted()
+        // Sealed outputs are kept by the checker alone, and their keys wait for the ledger: without either it can hold none.
+        if (!options.artifacts || !openings)
+          throw refuse('cannot-seal', 'this checker has no `artifacts` or no `ledger` of its own')
+        const publicKey = sealPublicKey(sealSecretOf(store))
+        const [signature] = await signer.sign(domain, [{ kind: 'seal-key', message: { publicKey } }])
+        return { checker: signer.address, publicKey, signature: signature! }
+      },
+      async keys(request, { signal }) {
+        const state = states.get(request.job) ?? store.job(request.job)
+        const about = { openings, checker: signer.address, nowMs: now(), ...(signal ? { signal } : {}) }
+        return { checker: signer.address, envelope: await serveKeys(state, request, about) }
+      },
     },
     jobs() {
       const open: JobState[] = []

@@ -60,6 +60,12 @@ export interface JobState {
   drawn?: readonly Address[]
   /** Files of layers that its outputs name. */
   layers?: readonly Bytes32[]
+  /** By lease: the secret that its farm sealed its outputs with. */
+  leaseSecrets?: Record<number, Bytes32>
+  /** Sealed files that were read. */
+  sealedFiles?: readonly Bytes32[]
+  /** By the hash of a batch that was signed here, and lease: outputs whose keys are the creator's once the ledger has the batch. */
+  keysDue?: Record<string, Record<number, readonly Bytes32[]>>
   /** Its files were removed. */
   swept?: true
 }

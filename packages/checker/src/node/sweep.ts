@@ -23,10 +23,10 @@ function endsAtMs({ context }: JobState): number {
   return (refundAfterS + resolveByS) * 1000
 }
 
-function filesOf({ context, commits, cast, layers }: JobState): Bytes32[] {
+function filesOf({ context, commits, cast, layers = [], sealedFiles = [] }: JobState): Bytes32[] {
   const outputs = Object.values(commits).flatMap((parts) =>
     parts.flatMap((commit) => commit.outputs.map((one) => one.outputHash)),
   )
   const pictures = Object.values(cast).flatMap(({ reports }) => reports.flatMap(({ picture }) => picture ?? []))
-  return [...(context?.bundle.files.map(({ hash }) => hash) ?? []), ...outputs, ...pictures, ...(layers ?? [])]
+  return [...(context?.bundle.files.map(({ hash }) => hash) ?? []), ...outputs, ...pictures, ...layers, ...sealedFiles]
 }

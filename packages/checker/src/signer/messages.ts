@@ -10,7 +10,7 @@ import {
   type Signature,
   type Vote,
 } from '@pictor/core/contract'
-import { batchDigest, finalDigest, heldDigest, readyDigest, voteDigest } from '@pictor/core/proof'
+import { batchDigest, finalDigest, heldDigest, readyDigest, sealKeyDigest, voteDigest } from '@pictor/core/proof'
 
 /** A message before its checker has signed it. */
 export type Unsigned<T> = Omit<T, 'checker' | 'signature'>
@@ -21,6 +21,7 @@ export type CheckerMessage =
   | { readonly kind: 'held'; readonly message: Unsigned<Held> }
   | { readonly kind: 'vote'; readonly message: Unsigned<Vote> }
   | { readonly kind: 'batch'; readonly message: Pick<Batch, 'job' | 'batchHash' | 'validUntilS'> }
+  | { readonly kind: 'seal-key'; readonly message: { readonly publicKey: Bytes32 } }
   | { readonly kind: 'final'; readonly message: { readonly job: Bytes32; readonly keep: bigint } }
 
 /** Signs a checker's messages by their content, never a bare digest: what is asked for can be judged. May live in another process. */
@@ -43,6 +44,8 @@ export function digestOf(domain: LedgerDomain, { kind, message }: CheckerMessage
       return batchDigest(domain, message)
     case 'final':
       return finalDigest(domain, message.job, message.keep)
+    case 'seal-key':
+      return sealKeyDigest(domain, message.publicKey)
     default:
       throw new PictorError('checker-refused', `a checker signs no ${String(kind)}`, { details: { reason: 'kind' } })
   }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
-import { folderArtifacts, usd } from '@pictor/core'
-import { serveFarm } from '@pictor/farm-protocol'
+import { folderArtifacts, PictorError, usd } from '@pictor/core'
+import { sealedFarm, serveFarm } from '@pictor/farm-protocol'
+import { markedPreview } from '@pictor/image'
 import { stateDirOf, type StateOptions } from '../compose.ts'
 import { followedChain, type FollowOptions } from '../followed-chain.ts'
 import { keyFile } from '../keys.ts'
@@ -18,6 +19,8 @@ export interface FarmServeOptions
   readonly host: string
   readonly slots?: string
   readonly hourPrice?: string
+  /** Seal outputs until a checker gives the creator their keys. */
+  readonly sealed?: boolean
   readonly unsafeNoSandbox?: boolean
 }
 
@@ -28,7 +31,11 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   const keys = keyFile(join(dir, 'keys.json'), 'Signing key of this farm. Whoever has it can commit to frames in its name.')
   const token = options.env.PICTOR_FARM_TOKEN ?? randomBytes(24).toString('base64url')
   const chain = await followedChain(options, options.env)
-  const farm = selfHosted({
+  if (options.sealed && !chain)
+    throw new PictorError('invalid-input', '--sealed needs --rpc and --escrow: keys are served for what that ledger attests', {
+      details: { path: 'sealed' },
+    })
+  const host = selfHosted({
     id: options.id,
     workDir: join(dir, 'work'),
     slots,
@@ -42,6 +49,13 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     ...(options.env.PICTOR_BLENDER ? { blender: options.env.PICTOR_BLENDER } : {}),
     ...(options.unsafeNoSandbox ? { unsafeNoSandbox: true } : {}),
   })
+  const farm = options.sealed
+    ? sealedFarm(host, {
+        secret: Buffer.from(keys.privateKey('seal').slice(2), 'hex'),
+        book: join(dir, 'sealed.db'),
+        preview: markedPreview,
+      })
+    : host
   try {
     const info = await farm.describe({ key: 'describe' })
     const server = await serveFarm(farm, {
@@ -59,6 +73,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     context.screen.log(
       `  ${chain ? `works for money that is locked at ${paidBy}` : 'follows no ledger: it takes its runners’ word that money is locked'}`,
     )
+    if (options.sealed) context.screen.log('  outputs are sealed until they are accepted; keep keys.json, it opens them')
     if (!options.env.PICTOR_FARM_TOKEN) context.screen.log(`  token ${token} (set PICTOR_FARM_TOKEN to keep one)`)
     await interrupted()
     await server.close()

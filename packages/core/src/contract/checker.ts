@@ -19,6 +19,7 @@ import type {
   Verdict,
   Vote,
 } from './messages.ts'
+import type { CheckerSealing, SealedOutput } from './sealing.ts'
 
 /** What every checker action says about its job. */
 export interface CheckerJob {
@@ -43,7 +44,14 @@ export type CheckerAction = { readonly job: CheckerJob } &
         readonly canceled?: readonly CanceledLease[]
       }
     /** Fetch the committed outputs and say that they are held. */
-    | { readonly kind: 'hold'; readonly lease: Lease; readonly commit: Commit; readonly farm: Address }
+    | {
+        readonly kind: 'hold'
+        readonly lease: Lease
+        readonly commit: Commit
+        readonly farm: Address
+        /** Outputs, and layers beside them, that are there as sealed files only. */
+        readonly sealed?: readonly SealedOutput[]
+      }
     /** Check a lease whose last commitment is in. `neighbours` are accepted frames around it, for sequence checks. */
     | {
         readonly kind: 'check'
@@ -139,5 +147,6 @@ export interface Checker {
     query: { readonly job: Bytes32; readonly cursor?: string },
     ctx: CallContext,
   ): Promise<{ readonly events: readonly CheckerEvent[]; readonly cursor: string; readonly waitMs: number }>
+  readonly sealing?: CheckerSealing
   close?(): Promise<void>
 }

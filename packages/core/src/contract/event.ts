@@ -56,6 +56,8 @@ export type JobEvent = EventBase &
         readonly renderMs?: number
         /** When the farm finished it. */
         readonly completedAtMs: number
+        /** A small marked picture among the artifacts, where the frame is sealed until it is accepted. */
+        readonly preview?: Bytes32
       }
     | {
         readonly type: 'frame-verdict'

@@ -1,6 +1,7 @@
 import type { Artifacts, BundleManifest } from './artifacts.ts'
 import type { CallContext } from './context.ts'
 import type { Address, Bytes32, Commit, Signature } from './messages.ts'
+import type { Seal } from './sealing.ts'
 import type { Decline, Quote, QuoteRequest } from './quote.ts'
 import type { StageRef, Task } from './task.ts'
 
@@ -152,6 +153,8 @@ export interface Output {
   readonly completedAtMs: number
   /** Host time spent on this frame. */
   readonly renderMs?: number
+  /** The bytes can be had encrypted only: `hash` and `bytes` are those of the picture, `open` gives the sealed file. */
+  readonly sealed?: Seal
 }
 
 /** What a poll brings. Every event carries our canonical state where one applies and the farm's raw word. Readers ignore types they do not know. */

@@ -1,4 +1,5 @@
 /** The signed messages of PROTOCOL.md, as plain data. Their digests (EIP-712), trees and signatures are made in `proof`. */
+import type { SealKey } from './sealing.ts'
 
 /** `0x` and 40 lower-case hex digits. */
 export type Address = `0x${string}`
@@ -107,6 +108,8 @@ export interface LeaseTicket {
   readonly set: LeaseSet
   readonly proof: readonly Bytes32[]
   readonly ready: readonly Ready[]
+  /** Keys that outputs can be sealed to: of the checkers that gave one when the job was ordered. */
+  readonly sealKeys?: readonly SealKey[]
 }
 
 /** A checker holds the bundle, saw every lease set so far and found the budget sufficient. `seedRoot` commits to its secret seed of each lease in the set. */

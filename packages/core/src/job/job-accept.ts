@@ -40,6 +40,10 @@ export function acceptJob(state: JobStreamState, input: JobInput, atMs: number):
       return state.agenda.open.has(`deliver/${input.task}`)
         ? one({ v: 1, at, t: 'delivered', task: input.task, paths: input.paths })
         : refuse('no such delivery is open')
+    case 'unopened':
+      return state.agenda.open.has(`deliver/${input.task}`)
+        ? one({ v: 1, at, t: 'unopened', task: input.task })
+        : refuse('no such delivery is open')
     case 'replanned':
       if (!state.replan.open || input.n !== state.replan.n) return refuse('no such replan is open')
       return { facts: acceptReplan(state, input, at) }

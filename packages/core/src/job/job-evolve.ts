@@ -6,7 +6,7 @@ import { contestWon, delivered, retell, taskJudged, taskVoided } from './job-rep
 import { recordPace, resumePace } from './pace.ts'
 import { askReplan, dropUnstarted, farmRow, freeRow, leaveWindow, startAll, startNext } from './job-rows.ts'
 import { askReady, closeReplan, dropPlan, proposeSet, setReady, setVoid, takeLeases } from './job-sets.ts'
-import { attestOver, batchBroken, batched, startSettling } from './job-settle.ts'
+import { attestOver, batchBroken, batched, maybeEvidence, startSettling } from './job-settle.ts'
 import { FRAME, type JobStreamState, type KeptOrder } from './job-state.ts'
 import { begin, finish, turnAgenda } from './machine.ts'
 import { partsOf } from './units.ts'
@@ -83,6 +83,10 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
       return finish(agenda, `tell-farm/${fact.task}`)
     case 'delivered':
       return delivered(state, fact)
+    case 'unopened':
+      finish(agenda, `deliver/${fact.task}`)
+      state.delivering--
+      return maybeEvidence(state)
     case 'replan-started':
       state.replan.n = fact.n
       state.replan.open = true

@@ -23,6 +23,8 @@ export type JobInput =
     }
   | { readonly type: 'task-freed'; readonly task: number }
   | { readonly type: 'delivered'; readonly task: number; readonly paths: string | readonly string[] }
+  /** The lease's sealed frames were never attested: nobody owes their keys. */
+  | { readonly type: 'unopened'; readonly task: number }
   | { readonly type: 'replanned'; readonly n: number; readonly leases: readonly PlannedLeaseJson[]; readonly message?: string }
   | { readonly type: 'batch-made'; readonly n: number; readonly hash: Bytes32; readonly blob: Bytes32 }
   | { readonly type: 'batch-signed'; readonly hash: Bytes32; readonly checker: Address; readonly signature: Signature }
@@ -90,6 +92,7 @@ export type JobFact = FactBase &
     | { readonly t: 'farm-standing'; readonly farm: string; readonly standing: FarmStanding; readonly reason?: string }
     | { readonly t: 'farm-told'; readonly task: number }
     | { readonly t: 'delivered'; readonly task: number; readonly paths: string | readonly string[] }
+    | { readonly t: 'unopened'; readonly task: number }
     | { readonly t: 'replan-started'; readonly n: number; readonly reason: ReplanReason; readonly hedges: readonly number[] }
     | { readonly t: 'replan-empty'; readonly n: number; readonly againAtMs: number; readonly message?: string }
     | { readonly t: 'replan-due' }

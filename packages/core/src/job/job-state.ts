@@ -2,6 +2,7 @@ import type { FarmStanding } from './farm-health.ts'
 import type { JobSpec } from '../contract/job.ts'
 import type { Address, Bytes32, Ready, Signature, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
+import type { SealKey } from '../contract/sealing.ts'
 import type { JobCommand } from './job-facts.ts'
 import type { Agenda } from './machine.ts'
 import type { Pace } from './pace.ts'
@@ -29,6 +30,8 @@ export interface KeptOrder {
   readonly options: FilledOptions
   /** Addresses of the checkers, in the runner's order. */
   readonly checkers: readonly Address[]
+  /** Keys of checkers that farms can seal outputs to. */
+  readonly sealKeys?: readonly SealKey[]
 }
 
 /** A planned lease as journals keep it. */

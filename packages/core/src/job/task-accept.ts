@@ -197,6 +197,7 @@ function fetched(
         ...(known ? {} : { hashes: packHashes(picked.map((i) => input.hashes[i]!)) }),
         ms: picked.map((i) => input.renderMs[i] ?? 0),
         ago: picked.map((i) => at - (input.completedAtMs[i] ?? at)),
+        ...(input.sealed ? { sealed: input.sealed } : {}),
       },
     ],
   }

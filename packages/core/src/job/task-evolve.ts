@@ -44,6 +44,7 @@ export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
         if (state.fetched[frame] === undefined) state.fetchedCount++
         state.fetched[frame] = hashes[i]
       })
+      if (fact.sealed) state.sealed = [...(state.sealed ?? []), ...fact.sealed]
       return
     }
     case 'commit': {

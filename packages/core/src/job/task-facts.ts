@@ -1,6 +1,6 @@
 import type { Failure, TaskState as FarmTaskState, Ticket } from '../contract/farm.ts'
 import type { Address, Bytes32, Commit, Signature } from '../contract/messages.ts'
-import type { LeaseCancel, TaskOrder, VoidReason } from './task-state.ts'
+import type { FetchedSeal, LeaseCancel, TaskOrder, VoidReason } from './task-state.ts'
 
 export type TaskInput =
   | { readonly type: 'open'; readonly order: TaskOrder }
@@ -18,6 +18,7 @@ export type TaskInput =
       readonly hashes: readonly Bytes32[]
       readonly renderMs: readonly number[]
       readonly completedAtMs: readonly number[]
+      readonly sealed?: readonly FetchedSeal[]
     }
   | { readonly type: 'canceled'; readonly ref: string; readonly cancel?: LeaseCancel }
   | { readonly type: 'stalled'; readonly ref: string; readonly quietMs: number }
@@ -63,6 +64,8 @@ export type TaskFact = FactBase &
         readonly ms: readonly number[]
         /** How long before `at` the farm finished each frame, in milliseconds. */
         readonly ago: readonly number[]
+        /** Files of these frames that are here encrypted. */
+        readonly sealed?: readonly FetchedSeal[]
       }
     | {
         readonly t: 'commit'

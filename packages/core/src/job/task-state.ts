@@ -1,5 +1,6 @@
 import type { Failure, TaskState as FarmTaskState, Ticket } from '../contract/farm.ts'
 import type { Address, Bytes32, Lease, Signature } from '../contract/messages.ts'
+import type { SealedOutput } from '../contract/sealing.ts'
 import { type Agenda, emptyAgenda } from './machine.ts'
 import type { TaskCommand } from './task-facts.ts'
 
@@ -64,6 +65,11 @@ export interface LeaseCancel {
 
 export type VoidReason = 'failed' | 'refused' | 'canceled' | 'lapsed' | 'lost' | 'contested' | 'unverifiable'
 
+/** A file that is among the artifacts encrypted, and its marked preview. */
+export interface FetchedSeal extends SealedOutput {
+  readonly preview?: Bytes32
+}
+
 export interface TaskStreamState {
   readonly id: string
   phase: TaskPhase
@@ -86,6 +92,8 @@ export interface TaskStreamState {
   /** By frame index: hash of the bytes among the artifacts. */
   readonly fetched: (Bytes32 | undefined)[]
   fetchedCount: number
+  /** Fetched files that are here encrypted; left out where none is. */
+  sealed?: FetchedSeal[]
   readonly commits: KeptCommit[]
   committedCount: number
   readonly checked: Set<Address>

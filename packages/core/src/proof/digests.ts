@@ -10,6 +10,7 @@ import {
   type Terms,
   type Vote,
 } from '../contract/messages.ts'
+import type { KeyRequest } from '../contract/sealing.ts'
 import { hashStruct, typedDigest, word } from './eip712.ts'
 import { fromHex } from './bytes.ts'
 import { hashTerms } from './terms.ts'
@@ -155,6 +156,25 @@ export function approveDigest(domain: LedgerDomain, job: Bytes32, batch: number)
   return typedDigest(
     domain,
     hashStruct('Approve(bytes32 job,uint32 batch)', word.bytes32(job, 'job'), word.uint(batch, 32, 'batch')),
+  )
+}
+
+/** What a checker signs about the key that outputs are sealed to. @throws invalid-input */
+export function sealKeyDigest(domain: LedgerDomain, publicKey: Bytes32): Bytes32 {
+  return typedDigest(domain, hashStruct('SealKey(bytes32 publicKey)', word.bytes32(publicKey, 'publicKey')))
+}
+
+/** What the creator or its leaseKey signs to be given the keys of a lease's files. @throws invalid-input */
+export function keyRequestDigest(domain: LedgerDomain, request: Omit<KeyRequest, 'signature'>): Bytes32 {
+  return typedDigest(
+    domain,
+    hashStruct(
+      'KeyRequest(bytes32 job,uint32 lease,bytes32 recipient,uint40 validUntil)',
+      word.bytes32(request.job, 'request.job'),
+      word.uint(request.lease, 32, 'request.lease'),
+      word.bytes32(request.recipient, 'request.recipient'),
+      word.uint(request.validUntilS, 40, 'request.validUntilS'),
+    ),
   )
 }
 

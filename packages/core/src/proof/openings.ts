@@ -28,6 +28,8 @@ export interface Openings {
     job: Pick<ShownJob, 'job'> & { readonly terms: Pick<Terms, 'checkers' | 'registryDraw'> },
     ctx?: Partial<CallContext>,
   ): Promise<readonly Address[]>
+  /** Hashes of the job's batches that are final on the ledger. */
+  attested(job: Bytes32, ctx?: Partial<CallContext>): Promise<ReadonlySet<Bytes32>>
 }
 
 interface Followed {
@@ -36,6 +38,7 @@ interface Followed {
   closed?: LedgerEvent['type']
   leaseKey?: Address
   committee?: readonly Address[]
+  readonly attested: Set<Bytes32>
 }
 
 /** A ledger that never comes to an end must not hold up who asks. */
@@ -44,6 +47,7 @@ const MAX_PAGES = 100
 function note(known: Followed, event: LedgerEvent): void {
   if (event.type === 'opened') known.opened = event
   if (event.type === 'lease-key-replaced') known.leaseKey = event.leaseKey
+  if (event.type === 'attested') known.attested.add(event.batchHash)
   if (event.type === 'drawn') known.committee = event.committee
   if (event.type === 'canceled' || event.type === 'finalized' || event.type === 'refunded') known.closed = event.type
 }
@@ -54,7 +58,7 @@ export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>, refusal:
   const refuse = (reason: string, message: string): PictorError => new PictorError(refusal, message, { details: { reason } })
 
   async function follow(job: Bytes32, ctx: Partial<CallContext>): Promise<Followed> {
-    const known = followed.get(job) ?? {}
+    const known: Followed = followed.get(job) ?? { attested: new Set() }
     followed.set(job, known)
     for (let more = true, pages = 0; more && pages < MAX_PAGES; pages++) {
       const query = { job, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) }
@@ -77,6 +81,7 @@ export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>, refusal:
         details: { reason: 'not-drawn', class: 'transfer' },
       })
     },
+    attested: async (job, ctx = {}) => (await follow(job, ctx)).attested,
     async require({ job, domain, terms }, setRoot, ctx = {}) {
       const { chainId, verifyingContract } = ledger.domain
       if (domain.chainId !== chainId || domain.verifyingContract !== verifyingContract)

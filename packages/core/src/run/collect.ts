@@ -2,8 +2,9 @@ import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
 import type { FarmEvent, Output, TaskRef, TaskState } from '../contract/farm.ts'
 import type { Address, Bytes32, Commit, LedgerDomain } from '../contract/messages.ts'
+import { downloadsOf } from '../contract/sealing.ts'
 import type { TaskInput } from '../job/task-facts.ts'
-import type { LeaseCancel, TaskOrder } from '../job/task-state.ts'
+import type { FetchedSeal, LeaseCancel, TaskOrder } from '../job/task-state.ts'
 import { download } from './download.ts'
 import { pause } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
@@ -39,6 +40,13 @@ function signedCancel({ outputRoot, signature }: Extract<FarmEvent, { type: 'can
   return outputRoot && signature ? { cancel: { root: outputRoot, sig: signature } } : {}
 }
 
+/** How a sealed output is found again among the artifacts. */
+function sealOf({ hash, sealed }: Output): readonly FetchedSeal[] {
+  if (!sealed) return []
+  const { preview } = sealed
+  return [{ outputHash: hash, sealedHash: sealed.hash, ...(preview ? { preview: preview.hash } : {}) }]
+}
+
 /**
  * Follows one task at its farm until the signal ends it: downloads outputs, checks commitments, reports the farm's end, and notices when a running task makes no
  * progress of any kind.
@@ -50,7 +58,7 @@ export async function collect(options: CollectOptions): Promise<void> {
   /** Files beside the pictures (layers for checks), by frame: here before the picture counts as fetched. */
   const besides = new Map<number, Output[]>()
   const isBeside = (output: Output): boolean => order.lease.checkClass === 'sidecar' && output.layer === NOISY_LAYER
-  let ready: { frame: number; hash: Bytes32; ms: number; doneAtMs: number }[] = []
+  let ready: { frame: number; hash: Bytes32; ms: number; doneAtMs: number; sealed: FetchedSeal[] }[] = []
   let sending = false
   let moving = false
   let progressAtMs = clock.now()
@@ -62,6 +70,7 @@ export async function collect(options: CollectOptions): Promise<void> {
     while (ready.length > 0 && !signal.aborted) {
       const batch = ready
       ready = []
+      const sealed = batch.flatMap((one) => one.sealed)
       await send({
         type: 'fetched',
         ref: ref.ref,
@@ -69,6 +78,7 @@ export async function collect(options: CollectOptions): Promise<void> {
         hashes: batch.map((one) => one.hash),
         renderMs: batch.map((one) => one.ms),
         completedAtMs: batch.map((one) => one.doneAtMs),
+        ...(sealed.length > 0 ? { sealed } : {}),
       }).catch(() => {})
     }
     sending = false
@@ -79,9 +89,11 @@ export async function collect(options: CollectOptions): Promise<void> {
     wanted.add(index)
     void loop.downloads.add(async () => {
       if (signal.aborted) return
-      for (const file of [...(besides.get(output.frame) ?? []), output])
-        if (!(await download(loop, file, options.artifacts, clock, tuning, signal))) return
-      ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0, doneAtMs: output.completedAtMs })
+      const files = [...(besides.get(output.frame) ?? []), output]
+      const sealed = files.flatMap(sealOf)
+      for (const file of files)
+        for (const part of downloadsOf(file)) if (!(await download(loop, part, options.artifacts, clock, tuning, signal))) return
+      ready.push({ frame: index, hash: output.hash, ms: output.renderMs ?? 0, doneAtMs: output.completedAtMs, sealed })
       if (!sending) {
         sending = true
         queueMicrotask(() => void flush())

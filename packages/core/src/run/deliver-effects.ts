@@ -2,6 +2,7 @@ import type { JobInput } from '../job/job-facts.ts'
 import { frameOf, partOf } from '../job/units.ts'
 import { effort, tryUntilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
+import { openSeals } from './open-seals.ts'
 
 /** Copies the accepted frames of a lease to their place. */
 export async function deliver(
@@ -14,6 +15,7 @@ export async function deliver(
   const row = host.row(task)
   const { spec, options } = job.state.order!
   const paths: string[] = []
+  if (!(await openLease(host, task, signal))) return signal.aborted ? undefined : send({ type: 'unopened', task })
   // Delivery fails for local reasons (a full disk): it is tried for as long as the job lives.
   await tryUntilDone(
     effort(host, job.name, `deliver/${task}`, signal),
@@ -44,6 +46,16 @@ export async function deliver(
   if (signal.aborted) return
   const frames = row.frames.filter((i) => job.state.winner[i] === task).map((i) => frameOf(job.state, i))
   await send({ type: 'delivered', task, paths: packPaths(paths, frames) })
+}
+
+/** Whether the bytes of the frames that this lease won are here, sealed no more. */
+async function openLease(host: JobHost, task: number, signal: AbortSignal): Promise<boolean> {
+  const state = await host.taskState(task)
+  if (!state.sealed) return true
+  const { frames } = host.row(task)
+  const won = (at: number): boolean => host.job.state.winner[frames[at]!] === task
+  const hashes = state.commits.flatMap((kept) => kept.hashes.filter((_, i) => won(kept.frames[i]!)))
+  return openSeals(host, task, state, hashes, signal)
 }
 
 /** Paths that differ only in the frame number become one pattern, `out/frame_{4}.png` for four digits. */

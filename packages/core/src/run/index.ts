@@ -1,6 +1,7 @@
 export { systemClock } from './clock.ts'
 export type { JobProofs, LeaseCase } from './proofs.ts'
 export { realProofs } from './real-proofs.ts'
+export { sealKeysOf } from './seal-keys.ts'
 export { createRunner } from './runner.ts'
 export { DEFAULT_TUNING, type RunnerTuning } from './tuning.ts'
 export type * from './job-order.ts'

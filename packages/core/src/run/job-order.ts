@@ -1,6 +1,7 @@
 import type { JobSpec } from '../contract/job.ts'
 import type { Address, Bytes32, Lease, Terms } from '../contract/messages.ts'
 import type { Quote } from '../contract/quote.ts'
+import type { SealKey } from '../contract/sealing.ts'
 
 /** A lease with the farm and the offer that it was made from. `splitRoute` makes them. */
 export interface PlannedLease {
@@ -52,6 +53,8 @@ export interface JobOrder {
   /** Reference work of each frame in the order of the expanded frames (seconds); weights of later leases come from it. */
   readonly work: readonly number[]
   readonly options: JobOptions
+  /** Keys of checkers that farms can seal outputs to. */
+  readonly sealKeys?: readonly SealKey[]
 }
 
 /** Where frames go that were refused, lost or never rendered. */

@@ -44,6 +44,7 @@ export function orderInput(
     options: filled(order),
     // Those of a registry are known once they are drawn.
     checkers: terms.registryDraw > 0 ? [] : terms.checkers.length > 0 ? named : checkers,
+    ...(order.sealKeys ? { sealKeys: order.sealKeys } : {}),
   }
   return {
     type: 'order',

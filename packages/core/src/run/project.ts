@@ -62,6 +62,7 @@ async function taskEvents(task: number, fact: TaskFact, projection: Projection):
           ...part,
           hash: hashes[i]!,
           completedAtMs,
+          ...previewOf(fact, hashes[i]!),
         }
         const ms = fact.ms[i]
         return ms === undefined || ms === 0 ? draft : { ...draft, renderMs: ms }
@@ -99,6 +100,11 @@ async function taskEvents(task: number, fact: TaskFact, projection: Projection):
     default:
       return []
   }
+}
+
+function previewOf({ sealed }: Extract<TaskFact, { t: 'fetched' }>, hash: Bytes32): { readonly preview?: Bytes32 } {
+  const preview = sealed?.find(({ outputHash }) => outputHash === hash)?.preview
+  return preview ? { preview } : {}
 }
 
 function jobEvents(fact: JobFact, projection: Projection): Draft[] {

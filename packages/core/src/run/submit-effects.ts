@@ -112,6 +112,7 @@ export async function taskOf(host: JobHost, row: TaskRow, attempt: number, stage
       set: await host.setMessage(set),
       proof: host.tree(set).proof(row.id - set.first),
       ready: quorumOf(set.ready, order.terms.quorum),
+      ...(order.sealKeys ? { sealKeys: order.sealKeys } : {}),
     },
   }
 }

@@ -78,7 +78,8 @@ export async function performTask(
     case 'hold': {
       const commit = commitOf(state, host.jobId(), state.commits[command.commit]!)
       const lease = host.lease(host.row(task))
-      return askOne(command, { kind: 'hold', lease, commit, farm: lease.farm })
+      const sealed = state.sealed?.map(({ outputHash, sealedHash }) => ({ outputHash, sealedHash }))
+      return askOne(command, { kind: 'hold', lease, commit, farm: lease.farm, ...(sealed ? { sealed } : {}) })
     }
     case 'check': {
       const commits = state.commits.map((kept) => commitOf(state, host.jobId(), kept))

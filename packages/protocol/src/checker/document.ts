@@ -1,6 +1,14 @@
 import { openApi, PROTOCOL, type Operation } from '../document.ts'
 import { errorSchema } from '../wire.ts'
-import { actionSchema, checkerInfoSchema, pageSchema } from './wire.ts'
+import {
+  actionSchema,
+  checkerInfoSchema,
+  keyAnswerSchema,
+  keyRequestSchema,
+  pageSchema,
+  sealKeyAskSchema,
+  sealKeySchema,
+} from './wire.ts'
 
 const key = { 'Idempotency-Key': { required: true, description: 'the same key with the same content has its effect once' } }
 const cursor = { schema: { type: 'string', maxLength: 4_096 }, description: 'cursor of the last page; left out: from the start' }
@@ -46,6 +54,25 @@ export const CHECKER_OPERATIONS: readonly Operation[] = [
       206: { description: 'the rest of the file', type: 'application/octet-stream' },
       416: { description: 'the range begins behind the end', schema: errorSchema },
     },
+  },
+  {
+    id: 'sealKey',
+    method: 'post',
+    path: `/${PROTOCOL}/seal-key`,
+    scope: 'read',
+    summary: 'The key that farms may seal outputs to, signed by the checker; 501 from one that opens no sealed files',
+    body: sealKeyAskSchema,
+    answers: { 200: { description: 'the key', schema: sealKeySchema } },
+  },
+  {
+    id: 'keys',
+    method: 'post',
+    path: `/${PROTOCOL}/jobs/{job}/keys`,
+    scope: 'read',
+    summary:
+      'Keys of the accepted sealed files of a lease, once a batch with it is final on the ledger, for who signs as the creator',
+    body: keyRequestSchema,
+    answers: { 200: { description: 'the keys, encrypted to the recipient that the request names', schema: keyAnswerSchema } },
   },
   {
     id: 'health',

@@ -13,7 +13,7 @@ import { readAnswer } from '../answers.ts'
 import { PROTOCOL } from '../document.ts'
 import { farmHttp, type FarmHttpOptions } from '../farm-http.ts'
 import type { FileShare } from './share-files.ts'
-import { checkerInfoSchema, pageSchema } from './wire.ts'
+import { checkerInfoSchema, keyAnswerSchema, pageSchema, sealKeySchema } from './wire.ts'
 
 /** Options of {@link httpChecker}. */
 export interface HttpCheckerOptions extends Omit<FarmHttpOptions, 'headers'> {
@@ -121,6 +121,16 @@ export function httpChecker(options: HttpCheckerOptions): Checker {
       await fetchPictures(job, page.events, ctx)
       return page
     },
+    sealing: {
+      async key(domain, ctx) {
+        const { json } = await http.call({ method: 'post', path: `${PROTOCOL}/seal-key`, json: { domain } }, ctx)
+        return readAnswer(sealKeySchema, json)
+      },
+      async keys(request, ctx) {
+        const { json } = await http.call({ method: 'post', path: `${PROTOCOL}/jobs/${request.job}/keys`, json: request }, ctx)
+        return readAnswer(keyAnswerSchema, json)
+      },
+    },
   }
 }
 
@@ -145,5 +155,6 @@ function* hashesOf(action: CheckerAction): Generator<Bytes32> {
   for (const { hash } of action.job.bundle.files) yield hash
   const commits = action.kind === 'hold' ? [action.commit] : action.kind === 'check' ? action.commits : []
   for (const commit of commits) for (const { outputHash } of commit.outputs) yield outputHash
+  if (action.kind === 'hold') for (const { sealedHash } of action.sealed ?? []) yield sealedHash
   if (action.kind === 'check') for (const { hash } of action.neighbours ?? []) yield hash
 }

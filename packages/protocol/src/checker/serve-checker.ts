@@ -10,6 +10,7 @@ import {
   type Checker,
   type CheckerAction,
   type CheckerEvent,
+  type CheckerSealing,
 } from '@pictor/core/contract'
 import { outputCap } from '../remote-farm.ts'
 import { accessOf, type FarmToken, type RateLimit } from '../server/access.ts'
@@ -21,7 +22,7 @@ import { hashSchema } from '../wire.ts'
 import { CHECKER_OPERATIONS } from './document.ts'
 import { checkerInbox } from './inbox.ts'
 import { remoteFiles } from './remote-files.ts'
-import { actionSchema, type WireAction, type WireJob } from './wire.ts'
+import { actionSchema, keyRequestSchema, sealKeyAskSchema, type WireAction, type WireJob } from './wire.ts'
 
 /** Options of {@link serveChecker}. */
 export interface ServeCheckerOptions {
@@ -129,6 +130,11 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
     return job
   }
 
+  const sealing = (): CheckerSealing => {
+    if (checker.sealing) return checker.sealing
+    throw new PictorError('unsupported', `${checker.id} opens no sealed files`)
+  }
+
   const operations: Readonly<Record<string, (visit: Visit) => Promise<void>>> = {
     async describe({ response }) {
       answer(response, 200, { contract: 1, id: checker.id, address: checker.address })
@@ -162,6 +168,16 @@ export async function serveChecker(checker: Checker, options: ServeCheckerOption
         'download_bytes',
         await sendBytes(visit.response, { bytes, hash, offset }, createReadStream(path, { start: offset }), visit.signal),
       )
+    },
+    async sealKey({ request, response, signal }) {
+      const { domain } = sealKeyAskSchema.read(await readJson(request, 2 ** 16, 10_000), 'body')
+      answer(response, 200, await sealing().key(domain, { key: 'seal-key', signal }))
+    },
+    async keys(visit) {
+      const job = ownJob(visit)
+      const asked = keyRequestSchema.read(await readJson(visit.request, 2 ** 16, 10_000), 'body')
+      if (asked.job !== job) throw invalid('body.job', job, asked.job)
+      answer(visit.response, 200, await sealing().keys(asked, { key: 'keys', signal: visit.signal }))
     },
     async health({ response }) {
       const parts = await (options.health?.() ?? Promise.resolve({}))

@@ -10,6 +10,11 @@ import type {
   FrameReport,
   Held,
   LeaseResult,
+  KeyAnswer,
+  KeyRequest,
+  LedgerDomain,
+  SealedOutput,
+  SealKey,
   SeedReveal,
   Vote,
 } from '@pictor/core/contract'
@@ -32,7 +37,7 @@ import {
 import { address, atMs, contract, frame, hash, name, signature, words, zeroOrMore } from '../wire/basics.ts'
 import { commit, softwareBuild } from '../wire/farm.ts'
 import { manifestSchema, renderSpecSchema } from '../wire/job.ts'
-import { domain, lease, leaseSet, ready, terms } from '../wire/messages.ts'
+import { domain, lease, leaseSet, ready, sealKey, terms } from '../wire/messages.ts'
 import { region } from '../wire/job.ts'
 
 /** Who a checker is. */
@@ -152,7 +157,14 @@ export const actionSchema: Tagged<WireAction> = tagged<WireAction>('kind', {
     leases: list(lease, 100_000),
     canceled: optional(list(canceledLease)),
   }),
-  hold: object<ActionOf<'hold'>>({ kind: word('hold'), job, lease, commit, farm: address }),
+  hold: object<ActionOf<'hold'>>({
+    kind: word('hold'),
+    job,
+    lease,
+    commit,
+    farm: address,
+    sealed: optional(list(object<SealedOutput>({ outputHash: hash, sealedHash: hash }), 10_000)),
+  }),
   check: object<ActionOf<'check'>>({
     kind: word('check'),
     job,
@@ -238,4 +250,22 @@ export interface CheckerPage {
 export const pageSchema: Schema<CheckerPage> = named(
   'CheckerPage',
   object<CheckerPage>({ events: openList(event), cursor: text({ max: 4_096 }), waitMs: zeroOrMore }),
+)
+
+/** Which ledger's jobs the asked key is for: it is signed in that domain. */
+export const sealKeyAskSchema: Schema<{ domain: LedgerDomain }> = named(
+  'SealKeyAsk',
+  object<{ domain: LedgerDomain }>({ domain }),
+)
+export const sealKeySchema: Schema<SealKey> = named('SealKey', sealKey)
+export const keyRequestSchema: Schema<KeyRequest> = named(
+  'KeyRequest',
+  object<KeyRequest>({ job: hash, lease: count(), recipient: hash, validUntilS: count(), signature }),
+)
+export const keyAnswerSchema: Schema<KeyAnswer> = named(
+  'KeyAnswer',
+  object<KeyAnswer>({
+    checker: address,
+    envelope: text({ max: 4_194_304, pattern: /^0x(?:[0-9a-f]{2})*$/, expected: '0x and hex digits' }) as Schema<`0x${string}`>,
+  }),
 )

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  downloadsOf,
   invalid,
   PictorError,
   type Artifacts,
@@ -172,8 +173,8 @@ async function readPage(desk: Desk, { url, caller, signal }: Visit, cursor: stri
   const events = await visible(page.events, caller.tenant, owners)
   for (const event of events) {
     if (event.type !== 'output') continue
-    if (outputs.size >= MAX_OUTPUTS) outputs.delete(outputs.keys().next().value!)
-    outputs.set(outputKey(event.output, event.output.task.ref), event.output)
+    while (outputs.size >= MAX_OUTPUTS) outputs.delete(outputs.keys().next().value!)
+    for (const file of downloadsOf(event.output)) outputs.set(outputKey(file, file.task.ref), file)
   }
   return { ...page, events }
 }
@@ -193,7 +194,7 @@ async function findOutput(desk: Desk, ref: TaskRef, visit: Visit): Promise<Outpu
   const { events } = await desk.farm.poll({ scope: [ref] }, { key: 'reconcile', signal: visit.signal })
   for (const event of events)
     if (event.type === 'output' && taskOf(event)?.ref === ref.ref)
-      desk.outputs.set(outputKey(event.output, ref.ref), event.output)
+      for (const file of downloadsOf(event.output)) desk.outputs.set(outputKey(file, ref.ref), file)
   const found = desk.outputs.get(key)
   if (!found) throw new PictorError('not-found', `frame ${wanted.frame} of task ${ref.ref} has no output ${wanted.name}`)
   return found

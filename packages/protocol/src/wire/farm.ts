@@ -6,6 +6,7 @@ import type {
   FrameOutput,
   ListedPrice,
   Output,
+  Seal,
   SoftwareBuild,
   Ticket,
 } from '@pictor/core/contract'
@@ -101,6 +102,14 @@ export const failure: Schema<Failure> = named(
     raw: optional(words),
   }),
 )
+const seal = named(
+  'Seal',
+  object<Seal>({
+    hash,
+    bytes: count(),
+    preview: optional(object<NonNullable<Seal['preview']>>({ name: text({ max: 4_200 }), hash, bytes: count() })),
+  }),
+)
 /** One delivered file. */
 export const outputSchema: Schema<Output> = named(
   'Output',
@@ -114,6 +123,7 @@ export const outputSchema: Schema<Output> = named(
     hash,
     completedAtMs: atMs,
     renderMs: optional(zeroOrMore),
+    sealed: optional(seal),
   }),
 )
 const frameOutput = object<FrameOutput>({ frame, part: count(), outputHash: hash, completedAtMs: atMs })

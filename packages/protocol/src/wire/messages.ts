@@ -1,4 +1,4 @@
-import type { Lease, LeaseKeyChange, LeaseSet, LedgerDomain, Ready, Terms } from '@pictor/core/contract'
+import type { Lease, LeaseKeyChange, LeaseSet, LedgerDomain, Ready, SealKey, Terms } from '@pictor/core/contract'
 import { bigint, count, list, named, object, optional, word, type Schema } from '../schema.ts'
 import { address, frame, hash, signature } from './basics.ts'
 import { checkClass } from './job.ts'
@@ -57,6 +57,7 @@ export const leaseSet: Schema<LeaseSet> = object<LeaseSet>({
   signature: optional(signature),
   keyChange: optional(object<LeaseKeyChange>({ leaseKey: address, signature })),
 })
+export const sealKey: Schema<SealKey> = object<SealKey>({ checker: address, publicKey: hash, signature })
 export const ready: Schema<Ready> = object<Ready>({
   job: hash,
   seq: count(),

@@ -2,7 +2,7 @@ import type { LeaseTicket, Task, Window, Work } from '@pictor/core/contract'
 import { count, ext, list, named, number, object, optional, tagged, word, type Schema } from '../schema.ts'
 import { contract, frame, frames, hash, name, words } from './basics.ts'
 import { manifestSchema, region, renderSpecSchema, stageRefSchema } from './job.ts'
-import { domain, lease, leaseSet, ready, terms } from './messages.ts'
+import { domain, lease, leaseSet, ready, sealKey, terms } from './messages.ts'
 
 const window = object<Window>({
   region: optional(region),
@@ -32,7 +32,16 @@ const work: Schema<Work> = {
 
 const leaseTicket = named(
   'LeaseTicket',
-  object<LeaseTicket>({ domain, terms, job: hash, lease, set: leaseSet, proof: list(hash, 64), ready: list(ready, 1_000) }),
+  object<LeaseTicket>({
+    domain,
+    terms,
+    job: hash,
+    lease,
+    set: leaseSet,
+    proof: list(hash, 64),
+    ready: list(ready, 1_000),
+    sealKeys: optional(list(sealKey, 1_000)),
+  }),
 )
 
 /** A task as a farm is given it, with its lease. */

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import type { Output } from '../../contract/farm.ts'
+import { downloadsOf } from '../../contract/sealing.ts'
 import { failure, isBody, ofType, readAll, sha256, type Bench } from './bench.ts'
 import { overHttp, type Rule } from './rule.ts'
 
 async function outputs(bench: Bench): Promise<Output[]> {
   const ref = await bench.submit()
   const watched = await bench.finish(ref)
-  const list = ofType(watched, 'output').map((event) => event.output)
+  const list = ofType(watched, 'output').flatMap((event) => downloadsOf(event.output))
   assert(list.length > 0, 'no output arrived')
   return list
 }

@@ -3,6 +3,7 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { getEventListeners } from 'node:events'
 import { isBody, ofType, readAll, type Bench } from './bench.ts'
 import type { Rule } from './rule.ts'
+import { downloadsOf } from '../../contract/sealing.ts'
 
 /** Timers that `work` started and that still keep the process alive; timers of the test runner and of other tests are not counted. */
 async function timersOf(work: () => Promise<void>): Promise<number> {
@@ -37,7 +38,7 @@ async function everyVerb(bench: Bench, signal: AbortSignal): Promise<void> {
   await farm.set(ref, { priority: 1 }, ctx('priority'))
   const first = ofType(watched, 'output')[0]
   if (!first) return
-  const body = await farm.open(first.output, { offset: 0 }, ctx('open'))
+  const body = await farm.open(downloadsOf(first.output)[0]!, { offset: 0 }, ctx('open'))
   if (isBody(body)) await readAll(body)
 }
 

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { farmConformance, Network, type FarmSubject, type FarmSupports, type SubjectWish } from '@pictor/core/conformance'
+import type { Farm, LedgerDomain, Output, Task } from '@pictor/core/contract'
+import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { fileKeyOf, readLeaseSecret, unseal } from '@pictor/core/sealing'
+import { afterEach, describe, expect, it } from 'vitest'
+import { smallFarm, supports as small } from '../../core/test/conformance/small-farm.ts'
+import { remoteFarm, sealedFarm, signedFarm } from '../src/index.ts'
+import { dressed, sealSecretOf } from './lease.ts'
+import { served, TOKEN } from './served.ts'
+
+const CHAIN: LedgerDomain = { name: 'Pictor', version: '1', chainId: 31337, verifyingContract: `0x${'33'.repeat(20)}` }
+const SECRET = Buffer.alloc(32, 3)
+const signer = privateKeySigner(randomPrivateKey())
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function sealedSubject(wish: SubjectWish): Promise<FarmSubject> {
+  const inner = await smallFarm(wish)
+  const farm = sealedFarm(signedFarm(inner.farm, { signer }), {
+    secret: SECRET,
+    book: ':memory:',
+    preview: (bytes) => Buffer.from(`preview of ${bytes.length} bytes`),
+  })
+  const { server, close } = await served(farm)
+  const remote = remoteFarm({ url: server.url, token: TOKEN, fetch: wish.network.fetch(), key: signer.address })
+  return { ...inner, farm: remote, close, dress: (task) => dressed(signer, task, CHAIN) }
+}
+
+const supports: FarmSupports = { ...small, leases: true }
+/** Sealing reads an output when it is told of: what its farm gives only later, or no more, is told of when it can be read. */
+const LATER = /behind a payment|have expired/
+
+describe('a farm that seals, behind a server, keeps the rules', () => {
+  for (const { name, skip, run } of farmConformance({ supports, make: sealedSubject }))
+    it.skipIf(skip !== undefined || LATER.test(name))(
+      skip || LATER.test(name) ? `${name} (${skip ?? 'told of when it can be sealed'})` : name,
+      run,
+    )
+})
+
+async function rendered(dress: (task: Task) => Promise<Task> | Task) {
+  const folder = mkdtempSync(join(tmpdir(), 'pictor-sealed-'))
+  closing.push(() => rmSync(folder, { recursive: true, force: true }))
+  const inner = await smallFarm({ scenario: 'plain', network: new Network() })
+  const signed = signedFarm(inner.farm, { signer })
+  const start = (book = join(folder, 'book.db')): Farm => {
+    const farm = sealedFarm(signed, { secret: SECRET, book })
+    return farm
+  }
+  const farm = start()
+  const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
+  const task = await dress({
+    contract: 1,
+    run: 'r',
+    id: 1,
+    attempt: 1,
+    purpose: 'render',
+    bundle: inner.job.bundle,
+    stage,
+    spec: inner.job.render,
+    work: { kind: 'frames', frames: [1, 2] },
+  })
+  const submit = () => farm.submit(task, { key: 'k' })
+  const finish = async (): Promise<void> => {
+    for (let i = 0; i < 8; i++) await inner.advance!(10)
+  }
+  return { inner, farm, start, task, submit, finish }
+}
+
+async function outputsOf(farm: Farm): Promise<Output[]> {
+  const { events } = await farm.poll({}, { key: 'p' })
+  return events.flatMap((event) => (event.type === 'output' ? [event.output] : []))
+}
+
+async function bytesOf(farm: Farm, output: Output, offset = 0): Promise<Buffer> {
+  const body = await farm.open(output, { offset }, { key: 'o' })
+  if ('unavailable' in body) throw new Error(body.unavailable)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of body.stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+const sha256 = (bytes: Uint8Array): string => `0x${createHash('sha256').update(bytes).digest('hex')}`
+
+describe('sealedFarm', () => {
+  it('gives every checker of the lease, and nobody by open(), what was rendered; the same bytes after a restart, from any offset', async () => {
+    const { inner, farm, start, task, submit, finish } = await rendered((one) => dressed(signer, one, CHAIN))
+    await submit()
+    await finish()
+    const outputs = await outputsOf(farm)
+    expect(outputs).toHaveLength(2)
+    const again = start()
+    expect(await outputsOf(again)).toEqual(outputs)
+    for (const output of outputs) {
+      const sealed = await bytesOf(farm, output)
+      expect([sha256(sealed), sealed.length]).toEqual([output.sealed!.hash, output.sealed!.bytes])
+      for (const offset of [1, 100, sealed.length - 1])
+        expect((await bytesOf(again, output, offset)).equals(sealed.subarray(offset))).toBe(true)
+      const { sealed: _, ...bare } = output
+      const plain = await bytesOf(inner.farm, bare)
+      expect((await bytesOf(farm, bare)).equals(sealed)).toBe(true)
+      expect(sealed.includes(plain.subarray(0, 32))).toBe(false)
+      for (const checker of task.lease!.terms.checkers) {
+        const secret = readLeaseSecret(sealed, { job: task.lease!.job, lease: 1, checker }, sealSecretOf(checker))
+        expect(unseal(sealed, fileKeyOf(secret, output.hash), output.hash).equals(plain)).toBe(true)
+      }
+    }
+    await again.close?.()
+    await farm.close?.()
+  })
+
+  it('leaves open what no ledger holds money for', async () => {
+    const { farm, submit, finish } = await rendered((one) => dressed(signer, one))
+    await submit()
+    await finish()
+    for (const output of await outputsOf(farm)) {
+      expect(output.sealed).toBeUndefined()
+      expect(sha256(await bytesOf(farm, output))).toBe(output.hash)
+    }
+    await farm.close?.()
+  })
+
+  it('holds back what it does not remember: a lost book gives nothing away', async () => {
+    const { farm, start, submit, finish } = await rendered((one) => dressed(signer, one, CHAIN))
+    await submit()
+    await finish()
+    const [output] = await outputsOf(farm)
+    const forgetful = start(':memory:')
+    expect(await outputsOf(forgetful)).toEqual([])
+    expect(await forgetful.open(output!, { offset: 0 }, { key: 'o' })).toEqual({ unavailable: 'gone' })
+    await farm.close?.()
+  })
+
+  it('takes no lease that too few checkers could open, or whose keys are not theirs', async () => {
+    const few = await rendered(async (one) => {
+      const task = await dressed(signer, one, CHAIN)
+      return { ...task, lease: { ...task.lease!, sealKeys: task.lease!.sealKeys!.slice(0, 1) } }
+    })
+    await expect(few.submit()).rejects.toMatchObject({ code: 'farm-refused', details: { reason: 'sealing' } })
+    const forged = await rendered(async (one) => {
+      const task = await dressed(signer, one, CHAIN)
+      const [first, ...rest] = task.lease!.sealKeys!
+      return {
+        ...task,
+        lease: { ...task.lease!, sealKeys: [{ ...first!, publicKey: `0x${'77'.repeat(32)}` as const }, ...rest] },
+      }
+    })
+    await expect(forged.submit()).rejects.toMatchObject({ code: 'signature-invalid' })
+    expect(() => sealedFarm(few.farm, { secret: Buffer.alloc(16), book: ':memory:' })).toThrow(/32 bytes/)
+  })
+})
