@@ -23,7 +23,8 @@ export interface Band {
  * (Gelman et al., Bayesian Data Analysis, section 3.2).
  */
 export function bandOf(plan: ProbePlan, samples: readonly ProbeSample[]): Band {
-  const modelled = rawSlopes(plan, samples).filter((one) => one.modelled)
+  const raw = rawSlopes(plan, samples)
+  const modelled = raw.some((one) => one.modelled) ? raw.filter((one) => one.modelled) : raw
   const squares: number[] = []
   for (const [i, { frame, ms }] of modelled.entries()) {
     const [before, after] = [modelled[i - 1], modelled[i + 1]]

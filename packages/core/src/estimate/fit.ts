@@ -1,3 +1,5 @@
+import { costCurve } from './curve.ts'
+import type { Sight } from './curve.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
 
 /** One measured frame of a probe. */
@@ -28,12 +30,6 @@ export interface RawPrediction extends FramePrediction {
  * a slot) are averaged. A frame whose times contradict the model (more samples took no longer) is taken as all fixed cost.
  * Source: docs/estimates.md; scaling one cheap probe by pixels x samples was wrong by 79 % to 4,914 % on the same scenes.
  */
-export function slopePredictions(plan: ProbePlan, samples: readonly ProbeSample[]): RawPrediction[] {
-  const raw = rawSlopes(plan, samples)
-  return raw.map((one, i) => ({ ...one, ms: smoothed(raw[i - 1]?.ms, one.ms, raw[i + 1]?.ms) }))
-}
-
-/** {@link slopePredictions} before neighbours are averaged. */
 export function rawSlopes(plan: ProbePlan, samples: readonly ProbeSample[]): RawPrediction[] {
   const times = new Map<number, Record<string, number[]>>()
   for (const { frame, window, renderMs } of samples) {
@@ -68,42 +64,35 @@ export function average(samples: readonly ProbeSample[], window: ProbeKind): num
   return times.length === 0 ? 0 : mean(times)
 }
 
-/** Neighbours whose cost differs by less than this factor are taken for one cost with noise: what two short renders differ by is small and uncertain. */
-const ALIKE = 1.35
-
-function smoothed(before: number | undefined, ms: number, after: number | undefined): number {
-  const alike = [before, after].filter((other) => other !== undefined && Math.max(other / ms, ms / other) < ALIKE) as number[]
-  return (2 * ms + alike.reduce((sum, other) => sum + other, 0)) / (2 + alike.length)
-}
+/** Standard deviation of the logarithm of one render time: the same frame again, a moment later, on a machine that others use too. */
+export const TIME_SD: number = 0.06
 
 /**
- * Predictions of all probed frames, ascending. Frames that were rendered whole are as measured; they correct the others by how far the slope model was off, more
- * like the one whose predicted cost is nearer.
+ * Predictions of all probed frames, ascending: the curve along the timeline by windows and whole frames together, each counting for as much as it is certain.
  */
 export function predictFrames(plan: ProbePlan, samples: readonly ProbeSample[]): FramePrediction[] {
-  const raw = slopePredictions(plan, samples)
+  const raw = rawSlopes(plan, samples)
   const [lowMs, highMs] = [average(samples, 'low'), average(samples, 'high')]
   // A farm that only told its speed has one window of each of two frames.
   if (raw.length === 0) return lowMs > 0 && highMs > 0 ? [{ frame: plan.frames[0]!, ...lineThrough(plan, lowMs, highMs) }] : []
-  const modelled = raw.filter((one) => one.modelled)
-  const known = raw.flatMap(({ frame, fullMs }) => {
-    if (fullMs === undefined || modelled.length === 0) return []
-    const [ms] = interpolate(modelled, [frame]) as [number]
-    return [{ at: Math.log(ms), factor: fullMs / ms }]
+  const sd = windowsSd(plan, lowMs, highMs)
+  const curve = costCurve(
+    raw.flatMap(({ frame, ms, modelled, fullMs }): Sight[] => [
+      ...(modelled ? [{ frame, log: Math.log(ms), sd, modelled }] : []),
+      ...(fullMs === undefined ? [] : [{ frame, log: Math.log(Math.max(1, fullMs)), sd: TIME_SD, modelled: false }]),
+    ]),
+  )
+  return raw.map(({ frame, fixedMs }) => {
+    const ms = Math.max(1, Math.exp(curve(frame)))
+    return { frame, ms, fixedMs: Math.min(ms, fixedMs) }
   })
-  known.sort((a, b) => a.at - b.at)
-  const factorAt = (ms: number): number => {
-    if (known.length === 0) return 1
-    const at = Math.log(ms)
-    const next = known.findIndex((one) => one.at >= at)
-    if (next <= 0) return (next === 0 ? known[0]! : known.at(-1)!).factor
-    const [a, b] = [known[next - 1]!, known[next]!]
-    return b.at === a.at ? (a.factor + b.factor) / 2 : a.factor + ((b.factor - a.factor) * (at - a.at)) / (b.at - a.at)
-  }
-  return raw.map(({ frame, ms, fixedMs, fullMs }) => {
-    const corrected = Math.max(1, fullMs ?? ms * factorAt(ms))
-    return { frame, ms: corrected, fixedMs: Math.min(corrected, fixedMs) }
-  })
+}
+
+/** How uncertain a frame's cost is by its two windows, as {@link TIME_SD}: what they differ by is multiplied up to the full load. */
+export function windowsSd({ load }: ProbePlan, lowMs: number, highMs: number): number {
+  const factor = (load.full - load.low) / (load.high - load.low)
+  const ms = lowMs + factor * Math.max(0, highMs - lowMs)
+  return (TIME_SD * Math.hypot((factor - 1) * lowMs, factor * highMs)) / ms
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

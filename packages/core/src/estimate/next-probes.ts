@@ -1,5 +1,5 @@
-import { average, lineThrough, slopePredictions } from './fit.ts'
-import type { ProbeSample, RawPrediction } from './fit.ts'
+import { average, lineThrough, predictFrames, TIME_SD, windowsSd } from './fit.ts'
+import type { FramePrediction, ProbeSample } from './fit.ts'
 import { anchors } from './probe-plan.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
 
@@ -12,89 +12,127 @@ export interface ProbeOrder {
 /** Neighbours that differ by more than this factor are looked at closer. */
 const JUMP = 1.35
 
-/** Above this share of a frame's cost its two windows are not worth their price: whole frames say more. */
-const DEAR = 0.6
+/**
+ * Price of a frame's two windows in whole frames, times how much larger the variance of what they tell is: above this, whole frames say more for the same. Below 1,
+ * since a whole frame has no error of the model.
+ */
+const DEAR = 0.5
+
+/** Where along the timeline frames are rendered whole beside the middle one when no windows are. */
+const PLACES = [1 / 8, 7 / 8, 1 / 3] as const
+
+/** Most frames that are rendered whole. */
+const MOST_WHOLES: number = 1 + PLACES.length
+
+/** The last whole frame may cost so much more than is left, as a share of it: without it the level rests on one. */
+const OVERDRAFT = 0.4
 
 /**
- * What to probe next, given what was measured so far; nothing: it is enough. First one window of each of two frames tells what a frame costs about, and so what the
- * budget buys; then as many frames along the timeline as that, then the places where the cost jumps; last a few whole frames, by which the others are corrected.
+ * What to probe next, given what was measured so far; nothing: it is enough. First one window of each of two frames, and a frame whole: they tell what the budget
+ * buys. Where windows are good value, those of as many frames along the timeline as the budget buys, then of those where the cost jumps, last another whole frame, far
+ * from the first. Else whole frames alone.
  * Every frame comes after another one, since a warm renderer is quicker at the frame that it just had. A farm that is not the reference only tells its speed.
  */
 export function nextProbes(plan: ProbePlan, samples: readonly ProbeSample[], role: 'reference' | 'other'): ProbeOrder[] {
   const first = plan.frames[0]!
   const middle = plan.frames[Math.floor(plan.frames.length / 2)]!
-  if (samples.length === 0) return [{ frame: middle, window: 'warm' }]
+  if (samples.length === 0) return [{ frame: first, window: 'warm' }]
   if (average(samples, 'high') === 0)
+    return [
+      { frame: middle, window: 'low' },
+      { frame: first, window: 'high' },
+    ]
+  if (role === 'other') return []
+  const [lows, highs, wholes] = (['low', 'high', 'full'] as const).map((window) => framesOf(samples, window))
+  const modelled = new Set([...lows!].filter((frame) => highs!.has(frame)))
+  const known = predictFrames(plan, samples)
+  const budget = budgetOf(plan, samples, known, modelled.size > 0)
+  const whole = (frames: readonly number[]): ProbeOrder[] =>
+    frames.slice(0, budget.wholes).map((frame) => ({ frame, window: 'full' }))
+  if (modelled.size === 0 && middle !== first) {
+    if (wholes!.size === 0 && budget.wholes > 0) return whole([middle])
+    const places = PLACES.map((share) => plan.frames[Math.floor(share * plan.frames.length)]!)
+    const next = places.filter((frame) => !wholes!.has(frame))
+    if (wholes!.size > 1 || budget.dear) return whole(next.slice(0, 1))
     return [
       { frame: first, window: 'low' },
       { frame: middle, window: 'high' },
     ]
-  if (role === 'other' || samples.some((one) => one.window === 'full')) return []
-  const raw = slopePredictions(plan, samples)
-  const budget = budgetOf(plan, samples, raw)
-  const whole = (frames: readonly number[]): ProbeOrder[] => frames.map((frame) => ({ frame, window: 'full' }))
-  if (budget.pairMs > DEAR * budget.frameMs && budget.wholes > 0)
-    return whole(anchors(plan.frames, budget.wholes + 2).slice(1, -1))
-  if (raw.length === 0)
-    return [...(middle === first ? [] : [{ frame: middle, window: 'low' } as const]), { frame: first, window: 'high' }]
-  const frames = chooseFrames(plan, raw, budget)
+  }
+  const frames = chooseFrames(plan, known, modelled, budget)
   if (frames.length > 0) return (['low', 'high'] as const).flatMap((window) => frames.map((frame) => ({ frame, window })))
-  return whole(dearAndMiddle(raw, budget.wholes))
+  return whole(farthest(plan.frames, wholes!))
 }
+
+const framesOf = (samples: readonly ProbeSample[], window: ProbeKind): Set<number> =>
+  new Set(samples.filter((one) => one.window === window).map((one) => one.frame))
 
 interface Budget {
   readonly leftMs: number
   /** What a whole frame and what a frame's two windows cost about. */
   readonly frameMs: number
   readonly pairMs: number
-  /** Whole frames that are rendered in the end. */
+  /** Whether whole frames tell more than windows for the same price. */
+  readonly dear: boolean
+  /** Whole frames that can still be rendered, and how many of them windows must leave room for. */
   readonly wholes: number
+  readonly reserved: number
 }
 
-function budgetOf(plan: ProbePlan, samples: readonly ProbeSample[], raw: readonly RawPrediction[]): Budget {
-  const about = lineThrough(plan, average(samples, 'low'), average(samples, 'high'))
-  const frameMs = raw.length === 0 ? about.ms : raw.reduce((sum, one) => sum + one.ms, 0) / raw.length
-  const fixedMs = Math.min(frameMs, about.fixedMs)
-  const { low, high, full } = plan.load
-  const pairMs = 2 * fixedMs + ((frameMs - fixedMs) * (low + high)) / full
+function budgetOf(plan: ProbePlan, samples: readonly ProbeSample[], known: readonly FramePrediction[], modelled: boolean): Budget {
+  const [lowMs, highMs] = [average(samples, 'low'), modelled ? average(samples, 'high') : highBeside(plan, samples)]
+  const frameMs = known.reduce((sum, one) => sum + one.ms, 0) / known.length
+  const pairMs = lowMs + highMs
+  const dear = (pairMs / frameMs) * (windowsSd(plan, lowMs, highMs) / TIME_SD) ** 2 > DEAR
   const spentMs = samples.reduce((sum, { window, renderMs }) => sum + (window === 'warm' ? 0 : renderMs), 0)
   const leftMs = plan.budgetFrames * frameMs - spentMs
-  const dear = pairMs > DEAR * frameMs
-  const wholes = dear
-    ? Math.min(4, Math.floor(leftMs / frameMs))
-    : plan.budgetFrames >= 3.5
-      ? 2
-      : plan.budgetFrames >= 1.6
-        ? 1
-        : 0
-  return { leftMs, frameMs, pairMs, wholes: Math.max(0, wholes) }
+  const rendered = framesOf(samples, 'full').size
+  // Two whole frames in jobs that can afford them beside enough windows, one in shorter ones.
+  const wanted = plan.budgetFrames >= 3.5 ? 2 : plan.budgetFrames >= 1.6 ? 1 : 0
+  const reserved = Math.max(0, wanted - rendered)
+  const affordable = dear || wanted > 0 ? Math.min(MOST_WHOLES - rendered, Math.floor(leftMs / frameMs)) : 0
+  const last = reserved > 0 && leftMs > (1 - OVERDRAFT) * frameMs ? 1 : 0
+  return { leftMs, frameMs, pairMs, dear, wholes: Math.max(0, affordable, last), reserved }
+}
+
+/** Time of the larger window beside the smaller one of the same frame: between that and the whole frame, where it was rendered. */
+function highBeside({ load }: ProbePlan, samples: readonly ProbeSample[]): number {
+  const wholeMs = average(samples, 'full')
+  if (wholeMs === 0) return average(samples, 'high')
+  const lowMs = average(samples, 'low')
+  return lowMs + (Math.max(0, wholeMs - lowMs) * (load.high - load.low)) / (load.full - load.low)
+}
+
+/** The frame that lies farthest along the timeline from those of `others`; none when all are among them. */
+function farthest(frames: readonly number[], others: ReadonlySet<number>): number[] {
+  const far = (frame: number): number => Math.min(...[...others].map((other) => Math.abs(other - frame)))
+  const best = frames.reduce((a, b) => (far(b) > far(a) ? b : a))
+  return others.has(best) ? [] : [best]
 }
 
 /** Frames whose two windows are measured next: evenly spread at first, with a part of the budget kept for jumps; then halfway between neighbours that differ. */
-function chooseFrames(plan: ProbePlan, raw: readonly RawPrediction[], { leftMs, frameMs, pairMs, wholes }: Budget): number[] {
-  const room = Math.min(Math.floor((leftMs - wholes * frameMs) / pairMs), plan.mostFrames - raw.length)
+function chooseFrames(
+  plan: ProbePlan,
+  known: readonly FramePrediction[],
+  modelled: ReadonlySet<number>,
+  { leftMs, frameMs, pairMs, reserved }: Budget,
+): number[] {
+  const room = Math.min(Math.floor((leftMs - reserved * frameMs) / pairMs), plan.mostFrames - modelled.size)
   if (room < 1) return []
-  const known = new Set(raw.map((one) => one.frame))
-  const even = known.size > 2 ? [] : anchors(plan.frames, Math.ceil(room * 0.75) + 2).filter((frame) => !known.has(frame))
-  const chosen = even.length > 0 ? even : jumps(plan, raw)
+  const even = modelled.size > 2 ? [] : anchors(plan.frames, Math.ceil(room * 0.75) + 2).filter((frame) => !modelled.has(frame))
+  const chosen = even.length > 0 ? even : jumps(plan, known).filter((frame) => !modelled.has(frame))
   return chosen.slice(0, room).sort((a, b) => a - b)
 }
 
 /** Frames halfway between neighbours whose cost differs much, the largest difference first. */
-function jumps(plan: ProbePlan, raw: readonly RawPrediction[]): number[] {
+function jumps(plan: ProbePlan, known: readonly FramePrediction[]): number[] {
   const found: { readonly frame: number; readonly jump: number }[] = []
-  for (const [i, b] of raw.entries()) {
-    const a = raw[i - 1]
+  for (const [i, b] of known.entries()) {
+    const a = known[i - 1]
     if (!a) continue
     const between = plan.frames.filter((frame) => frame > a.frame && frame < b.frame)
     const jump = Math.max(a.ms / b.ms, b.ms / a.ms)
     if (between.length > 0 && jump > JUMP) found.push({ frame: between[Math.floor(between.length / 2)]!, jump })
   }
   return found.sort((a, b) => b.jump - a.jump).map(({ frame }) => frame)
-}
-
-/** The dearest of the probed frames and one of middle cost. */
-function dearAndMiddle(raw: readonly RawPrediction[], count: number): number[] {
-  const byCost = raw.toSorted((a, b) => a.ms - b.ms).map(({ frame }) => frame)
-  return [...new Set([byCost[Math.floor(byCost.length / 2)]!, byCost.at(-1)!])].slice(0, count).sort((a, b) => a - b)
 }

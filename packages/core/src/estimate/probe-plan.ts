@@ -19,30 +19,37 @@ export interface ProbePlan {
 }
 
 /** What probes may cost, of the job's rendering (issue: at most 5 % of a job of 100 frames; the rest is left for what a frame cost more than thought). */
-const BUDGET_SHARE = 0.042
+const BUDGET_SHARE = 0.044
 
 /** Frames among which probed ones are chosen. */
 const MOST_CANDIDATES = 1000
 
-/** Share of a frame's pixels x samples under the larger window. Where a frame takes long, a small share of it can still be measured well (1 to 7 us each were measured). */
+/**
+ * Share of a frame's pixels x samples under the larger window. For a given price the error of what two windows tell is least where samples cost about three times the fixed part of
+ * the window; small frames have about a twentieth of fixed cost. Where a frame takes long, a smaller share is enough (1 to 7 us for each of its pixel-samples were measured).
+ */
 const SHARES = [
-  { below: 2e6, share: 1 / 4 },
-  { below: 10e6, share: 1 / 8 },
+  { below: 10e6, share: 0.18 },
   { below: Infinity, share: 1 / 32 },
 ] as const
 
-/** Chooses the two windows for a job. Same size and fewer samples where there are enough of them, else a smaller size: cost per sample is the same then only by and large. */
+/** Frames of fewer samples are probed at a smaller size for the fixed cost: one sample of the whole size would be too large a part of them. */
+const FEW_SAMPLES = 24
+
+/** Fewest samples of the larger window where the smaller one has one sample of the same size: their difference must not drown in the error of both. */
+const LEAST_BESIDE_ONE = 5
+
+/** Chooses the two windows for a job: the frame's own size and fewer samples, and a smaller size where one sample is still too much. */
 export function planProbes(spec: RenderSpec, frames: readonly number[], mostFrames = 24): ProbePlan {
   const { width, height } = spec.output
   const pixels = (pct: number): number =>
     Math.max(1, Math.floor((width * pct) / 100)) * Math.max(1, Math.floor((height * pct) / 100))
   const full = width * height * spec.samples
   const { share } = SHARES.find(({ below }) => full < below)!
-  const bySamples = spec.samples >= 12
-  const low = bySamples ? { pct: 100, samples: 1 } : { pct: 20, samples: 1 }
-  const high = bySamples
-    ? { pct: 100, samples: Math.max(3, Math.round(spec.samples * share)) }
-    : { pct: Math.ceil(100 * Math.sqrt(share)), samples: spec.samples }
+  const few = spec.samples < FEW_SAMPLES
+  const low = { pct: few ? 20 : 100, samples: 1 }
+  const samples = Math.max(few ? 1 : LEAST_BESIDE_ONE, Math.round(spec.samples * share))
+  const high = { pct: few ? Math.min(100, Math.ceil(100 * Math.sqrt((spec.samples * share) / samples))) : 100, samples }
   return {
     frames: anchors(frames, MOST_CANDIDATES),
     low: { samples: low.samples, resolutionPct: low.pct },

@@ -84,7 +84,7 @@ export function refineWork(times: ObservedTimes): RefinedWork {
         for (const b of at) precision[a * size + b]! += trust
       }
     })
-    covariance = invertPositive(precision, size)
+    covariance = invertPositive(precision, size).inverse
     mean = product(covariance, target)
     let squares = 0
     seen.forEach((unit, i) => {

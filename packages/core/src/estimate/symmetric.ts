@@ -1,8 +1,11 @@
 /**
- * Inverse of a symmetric positive definite matrix, row by row in one array, by its Cholesky factor. O(size^3).
+ * Inverse and logarithm of the determinant of a symmetric positive definite matrix, row by row in one array, by its Cholesky factor. O(size^3).
  * @throws RangeError when the matrix is not positive definite
  */
-export function invertPositive(matrix: Float64Array, size: number): Float64Array {
+export function invertPositive(
+  matrix: Float64Array,
+  size: number,
+): { readonly inverse: Float64Array; readonly logDeterminant: number } {
   const factor = new Float64Array(size * size)
   for (let row = 0; row < size; row++)
     for (let column = 0; column <= row; column++) {
@@ -27,5 +30,7 @@ export function invertPositive(matrix: Float64Array, size: number): Float64Array
       result[row * size + column] = sum
       result[column * size + row] = sum
     }
-  return result
+  let logDeterminant = 0
+  for (let row = 0; row < size; row++) logDeterminant += 2 * Math.log(factor[row * size + row]!)
+  return { inverse: result, logDeterminant }
 }

@@ -60,9 +60,9 @@ describe('the band of an estimate', () => {
   it('holds nine of ten frames where neighbours cost alike, and is as wide as frames scatter', () => {
     const [smooth, rough, wild] = [at(0.02), at(0.1), at(0.3)]
     for (const { covered } of [smooth, rough]) expect(covered).toBeGreaterThan(0.87)
-    // Frames that have nothing to do with their neighbours: the whole frames that correct the others mislead as often as they help.
-    expect(wild.covered).toBeGreaterThan(0.72)
-    expect(smooth.high).toBeLessThan(1.2)
+    // Frames that have nothing to do with their neighbours: what few probes of them say is luck.
+    expect(wild.covered).toBeGreaterThan(0.68)
+    expect(smooth.high).toBeLessThan(1.32)
     expect(rough.high).toBeGreaterThan(smooth.high)
     expect(wild.high).toBeGreaterThan(1.4)
   })

@@ -142,7 +142,7 @@ describe('invertPositive', () => {
           const [row, column] = [Math.floor(i / size), i % size]
           return entry((k) => root[row * size + k]! * root[column * size + k]!) + (row === column ? 0.5 : 0)
         })
-        const inverse = invertPositive(matrix, size)
+        const { inverse } = invertPositive(matrix, size)
         for (let row = 0; row < size; row++)
           for (let column = 0; column < size; column++)
             expect(entry((k) => matrix[row * size + k]! * inverse[k * size + column]!)).toBeCloseTo(row === column ? 1 : 0, 6)
