@@ -53,7 +53,7 @@ export function nextProbes(plan: ProbePlan, samples: readonly ProbeSample[], rol
     if (wholes!.size === 0 && budget.wholes > 0) return whole([middle])
     const places = PLACES.map((share) => plan.frames[Math.floor(share * plan.frames.length)]!)
     const next = places.filter((frame) => !wholes!.has(frame))
-    if (wholes!.size > 1 || budget.dear) return whole(next.slice(0, 1))
+    if (wholes!.size > 1 || (wholes!.size > 0 && budget.dear)) return whole(next.slice(0, 1))
     return [
       { frame: first, window: 'low' },
       { frame: middle, window: 'high' },
