@@ -43,8 +43,7 @@ function fitted(sights: readonly Sight[], rest: Float64Array, wander: number): F
   const start = Math.min(...sights.map((one) => one.frame))
   const span = Math.max(1, Math.max(...sights.map((one) => one.frame)) - start)
   // Before its start the walk stands still: the cost of the first frame that was seen counts for those before it.
-  const covariance = (a: number, b: number): number =>
-    LEVEL_SD ** 2 + (wander ** 2 * Math.max(0, Math.min(a, b) - start)) / span
+  const covariance = (a: number, b: number): number => LEVEL_SD ** 2 + (wander ** 2 * Math.max(0, Math.min(a, b) - start)) / span
   const matrix = new Float64Array(size * size)
   for (const [i, a] of sights.entries())
     for (const [j, b] of sights.entries())

@@ -1,4 +1,4 @@
-import { average, lineThrough, predictFrames, TIME_SD, windowsSd } from './fit.ts'
+import { average, predictFrames, TIME_SD, windowsSd } from './fit.ts'
 import type { FramePrediction, ProbeSample } from './fit.ts'
 import { anchors } from './probe-plan.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
@@ -79,7 +79,12 @@ interface Budget {
   readonly reserved: number
 }
 
-function budgetOf(plan: ProbePlan, samples: readonly ProbeSample[], known: readonly FramePrediction[], modelled: boolean): Budget {
+function budgetOf(
+  plan: ProbePlan,
+  samples: readonly ProbeSample[],
+  known: readonly FramePrediction[],
+  modelled: boolean,
+): Budget {
   const [lowMs, highMs] = [average(samples, 'low'), modelled ? average(samples, 'high') : highBeside(plan, samples)]
   const frameMs = known.reduce((sum, one) => sum + one.ms, 0) / known.length
   const pairMs = lowMs + highMs

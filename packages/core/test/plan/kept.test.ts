@@ -81,7 +81,7 @@ describe('a second plan of the same scene', () => {
   it('renders no probe, asks for no quote, and comes to the same plan', async () => {
     const { plan } = planner(new Map())
     const first = await plan()
-    expect(first.asked).toEqual({ probes: 6, quotes: 2, describes: 2 })
+    expect(first.asked).toEqual({ probes: 8, quotes: 2, describes: 2 })
     const second = await plan()
     expect(second.asked).toEqual({ probes: 0, quotes: 0, describes: 0 })
     expect(second.plan.routes).toEqual(first.plan.routes)
@@ -94,12 +94,12 @@ describe('a second plan of the same scene', () => {
   it('probes again for other settings, other software, and when it is told to', async () => {
     const { plan, clock, upgrade } = planner(new Map())
     await plan()
-    expect((await plan({ probeAgain: true })).asked).toMatchObject({ probes: 6 })
-    expect((await plan({ frames: '5-9' })).asked).toMatchObject({ probes: 6, quotes: 2 })
+    expect((await plan({ probeAgain: true })).asked).toMatchObject({ probes: 8 })
+    expect((await plan({ frames: '5-9' })).asked).toMatchObject({ probes: 8, quotes: 2 })
     upgrade('4.2.1')
     expect((await plan()).asked).toMatchObject({ probes: 0 })
     clock.jump(600_001)
-    expect((await plan()).asked).toMatchObject({ probes: 6, describes: 2 })
+    expect((await plan()).asked).toMatchObject({ probes: 8, describes: 2 })
   })
 
   it('asks for a new quote after half of its validity, and for a nearer deadline than it was promised for', async () => {
