@@ -38,6 +38,22 @@ test('a folder is checked against what its frames have in common', async () => {
   ])
 })
 
+test('frames that nobody ordered and files that claim one frame are doubtful, and a missing frame has the name it would have', async () => {
+  const shot = join(folder, 'claims')
+  await mkdir(shot)
+  for (const name of ['s.-0001', 's.0001', 's.1', 's.0003', 's.0009'])
+    await writeFile(join(shot, `${name}.png`), renderNoise(Number(name.slice(2)) + 2, SCENE))
+  const found = await lines(shot, { frames: [-1, 1, 2, 3] })
+  expect(found.map(({ file, verdict, findings }) => [file, verdict, findings[0]?.code])).toEqual([
+    ['s.-0001.png', 'accept', undefined],
+    ['s.0001.png', 'unsure', 'frame-twice'],
+    ['s.1.png', 'unsure', 'frame-twice'],
+    ['s.0003.png', 'accept', undefined],
+    ['s.0009.png', 'unsure', 'extra-frame'],
+    ['s.2.png', 'refuse', 'missing-frame'],
+  ])
+})
+
 test('a manifest gives the order, hashes and references', async () => {
   const files: Record<string, Uint8Array> = {
     'good.png': renderNoise(2, SCENE),
@@ -165,7 +181,7 @@ test('sub-folders, odd names, gaps, links to nowhere, pipes and folders named li
     ['sub dir/ünïcode/shöt 3.png', 3, 'accept', undefined],
     ['sub dir/ünïcode/shöt 5.png', 5, 'accept', undefined],
     ['sub dir/ünïcode/shöt 6.png', 6, 'accept', undefined],
-    ['', 4, 'unsure', 'missing-frame'],
+    ['sub dir/ünïcode/shöt 4.png', 4, 'unsure', 'missing-frame'],
   ])
   expect(await lines(join(root, 'still.png'))).toMatchObject([{ file: 'still.png', verdict: 'accept' }])
 })

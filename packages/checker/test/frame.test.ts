@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { fc, test as property } from './property.ts'
 import { describe, expect, test } from 'vitest'
 import { encodeExr, encodePng, readImageInfo } from '@pictor/image'
@@ -53,7 +54,8 @@ describe('files', () => {
     'no damage makes it throw, and damage inside the pixels is always found',
     [fc.integer({ min: 41, max: good.length - 17 }), fc.integer({ min: 1, max: 255 })],
     async (at, mask) => {
-      const bytes = good.slice()
+      // A copy: slice of a Buffer would share its memory.
+      const bytes = Uint8Array.from(good)
       bytes[at]! ^= mask
       expect((await checkFile(bytes, SPEC, 1)).findings.some((found) => found.weight === 'refuse')).toBe(true)
     },
@@ -127,6 +129,24 @@ describe('order and metadata', () => {
     const shifted = { ...info, parts: [{ ...info.parts[0]!, dataWindow: { xMin: 1, yMin: 0, xMax: 16, yMax: 15 } }] }
     expect(checkOrder(info, EXR_SPEC.output)).toEqual([])
     expect(checkOrder(shifted, EXR_SPEC.output)).toMatchObject([{ code: 'wrong-window' }])
+  })
+  test.each([
+    [{ cicp: [1, 13, 0, 1] }, []],
+    [{ cicp: [1, 1, 0, 1] }, []],
+    [{ cicp: [9, 16, 0, 1] }, ['doubt colour-tag']],
+    [{ gamma: 0.45455 }, []],
+    [{ gamma: 1 }, ['doubt colour-tag']],
+    [{ iccName: 'Display P3' }, ['note colour-tag']],
+  ])('a picture tagged %o', (colorSpace, expected) => {
+    const found = checkOrder({ ...readImageInfo(good), colorSpace }, SPEC.output)
+    expect(found.map(({ weight, code }) => `${weight} ${code}`)).toEqual(expected)
+  })
+  test('an animated PNG is a doubt: viewers show pictures that nobody checked', async () => {
+    const control = Buffer.from([...Buffer.from('acTL'), 0, 0, 0, 2, 0, 0, 0, 0])
+    const chunk = Buffer.concat([Buffer.of(0, 0, 0, 8), control, Buffer.alloc(4)])
+    chunk.writeUInt32BE(crc32(control), 16)
+    const animated = Buffer.concat([good.subarray(0, 33), chunk, good.subarray(33)])
+    expect((await checkFile(animated, SPEC, 1)).findings).toMatchObject([{ code: 'animation', weight: 'doubt' }])
   })
   test('fewer declared samples are refused, more are a note, none is nothing', () => {
     const declared = (samples: string): unknown => checkMetadata({ 'cycles.ViewLayer.samples': samples }, SPEC, 1)

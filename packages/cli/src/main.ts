@@ -110,7 +110,8 @@ program
   .description('validate rendered frames: a folder, or a manifest with reference renders')
   .option('--json', 'one line a frame', false)
   .option('--report <dir>', 'write a page with thumbnails and difference pictures')
-  .action((path: string, options: { json: boolean; report?: string }) =>
+  .option('--frames <range>', 'frames that must be there, such as 1-240 (default: gaps in the numbers are doubts)')
+  .action((path: string, options: { json: boolean; report?: string; frames?: string }) =>
     perform(options.json, async (context) => (await import('./commands/check.ts')).check(path, options, context)),
   )
 

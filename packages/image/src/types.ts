@@ -45,7 +45,7 @@ export interface ColorSpaceTags {
 
 /** Something odd that does not stop decoding, such as bytes after the end. */
 export interface ImageWarning {
-  readonly code: 'trailing-bytes' | 'unused-bytes' | 'extra-compressed-data' | 'bad-metadata' | 'palette-index'
+  readonly code: 'trailing-bytes' | 'unused-bytes' | 'extra-compressed-data' | 'bad-metadata' | 'palette-index' | 'animation'
   readonly message: string
 }
 

@@ -52,7 +52,7 @@ export async function openFrame(bytes: Uint8Array, output: Pick<OutputSpec, 'for
   const expected = FORMAT_OF[output.format]
   const found = sniffFormat(bytes)
   if (bytes.length > 0 && found !== expected) {
-    const shown = found === 'unknown' ? 'no picture format (an error page or a placeholder?)' : found.toUpperCase()
+    const shown = found === 'unknown' ? 'no picture (an error page or a placeholder?)' : found.toUpperCase()
     return { findings: [finding('refuse', 'wrong-format', `${output.format} was ordered, the file is ${shown}`)] }
   }
   const meter = frameMeter()
@@ -67,7 +67,8 @@ export async function openFrame(bytes: Uint8Array, output: Pick<OutputSpec, 'for
     if (error.code === 'unsupported' || error.code === 'limit') {
       return { findings: [finding('doubt', 'not-decoded', `the file could not be decoded here: ${error.message}`)] }
     }
-    return { findings: [finding('refuse', error.code, `${DAMAGE[error.code] ?? 'the file is damaged'} (${error.message})`)] }
+    const what = DAMAGE[error.code] ?? 'the file is damaged'
+    return { findings: [finding('refuse', error.code, error.message === what ? what : `${what} (${error.message})`)] }
   }
 }
 

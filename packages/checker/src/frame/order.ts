@@ -58,9 +58,16 @@ function checkChannels(info: ImageInfo, output: OutputSpec): WeighedFinding[] {
   return findings
 }
 
+/** Transfer functions of ITU-T H.273 that screens show alike: BT.709, its two twins of BT.2020, and sRGB. */
+const DISPLAY_TRANSFERS: ReadonlySet<number> = new Set([1, 13, 14, 15])
+
 /** A transfer curve other than sRGB's in a display-referred file means that viewers show other colours than the artist saw. */
 function checkColour(info: ImageInfo): WeighedFinding[] {
-  const { gamma, iccName } = info.colorSpace
+  const { gamma, iccName, cicp } = info.colorSpace
+  if (cicp && !(cicp[0] === 1 && DISPLAY_TRANSFERS.has(cicp[1]!))) {
+    const message = `the file declares primaries ${cicp[0]} and transfer ${cicp[1]} (ITU-T H.273); renders for display carry 1 and 13`
+    return [finding('doubt', 'colour-tag', message, { value: cicp[1]!, threshold: 13 })]
+  }
   if (info.format === 'png' && gamma !== undefined && (gamma < 0.4 || gamma > 0.56)) {
     const message = `the file declares the encoding exponent ${gamma.toFixed(3)}; renders for display carry 0.455`
     return [finding('doubt', 'colour-tag', message, { value: gamma, threshold: 0.4545 })]

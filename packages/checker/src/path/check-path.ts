@@ -7,7 +7,7 @@ import { measuredOf, pictureOf } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { filePool, type FilePool } from './file-pool.ts'
 import type { FileResult } from './file-task.ts'
-import { isPictureName, readFolder, readPicture } from './folder.ts'
+import { isPictureName, readFolder, readPicture, siblingName } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
 import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequence/check.ts'
 
@@ -21,6 +21,8 @@ export interface CheckPathOptions {
   readonly frames?: readonly number[]
   /** Threads that read files; the number of processors when left out. */
   readonly threads?: number
+  /** Called once, before the first line: what the verdicts rest on, in words, and how many files there are. */
+  readonly onStart?: (about: { readonly basis: string; readonly total: number }) => void
   /** Called after each line. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
   readonly signal?: AbortSignal
@@ -28,6 +30,7 @@ export interface CheckPathOptions {
 
 /** One frame's line: what `pictor check --json` prints. */
 export interface CheckLine {
+  /** As the manifest or folder names it; of a missing frame the name that it would have, empty where that is not known. */
   readonly file: string
   readonly frame: number
   readonly verdict: Verdict
@@ -46,6 +49,7 @@ export interface CheckLine {
 export async function* checkPath(path: string, options: CheckPathOptions = {}): AsyncGenerator<CheckLine> {
   const set = await readCheckSet(path, options.spec)
   const { signal, threads = availableParallelism() } = options
+  options.onStart?.({ basis: set.basis, total: set.frames.length })
   // A thread takes longer to start than a few files to read.
   const pool = filePool({ threads: set.frames.length < 4 ? 1 : threads, ...(signal ? { signal } : {}) })
   try {
@@ -63,12 +67,14 @@ async function* checkFrames(set: CheckSet, pool: FilePool, ahead: number, option
   const sequences = sequencesOf(frames, items)
   const references = options.references === false ? [] : set.references
   const cache = new Map<string, Promise<References>>()
+  const unclaimed = claims(set, options.frames)
   for (const [index, entry] of frames.entries()) {
     options.signal?.throwIfAborted()
     for (let next = index; next < Math.min(frames.length, index + ahead); next++) results.start(next)
     const result = await results.get(index)
     const startedAt = performance.now()
-    const beside = await sequences.get(entry.sequence)!.findings(items[index]!, result.findings)
+    const own = [...result.findings, ...unclaimed(entry)]
+    const beside = await sequences.get(entry.sequence)!.findings(items[index]!, own)
     const findings = await judgeEntry(entry, beside, referencesOf(references, entry), cache)
     results.forget(index)
     const ms = Math.round((result.ms + performance.now() - startedAt) * 10) / 10
@@ -154,21 +160,48 @@ async function loadReferences(files: ReferenceFiles): Promise<References> {
   return { renders, crops }
 }
 
+/** What a frame's number says: that nobody ordered it, or, in a folder, that another file of the sequence claims it too. Both are doubts: which file is meant, a person knows. */
+function claims(set: CheckSet, ordered: readonly number[] | undefined): (entry: FrameEntry) => readonly WeighedFinding[] {
+  const wanted = ordered && new Set(ordered)
+  const key = ({ sequence, frame }: FrameEntry): string => `${frame} ${sequence}`
+  const rivals = new Map<string, FrameEntry[]>()
+  if (set.complete) {
+    for (const entry of set.frames) {
+      const others = rivals.get(key(entry))
+      if (others) others.push(entry)
+      else rivals.set(key(entry), [entry])
+    }
+  }
+  return (entry) => {
+    const other = rivals.get(key(entry))?.find((one) => one !== entry)
+    return [
+      ...(wanted && !wanted.has(entry.frame)
+        ? [finding('doubt', 'extra-frame', 'the frame is not among those that were to be there')]
+        : []),
+      ...(other ? [finding('doubt', 'frame-twice', `${other.file} is frame ${entry.frame} of this sequence too`)] : []),
+    ]
+  }
+}
+
 /** Lines for frames that were ordered and are not there; without an order, for gaps in the numbers, which then are doubts. */
 function* missingLines(set: CheckSet, ordered: readonly number[] | undefined): Generator<CheckLine> {
-  const sequences = new Map<string, number[]>()
-  for (const { sequence, frame } of set.frames) {
-    const found = sequences.get(sequence) ?? []
-    sequences.set(sequence, found)
-    found.push(frame)
+  const sequences = new Map<string, FrameEntry[]>()
+  for (const entry of set.frames) {
+    const found = sequences.get(entry.sequence)
+    if (found) found.push(entry)
+    else sequences.set(entry.sequence, [entry])
   }
   for (const [sequence, found] of sequences) {
-    const there = new Set(found)
-    for (const frame of ordered ?? (set.complete ? gapsOf(found) : [])) {
+    const numbers = found.map(({ frame }) => frame)
+    const there = new Set(numbers)
+    // The shortest name shows best how numbers are padded.
+    const like = found.reduce((short, { file }) => (file.length < short.length ? file : short), found[0]!.file)
+    for (const frame of ordered ?? (set.complete ? gapsOf(numbers) : [])) {
       if (there.has(frame)) continue
-      const why = ordered ? 'is missing' : 'is not there, though frames before and after it are'
-      const missing = finding(ordered ? 'refuse' : 'doubt', 'missing-frame', `frame ${frame} of ${sequence} ${why}`)
-      yield { file: '', frame, verdict: verdictOf([missing]), findings: published([missing]), ms: 0 }
+      const why = ordered ? 'and was ordered' : 'though frames before and after it are there'
+      const missing = finding(ordered ? 'refuse' : 'doubt', 'missing-frame', `the frame is missing from ${sequence}, ${why}`)
+      const file = set.complete ? siblingName(like, frame) : ''
+      yield { file, frame, verdict: verdictOf([missing]), findings: published([missing]), ms: 0 }
     }
   }
 }

@@ -13,6 +13,16 @@ const MOST_DEPTH = 8
 /** Whether a file name has a picture's extension. */
 export const isPictureName = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase())
 
+/** The name that another frame of a file's sequence has, `shot_0004.png` beside `shot_0003.png`; empty where the file's name holds no number. */
+export function siblingName(file: string, frame: number): string {
+  const extension = extname(file)
+  const match = FRAME.exec(basename(file, extension))
+  if (!match) return ''
+  const digits = match[2]!.replace('-', '').length
+  const number = `${frame < 0 ? '-' : ''}${String(Math.abs(frame)).padStart(digits, '0')}`
+  return join(dirname(file), `${match[1]}${number}${extension}`)
+}
+
 /**
  * Finds the picture sequences of a folder and the folders in it: files with one stem and extension whose last digits are the frame; a picture without a number is frame 0 of its own.
  * Hidden files and folders, and folders that are links, are left out. Without an order, what most frames of a sequence have in common is taken for it: a folder that is wrong
@@ -52,7 +62,7 @@ async function readFiles(folder: string, files: readonly string[], spec: Partial
     frames,
     references: [],
     complete: true,
-    basis: `folder ${folder}; the order was taken from what most frames of a sequence have in common`,
+    basis: `folder ${folder}; what most frames of a sequence have in common was taken for the order`,
   }
 }
 

@@ -46,17 +46,21 @@ function meanShare(x: FrameFeatures, a: FrameFeatures, b: FrameFeatures): number
   let betweenLight = 0
   for (let i = 0; i < x.samples[0]!.length; i++) {
     let apart = 0
+    for (let c = 0; c < x.samples.length; c++)
+      apart = Math.max(apart, Math.abs(shown(a.samples[c]![i]!) - shown(b.samples[c]![i]!)))
+    // Most pixels of most shots stand still: powers are taken of the others only.
+    if (!(apart > MOVED)) continue
     let off = 0
     let offLight = 0
     for (let c = 0; c < x.samples.length; c++) {
-      const [v, p, q] = [x.samples[c]![i]!, a.samples[c]![i]!, b.samples[c]![i]!]
-      apart = Math.max(apart, Math.abs(shown(p) - shown(q)))
+      const v = x.samples[c]![i]!
+      const p = a.samples[c]![i]!
+      const q = b.samples[c]![i]!
       const mean = (p + q) / 2
       // The distance is judged as it would be seen: the relative form bounds it for HDR.
       off = Math.max(off, x.hdr ? Math.abs(v - mean) / (1e-3 + 2 * Math.abs(mean)) : Math.abs(v - mean))
       if (!x.hdr) offLight = Math.max(offLight, Math.abs(v - ((p ** 2.2 + q ** 2.2) / 2) ** (1 / 2.2)))
     }
-    if (!(apart > MOVED)) continue
     moved++
     if (off <= NEAR) between++
     if (offLight <= NEAR) betweenLight++

@@ -1,28 +1,71 @@
-import { resolve } from 'node:path'
-import { checkPath, writeReport } from '@pictor/checker'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { checkPath, writeReport, type CheckLine, type CheckPathOptions } from '@pictor/checker'
+import { formatFrames, parseFrames } from '@pictor/core/contract'
 import { EXIT } from '../terminal/failure.ts'
+import { printable } from '../terminal/printable.ts'
 import type { CommandContext } from './context.ts'
 
+/** What `pictor check` was asked. */
+export interface CheckArguments {
+  /** Folder for a page with thumbnails. */
+  readonly report?: string
+  /** Frames that must be there, as `1-240`. */
+  readonly frames?: string
+}
+
 /** `pictor check`: one line a frame. Exit code 1 when a frame is refused, 7 when one is unsure and none refused. */
-export async function check(path: string, options: { readonly report?: string }, context: CommandContext): Promise<number> {
+export async function check(path: string, { report, frames }: CheckArguments, context: CommandContext): Promise<number> {
   const { style, screen } = context
-  const counts = { accept: 0, refuse: 0, unsure: 0 }
-  const lines = []
+  const lines: CheckLine[] = []
+  let run: CheckLine[] = []
   const startedAt = performance.now()
-  const onProgress = ({ done, total }: { readonly done: number; readonly total: number }): void => {
-    if (performance.now() - startedAt > 1000) screen.live([style.dim(`${done} of ${total} frames looked at`)])
+  const options: CheckPathOptions = {
+    ...(frames === undefined ? {} : { frames: parseFrames(frames) }),
+    onStart: ({ basis, total }) => screen.log(style.dim(printable(`${total} files; ${basis}`))),
+    onProgress: ({ done, total }) => {
+      if (performance.now() - startedAt > 1000) screen.live([style.dim(`${done} of ${total} files looked at`)])
+    },
   }
-  for await (const line of checkPath(path, { onProgress })) {
-    counts[line.verdict]++
+  if (existsSync(join(path, 'manifest.json')))
+    screen.log(style.yellow(`the folder holds a manifest.json, which says more: pictor check ${join(path, 'manifest.json')}`))
+  for await (const line of checkPath(path, options)) {
     lines.push(line)
     context.emit(line)
-    const paint = { accept: style.green, refuse: style.red, unsure: style.yellow }[line.verdict]
-    screen.log(
-      `${paint(line.verdict.padEnd(7))} ${line.file}${line.findings.map((finding) => style.dim(`\n          ${finding.message}`)).join('')}`,
-    )
+    if (run[0] && !alike(run[0], line)) {
+      screen.log(shown(run, context))
+      run = []
+    }
+    run.push(line)
   }
-  if (options.report) await writeReport(resolve(options.report), path, { lines })
+  if (run.length > 0) screen.log(shown(run, context))
   screen.live([])
-  screen.log(`${counts.accept} accepted, ${counts.refuse} refused, ${counts.unsure} unsure`)
-  return counts.refuse > 0 ? EXIT.failed : counts.unsure > 0 ? EXIT.partial : EXIT.ok
+  if (report !== undefined) {
+    const { page } = await writeReport(resolve(report), path, { ...options, lines })
+    screen.log(style.dim(`report: ${page}`))
+  }
+  const of = (verdict: CheckLine['verdict']): readonly CheckLine[] => lines.filter((line) => line.verdict === verdict)
+  const [refused, unsure] = [of('refuse'), of('unsure')]
+  screen.log(`${of('accept').length} accepted, ${refused.length} refused, ${unsure.length} unsure`)
+  return refused.length > 0 ? EXIT.failed : unsure.length > 0 ? EXIT.partial : EXIT.ok
+}
+
+/** Whether two lines of one sequence say the same but for the frame, so that a long sequence does not scroll what matters away. */
+const alike = (a: CheckLine, b: CheckLine): boolean =>
+  a.verdict === b.verdict &&
+  stemOf(a.file) === stemOf(b.file) &&
+  a.findings.length === b.findings.length &&
+  a.findings.every(({ message }, i) => message === b.findings[i]!.message)
+
+const stemOf = (file: string): string => file.replace(/-?\d+(?=\D*$)/, '#')
+
+/** Lines that are alike, as people read them. */
+function shown(run: readonly CheckLine[], { style }: CommandContext): string {
+  const [first, last] = [run[0]!, run.at(-1)!]
+  const name = ({ file, frame }: CheckLine): string => printable(file) || `frame ${frame}`
+  const frames = [...new Set(run.map(({ frame }) => frame))]
+  const many = run.length === 1 ? '' : ` to ${name(last)} ${style.dim(`(${frames.length} frames: ${formatFrames(frames)})`)}`
+  const paint = { accept: style.green, refuse: style.red, unsure: style.yellow }[first.verdict]
+  const why = first.findings.map(({ message }) => style.dim(`\n          ${printable(message)}`)).join('')
+  return `${paint(first.verdict.padEnd(7))} ${name(first)}${many}${why}`
 }

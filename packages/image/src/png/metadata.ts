@@ -59,6 +59,10 @@ export function createPngMetadata(): PngMetadata {
       if (data.length !== 4) throw new Error('cICP needs 4 bytes')
       colorSpace.cicp = [...data]
     },
+    acTL: (data) => {
+      const [frames] = uint32s(data, 2)
+      warnings.push({ code: 'animation', message: `an animation of ${frames} pictures, of which only the still one is read` })
+    },
     iCCP: (data) => {
       const [name, rest] = splitKey(data)
       colorSpace.iccName = name
