@@ -1,5 +1,6 @@
 import { decodeJournal, encodeJournal } from '../contract/codec.ts'
 import type { Clock } from '../contract/context.ts'
+import { wakeAfter } from '../run/clock.ts'
 
 /**
  * The part of a keyv that Pictor uses: a `Keyv`, a `Map` or anything of that shape fits. It may forget anything at any time, answer late, or fail: that costs a
@@ -92,16 +93,13 @@ export function memoOver(cache: Cache, clock: Clock): Memo {
 
 /** What a call gives, or undefined when it fails or takes too long. */
 async function patient<T>(clock: Clock, call: () => Promise<T>): Promise<T | undefined> {
-  const timer = new AbortController()
-  const late = clock.sleep(PATIENCE_MS, timer.signal).then(
-    () => undefined,
-    () => undefined,
-  )
+  let cancel = (): void => {}
+  const late = new Promise<undefined>((resolve) => (cancel = wakeAfter(clock, PATIENCE_MS, () => resolve(undefined))))
   try {
     return await Promise.race([call(), late])
   } catch {
     return undefined
   } finally {
-    timer.abort()
+    cancel()
   }
 }

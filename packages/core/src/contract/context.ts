@@ -13,4 +13,9 @@ export interface Clock {
   now(): number
   /** Resolves after `ms`, rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /**
+   * Calls `wake` after `ms`, unless the function that it returns is called first. May be left out: `sleep` does the same, at the price of a signal for each wait,
+   * and a job waits thousands of times.
+   */
+  timer?(ms: number, wake: () => void): () => void
 }

@@ -22,12 +22,14 @@ export async function askChecker(
   const loop = host.checkers.get(command.checker)
   if (!loop) return
   const { clock, tuning } = host.shared
-  for (let round = 0; !signal.aborted; round++) {
-    const error = await tryUntilDone(effort(host, stream, command.id, signal), async (ctx) => {
-      await loop.checker.send({ job: host.checkerJob(), ...request } as CheckerAction, ctx)
-      loop.expect()
-    })
-    if (error !== undefined) return refused(error instanceof Error ? error.message : String(error))
-    await pause(clock, tuning.resendMs * 2 ** Math.min(round, 6), signal)
-  }
+  await loop.during(async () => {
+    for (let round = 0; !signal.aborted; round++) {
+      const error = await tryUntilDone(effort(host, stream, command.id, signal), async (ctx) => {
+        await loop.checker.send({ job: host.checkerJob(), ...request } as CheckerAction, ctx)
+        loop.expect()
+      })
+      if (error !== undefined) return refused(error instanceof Error ? error.message : String(error))
+      await pause(clock, tuning.resendMs * 2 ** Math.min(round, 6), signal)
+    }
+  })
 }

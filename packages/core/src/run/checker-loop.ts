@@ -1,29 +1,31 @@
 import type { Checker, CheckerEvent } from '../contract/checker.ts'
-import { isPictorError } from '../contract/error.ts'
 import type { Vote } from '../contract/messages.ts'
-import { backoffMs, limitedCall } from './effort.ts'
+import { limitedCall } from './effort.ts'
 import { type VotesBlob, writeBlob } from './evidence.ts'
 import type { JobHost } from './job-host.ts'
 import { nap, type Nap } from './nap.ts'
+import type { RunnerTuning } from './tuning.ts'
+import { pollRhythm, type PollRhythm } from './poll-rhythm.ts'
 
 /** Polls one checker about one job and turns its words into inputs. */
 export interface CheckerLoop {
   readonly checker: Checker
+  /** Runs `ask`; while it lasts the checker owes an answer. */
+  during: PollRhythm['during']
   /** Something was asked: look soon. */
   expect(): void
 }
 
-export function checkerLoop(checker: Checker, host: () => JobHost, signal: AbortSignal): CheckerLoop {
+export function checkerLoop(checker: Checker, host: () => JobHost, tuning: RunnerTuning, signal: AbortSignal): CheckerLoop {
   let cursor: string | undefined
   let running = false
   let rest: Nap | undefined
-  let idlePolls = 0
+  const rhythm = pollRhythm(checker.id, tuning)
 
   async function loop(): Promise<void> {
     const { shared } = host()
-    const { clock, tuning } = shared
+    const { clock } = shared
     rest = nap(clock)
-    let failures = 0
     while (!signal.aborted && host().job.state.phase !== 'ended') {
       let waitMs: number
       rest.arm()
@@ -37,15 +39,10 @@ export function checkerLoop(checker: Checker, host: () => JobHost, signal: Abort
         )
         await takeAll(page.events)
         cursor = page.cursor
-        failures = 0
-        idlePolls = page.events.length > 0 ? 0 : idlePolls + 1
-        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
-        // A checker that nobody asks anything needs no close watch.
-        if (idlePolls > 20) waitMs = Math.max(waitMs, Math.min(tuning.pollMaxMs, waitMs * 2 ** Math.min(5, idlePolls - 20)))
+        waitMs = rhythm.after(page)
       } catch (error) {
         if (signal.aborted) return
-        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
-        waitMs = backoffMs(`poll ${checker.id}`, failures++, tuning, retryAfterMs)
+        waitMs = rhythm.afterFailure(error)
       }
       await rest.sleep(waitMs, signal)
     }
@@ -162,8 +159,9 @@ export function checkerLoop(checker: Checker, host: () => JobHost, signal: Abort
 
   return {
     checker,
+    during: rhythm.during,
     expect() {
-      idlePolls = 0
+      rhythm.asked()
       if (!running) {
         running = true
         void loop()

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CallContext, Clock } from '../contract/context.ts'
 import { isPictorError, PictorError } from '../contract/error.ts'
+import { wakeAfter } from './clock.ts'
 import type { JobHost } from './job-host.ts'
 import type { RunnerTuning } from './tuning.ts'
 
@@ -22,35 +23,43 @@ export function backoffMs(key: string, attempt: number, tuning: RunnerTuning, re
 /** Reason of aborts inside the shell that nobody looks at; made once, because every error captures a stack. */
 export const OVER: PictorError = new PictorError('canceled', 'no longer wanted')
 
-/** Runs one call with a time limit; the call's signal ends when the limit or the command does, and no listener stays behind. */
-export async function limitedCall<T>(
+/**
+ * Runs one call with a time limit; the call's signal ends when the limit or the command does, and no listener stays behind. A callee that ignores its signal does not
+ * hold the command up.
+ */
+export function limitedCall<T>(
   clock: Clock,
   limitMs: number,
   outer: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  outer.throwIfAborted()
-  const inner = new AbortController()
-  const timer = new AbortController()
-  // A callee that ignores the signal must not hold the command up: the race ends with whatever ends the call.
-  let giveUp: (reason: unknown) => void = () => {}
-  const given = new Promise<never>((_resolve, reject) => (giveUp = reject))
-  const end = (reason: unknown): void => {
-    giveUp(reason)
-    inner.abort(reason)
-  }
-  const stop = (): void => end(outer.reason)
-  outer.addEventListener('abort', stop, { once: true })
-  void clock.sleep(limitMs, timer.signal).then(
-    () => end(new PictorError('timeout', `no answer within ${limitMs} ms`)),
-    () => {},
-  )
-  try {
-    return await Promise.race([call(inner.signal), given])
-  } finally {
-    outer.removeEventListener('abort', stop)
-    timer.abort(OVER)
-  }
+  return new Promise<T>((resolve, reject) => {
+    if (outer.aborted) return reject(outer.reason as Error)
+    const inner = new AbortController()
+    const over = (): void => {
+      outer.removeEventListener('abort', stop)
+      cancel()
+    }
+    const fail = (error: unknown): void => {
+      over()
+      reject(error as Error)
+    }
+    const end = (reason: unknown): void => {
+      fail(reason)
+      inner.abort(reason)
+    }
+    const stop = (): void => end(outer.reason)
+    const cancel = wakeAfter(clock, limitMs, () => end(new PictorError('timeout', `no answer within ${limitMs} ms`)))
+    outer.addEventListener('abort', stop, { once: true })
+    try {
+      call(inner.signal).then((value) => {
+        over()
+        resolve(value)
+      }, fail)
+    } catch (error) {
+      fail(error)
+    }
+  })
 }
 
 export interface Effort {
@@ -101,8 +110,19 @@ export async function tryUntilDone(
 }
 
 /** Sleeps; resolves early when the signal ends it. */
-export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  await clock.sleep(ms, signal).catch(() => {})
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const cancel = wakeAfter(clock, ms, () => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    })
+    const stop = (): void => {
+      cancel()
+      resolve()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 /** A long wait looks at the clock again this often, in milliseconds: the clock is set, and machines sleep. */

@@ -53,12 +53,14 @@ export interface VotesBlob {
   readonly reports: readonly CheckerReport[]
 }
 
+const utf8 = new TextDecoder()
+
 export async function readBlob<T>(shared: Shared, hash: Bytes32): Promise<T> {
-  return decodeJournal<T>(new TextDecoder().decode(await shared.options.artifacts.read(hash)))
+  return decodeJournal<T>(utf8.decode(await shared.options.artifacts.read(hash)))
 }
 
 export async function writeBlob(shared: Shared, value: unknown): Promise<Bytes32> {
-  return (await shared.options.artifacts.put(new TextEncoder().encode(encodeJournal(value)))).hash
+  return (await shared.options.artifacts.put(Buffer.from(encodeJournal(value)))).hash
 }
 
 export async function votesOf(shared: Shared, state: TaskStreamState): Promise<VotesBlob[]> {

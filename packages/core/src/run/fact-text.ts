@@ -45,9 +45,14 @@ export function pack(value: unknown): unknown {
   if (typeof value === 'string') return packText(value)
   if (Array.isArray(value)) return packIntegers(value) ?? value.map(pack)
   if (typeof value !== 'object' || value === null) return value
-  const packed: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) packed[key] = pack(item)
-  return packed
+  const fields = value as Record<string, unknown>
+  let packed: Record<string, unknown> | undefined
+  for (const key of Object.keys(fields)) {
+    const item = fields[key]
+    const kept = typeof item === 'string' || typeof item === 'object' ? pack(item) : item
+    if (kept !== item) (packed ??= { ...fields })[key] = kept
+  }
+  return packed ?? value
 }
 
 /** What {@link pack} packed. Changes `value`. */

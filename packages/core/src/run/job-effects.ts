@@ -50,7 +50,7 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     case 'task':
       return keepTask(host, command.task, signal)
     case 'open':
-      return open(host, command.id, signal, refused)
+      return host.ledger.during(() => open(host, command.id, signal, refused))
     case 'sign-set': {
       const error = await tryUntilDone(own, async () => {
         const set = job.state.sets[command.seq]!
@@ -90,7 +90,7 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     case 'make-batch':
       return makeBatch(host, command.n, signal, refused)
     case 'attest':
-      return attest(host, command.n, command.id, signal, refused)
+      return host.ledger.during(() => attest(host, command.n, command.id, signal, refused))
     case 'release': {
       // The ledger's time, which may be ahead of this machine's: never longer than the window that it counts.
       const windowMs = job.state.order!.terms.disputeWindowS * 1_000

@@ -12,6 +12,7 @@ import type { TaskCommand, TaskFact, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { taskMachine } from '../job/task.ts'
 import type { Fence } from '../store/types.ts'
+import type { CheckerRequest } from './ask-checker.ts'
 import { checkerLoop, type CheckerLoop } from './checker-loop.ts'
 import { commandKey, pause } from './effort.ts'
 import { leaseOf, loadTask } from './evidence.ts'
@@ -42,6 +43,9 @@ export interface Shared {
   readonly registry: FarmRegistry
 }
 
+/** Tasks that are over whose states stay in memory: checks of their neighbours, and batches, look at them once more. */
+const RESTING_TASKS = 16
+
 /** Everything that a run needs while it is owned by this runner. */
 export interface JobHost {
   readonly run: Bytes32
@@ -59,6 +63,8 @@ export interface JobHost {
   taskState(task: number): Promise<TaskStreamState>
   jobId(): Bytes32
   checkerJob(): CheckerJob
+  /** What the checkers are asked to sign of the batch that is being signed: the same for all of them, and long. */
+  signing: { readonly n: number; readonly request: Promise<CheckerRequest | undefined> } | undefined
   row(task: number): TaskRow
   lease(row: TaskRow): Lease
   leases(set: SetRow): readonly Lease[]
@@ -83,6 +89,8 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
   const closing = new AbortController()
   const tasks = new Map<number, StreamHost<TaskStreamState, TaskInput>>()
   const opening = new Map<number, Promise<StreamHost<TaskStreamState, TaskInput>>>()
+  /** Those looked at last come last. */
+  const resting = new Map<number, TaskStreamState>()
   const setLeases = new Map<number, { readonly leases: readonly Lease[]; tree?: ReturnType<JobProofs['setTree']> }>()
   let jobId: Bytes32 | undefined
   const work = workWatch(() => job.state)
@@ -122,13 +130,15 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     shared,
     job,
     checkers: new Map(),
-    ledger: ledgerLoop(() => host, closing.signal),
+    ledger: ledgerLoop(() => host, shared.tuning, closing.signal),
     tasks,
     progress: new Map(),
+    signing: undefined,
     work,
     async openTask(task) {
       const known = tasks.get(task)
       if (known) return known
+      resting.delete(task)
       let promise = opening.get(task)
       if (!promise) {
         promise = openStream<TaskStreamState, TaskInput, TaskFact, TaskCommand>({
@@ -158,7 +168,8 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     },
     async taskState(task) {
       const known = tasks.get(task)
-      return known ? known.state : loadTask(shared, run, task)
+      if (known) return known.state
+      return rest(task, resting.get(task) ?? (await loadTask(shared, run, task)))
     },
     jobId: () => (jobId ??= shared.proofs.jobId(ports.ledger.domain, order().terms)),
     checkerJob() {
@@ -210,8 +221,15 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
   for (const checker of ports.checkers)
     loops.set(
       checker.address,
-      checkerLoop(checker, () => host, closing.signal),
+      checkerLoop(checker, () => host, shared.tuning, closing.signal),
     )
+
+  function rest(task: number, state: TaskStreamState): TaskStreamState {
+    resting.delete(task)
+    if (['judged', 'freed'].includes(state.phase)) resting.set(task, state)
+    if (resting.size > RESTING_TASKS) resting.delete(resting.keys().next().value!)
+    return state
+  }
 
   /** Lets go of tasks that are over; their farm may forget them too. */
   function retire(fact: JobFact): void {
@@ -259,6 +277,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     }
     stream.stop()
     tasks.delete(task)
+    rest(task, stream.state)
     host.progress.delete(task)
   }
   return host

@@ -1,30 +1,32 @@
-import { isPictorError } from '../contract/error.ts'
 import type { LedgerEvent } from '../contract/ledger.ts'
 import type { LedgerEventJson } from '../job/job-state.ts'
-import { backoffMs, limitedCall } from './effort.ts'
+import { limitedCall } from './effort.ts'
 import type { JobHost } from './job-host.ts'
 import { nap, type Nap } from './nap.ts'
+import type { RunnerTuning } from './tuning.ts'
+import { pollRhythm, type PollRhythm } from './poll-rhythm.ts'
 
 /** Polls the ledger about one job; only final events move the job's money. */
 export interface LedgerLoop {
   start(): void
+  /** Runs `ask`; while it lasts the ledger owes an event. */
+  during: PollRhythm['during']
   /** Something was sent: look soon. */
   expect(): void
   /** Reads everything again: what meant nothing to the job when it came may fit now, such as a batch that its checkers posted by themselves. */
   replay(signal: AbortSignal): Promise<void>
 }
 
-export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop {
+export function ledgerLoop(host: () => JobHost, tuning: RunnerTuning, signal: AbortSignal): LedgerLoop {
+  const rhythm = pollRhythm('ledger', tuning)
   let running = false
   let rest: Nap | undefined
 
   async function loop(): Promise<void> {
     const { shared, job } = host()
-    const { clock, tuning, options } = shared
+    const { clock, options } = shared
     rest = nap(clock)
     let cursor: string | undefined
-    let failures = 0
-    let idlePolls = 0
     while (!signal.aborted && job.state.phase !== 'ended') {
       let waitMs: number
       rest.arm()
@@ -35,14 +37,10 @@ export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop
         )
         for (const event of page.events) await take(event)
         cursor = page.cursor
-        failures = 0
-        idlePolls = page.events.length > 0 ? 0 : idlePolls + 1
-        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
-        if (idlePolls > 20) waitMs = Math.max(waitMs, Math.min(tuning.pollMaxMs, waitMs * 2 ** Math.min(5, idlePolls - 20)))
+        waitMs = rhythm.after(page)
       } catch (error) {
         if (signal.aborted) return
-        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
-        waitMs = backoffMs('poll ledger', failures++, tuning, retryAfterMs)
+        waitMs = rhythm.afterFailure(error)
       }
       await rest.sleep(waitMs, signal)
     }
@@ -73,9 +71,13 @@ export function ledgerLoop(host: () => JobHost, signal: AbortSignal): LedgerLoop
       running = true
       void loop()
     },
-    expect: () => rest?.kick(),
+    during: rhythm.during,
+    expect() {
+      rhythm.asked()
+      rest?.kick()
+    },
     async replay(signal) {
-      const { clock, tuning, options } = host().shared
+      const { clock, options } = host().shared
       const job = host().jobId()
       for (let cursor: string | undefined; ;) {
         const page = await limitedCall(clock, tuning.callMs, signal, (limited) =>

@@ -1,5 +1,5 @@
 import type { Clock } from '../contract/context.ts'
-import { OVER, pause } from './effort.ts'
+import { wakeAfter } from './clock.ts'
 
 /** A wait that can be cut short; a kick that comes before the wait is not lost. */
 export interface Nap {
@@ -11,23 +11,27 @@ export interface Nap {
 
 export function nap(clock: Clock): Nap {
   let kicked = false
-  let wake: AbortController | undefined
+  let wake: (() => void) | undefined
   return {
     kick() {
       kicked = true
-      wake?.abort(OVER)
+      wake?.()
     },
     arm() {
       kicked = false
     },
-    async sleep(ms, signal) {
-      if (kicked || signal.aborted) return
-      const own = (wake = new AbortController())
-      const stop = (): void => own.abort(OVER)
-      signal.addEventListener('abort', stop, { once: true })
-      await pause(clock, ms, own.signal)
-      signal.removeEventListener('abort', stop)
-      wake = undefined
-    },
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (kicked || signal.aborted) return resolve()
+        const end = (): void => {
+          cancel()
+          signal.removeEventListener('abort', end)
+          wake = undefined
+          resolve()
+        }
+        const cancel = wakeAfter(clock, ms, end)
+        wake = end
+        signal.addEventListener('abort', end, { once: true })
+      }),
   }
 }

@@ -36,7 +36,11 @@ function unlessDone(error: unknown): void {
 }
 
 /** Sends a ledger action, and again with the same key, until its final event ended the command. Refusals may pass (a block time behind ours): they are shown and tried again. */
-export async function tell(host: JobHost, id: string, signal: AbortSignal, action: LedgerAction): Promise<void> {
+export function tell(host: JobHost, id: string, signal: AbortSignal, action: LedgerAction): Promise<void> {
+  return host.ledger.during(() => tellUntilOver(host, id, signal, action))
+}
+
+async function tellUntilOver(host: JobHost, id: string, signal: AbortSignal, action: LedgerAction): Promise<void> {
   const { shared, job } = host
   const { clock, tuning } = shared
   for (let round = 0; !signal.aborted; round++) {
@@ -89,8 +93,14 @@ async function batchOf(host: JobHost, n: number): Promise<Batch> {
   return (await readBlob<BatchBlob>(host.shared, host.job.state.batches[n]!.blob!)).batch
 }
 
-/** What a checker is asked to sign, with every vote that it rests on. */
+/** What the checkers are asked to sign, with every vote that it rests on. */
 export async function signBatchAction(host: JobHost, n: number, signal: AbortSignal): Promise<CheckerRequest | undefined> {
+  if (host.signing?.n !== n) host.signing = { n, request: readBatchAction(host, n, signal) }
+  // Whose reading it was may have ended in the middle of it.
+  return (await host.signing.request) ?? readBatchAction(host, n, signal)
+}
+
+async function readBatchAction(host: JobHost, n: number, signal: AbortSignal): Promise<CheckerRequest | undefined> {
   let action: CheckerRequest | undefined
   await tryUntilDone(effort(host, host.job.name, `sign-batch/${n}`, signal), async () => {
     const blobs = []
@@ -126,6 +136,7 @@ export async function attest(
   const { clock, tuning } = shared
   // The ledger wants the first Ready before any batch.
   while (!job.state.readyPosted && !signal.aborted) await pause(clock, tuning.retryMs, signal)
+  if (host.signing?.n === n) host.signing = undefined
   const row = job.state.batches[n]!
   const { terms } = job.state.order!
   for (let round = 0; !signal.aborted; round++) {

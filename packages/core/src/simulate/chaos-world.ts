@@ -114,7 +114,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
   const tiles = random.chance(0.1) ? 2 + random.below(3) : undefined
   const world = simulatedWorld({
     name: `chaos ${seed}`,
-    frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(tails ? 0.4 : 0.15) ? 60 : 16),
+    frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(tails ? 0.4 : 0.15) ? 40 : 16),
     farms: Array.from({ length: 1 + random.below(4) }, (_, i) => ({
       ...farmOf(`farm-${i}`, random, startMs, fair, tails),
       tiles: tiles !== undefined,
@@ -159,9 +159,9 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
       reconcileMs: 120_000,
       callMs: 20_000,
       resendMs: 20_000,
-      inboxMs: 3_000,
+      inboxMs: 10_000,
       // Few and many: a snapshot after every few facts costs more than all the rest of a job.
-      snapshotFacts: seed % 3 === 0 ? 1 + (seed % 40) : 100,
+      snapshotFacts: seed % 6 === 0 ? 1 + (seed % 41) : 100,
     },
   })
   return { world, random, fair }

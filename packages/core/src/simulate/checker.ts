@@ -73,7 +73,16 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
   const jobs = new Map<Bytes32, JobBook>()
   const voted = new Map<string, Vote>()
   const truth = options.truth ?? ((run: string, frame: number) => simulatedContent({ run }, frame, true))
-  const truthHash = (run: string, frame: number): Bytes32 => sha256(truth(run, frame))
+  const truthHashes = new Map<string, Bytes32>()
+  const truthHash = (run: string, frame: number): Bytes32 => {
+    const name = `${run}/${frame}`
+    let known = truthHashes.get(name)
+    if (known === undefined) {
+      known = sha256(truth(run, frame))
+      if (!options.lean) truthHashes.set(name, known)
+    }
+    return known
+  }
   const book = (job: Bytes32): JobBook => {
     let found = jobs.get(job)
     if (!found)

@@ -325,7 +325,7 @@ export function simulatedContent(
   honest: boolean,
 ): Uint8Array {
   const window = task.window ? ` ${JSON.stringify(task.window)}` : ''
-  return new TextEncoder().encode(`simulated frame ${frame} of ${task.run}${window}${honest ? '' : ' (badly rendered)'}\n`)
+  return Buffer.from(`simulated frame ${frame} of ${task.run}${window}${honest ? '' : ' (badly rendered)'}\n`)
 }
 
 export function sha256(bytes: Uint8Array): Bytes32 {

@@ -1,4 +1,5 @@
 import type { Clock } from '../contract/context.ts'
+import { wakeAfter } from '../run/clock.ts'
 import type { RunnerOptions } from '../run/types.ts'
 import type { Store } from '../store/types.ts'
 
@@ -35,7 +36,7 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
     const ms = stopped()
     if (ms > 0) await clock.sleep(ms)
   }
-  const pass = async <T>(act: () => Promise<T>): Promise<T> => {
+  const pass = async <T>(act: () => T | Promise<T>): Promise<T> => {
     if (life.dead) return never()
     if (stopped() > 0) await stand()
     if (life.dead) return never()
@@ -56,14 +57,20 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
       throw error
     }
   }
-  const wrap = <T extends object>(port: T): T =>
-    new Proxy(port, {
+  const wrap = <T extends object>(port: T): T => {
+    const verbs = new Map<string | symbol, (...args: unknown[]) => unknown>()
+    return new Proxy(port, {
       get(target, name) {
+        const known = verbs.get(name)
+        if (known) return known
         const value: unknown = Reflect.get(target, name, target)
         if (typeof value !== 'function') return value
-        return (...args: unknown[]) => pass(async () => (value as (...all: unknown[]) => unknown).apply(target, args))
+        const verb = (...args: unknown[]): unknown => pass(() => Reflect.apply(value, target, args) as unknown)
+        verbs.set(name, verb)
+        return verb
       },
     })
+  }
   const farms = new Map<string, ReturnType<RunnerOptions['farms']>>()
   const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
     if (life.dead) return never()
@@ -71,6 +78,19 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
     if (life.dead) return never()
     if (stopped() > 0) await stand()
     if (life.dead) return never()
+  }
+  const timer = (ms: number, wake: () => void): (() => void) => {
+    if (life.dead) return () => {}
+    let canceled = false
+    const cancel = wakeAfter(clock, ms, () => {
+      if (life.dead) return
+      if (stopped() === 0) return wake()
+      void stand().then(() => life.dead || canceled || wake())
+    })
+    return () => {
+      canceled = true
+      cancel()
+    }
   }
   const farm = (id: string): ReturnType<RunnerOptions['farms']> => {
     const real = ports.farms(id)
@@ -82,13 +102,13 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
   return {
     options: {
       ...ports,
-      clock: { now: () => clock.now(), sleep },
+      clock: { now: () => clock.now(), sleep, timer },
       store: wrap<Store>(ports.store),
       farms: farm,
       checkers: ports.checkers.map(wrap),
       ledger: wrap(ports.ledger),
       artifacts: wrap(ports.artifacts),
-      replan: (request) => pass(async () => ports.replan(request)),
+      replan: (request) => pass(() => ports.replan(request)),
       deliver: (request) => pass(() => ports.deliver(request)),
     },
     get dead() {

@@ -37,7 +37,7 @@ export function memoryStore(): Store {
         ...(snapshot ? { snapshot } : {}),
         seq: stream?.facts.length ?? 0,
         facts: (async function* () {
-          yield* facts
+          for (const fact of facts) yield fact
         })(),
       }
     },

@@ -1,0 +1,3 @@
+import { describeChaos } from './chaos-jobs.ts'
+
+describeChaos(10_000)

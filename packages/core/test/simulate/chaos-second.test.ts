@@ -1,0 +1,3 @@
+import { describeChaos } from './chaos-jobs.ts'
+
+describeChaos(11_000)
