@@ -13,6 +13,13 @@ const MOST_DEPTH = 8
 /** Whether a file name has a picture's extension. */
 export const isPictureName = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase())
 
+/** The sequence of a file of a folder: its name without its number, `shot_#.png`. */
+export function sequenceOf(file: string): string {
+  const extension = extname(file)
+  const stem = FRAME.exec(basename(file, extension))?.[1] ?? basename(file, extension)
+  return join(dirname(file), `${stem}#${extension.toLowerCase()}`)
+}
+
 /** The name that another frame of a file's sequence has, `shot_0004.png` beside `shot_0003.png`; empty where the file's name holds no number. */
 export function siblingName(file: string, frame: number): string {
   const extension = extname(file)
@@ -43,11 +50,9 @@ export async function readPicture(path: string, spec: Partial<RenderSpec> = {}):
 async function readFiles(folder: string, files: readonly string[], spec: Partial<RenderSpec>): Promise<CheckSet> {
   const sequences = new Map<string, { file: string; frame: number }[]>()
   for (const file of files) {
-    const extension = extname(file)
-    const match = FRAME.exec(basename(file, extension))
+    const match = FRAME.exec(basename(file, extname(file)))
     if (match?.[3] !== undefined) continue
-    const stem = match ? match[1]! : basename(file, extension)
-    const key = join(dirname(file), `${stem}#${extension.toLowerCase()}`)
+    const key = sequenceOf(file)
     const sequence = sequences.get(key) ?? []
     sequences.set(key, sequence)
     sequence.push({ file, frame: match ? Number(match[2]) : 0 })

@@ -5,6 +5,7 @@ import { pictureOf } from '../node/file-check.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { reportPage, type ReportRow } from '../verdict/report-page.ts'
 import { thumbnail } from '../verdict/thumbnail.ts'
+import { sequenceOf } from './folder.ts'
 import { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './check-path.ts'
 
 /** Options of {@link writeReport}. */
@@ -37,7 +38,9 @@ export async function writeReport(
     const entry = entries.get(line.file)
     const picture = entry ? await pictureAt(entry.path) : undefined
     if (!entry || !picture) {
-      rows.push(entry ? { ...line, sequence: entry.sequence } : line)
+      // A frame that is missing has the name it would have, in its sequence.
+      const sequence = entry?.sequence ?? (line.file ? sequenceOf(line.file) : undefined)
+      rows.push({ ...line, ...(sequence === undefined ? {} : { sequence }) })
       continue
     }
     const name = String(i).padStart(5, '0')

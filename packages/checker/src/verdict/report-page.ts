@@ -28,7 +28,8 @@ const NAMES: Readonly<Record<Verdict, string>> = { accept: 'accepted', refuse: '
 /** The whole page as HTML: no script, no network, works from a folder. Rows that need eyes come first. All text is escaped. */
 export function reportPage(head: ReportHead, rows: readonly ReportRow[]): string {
   const order: readonly Verdict[] = ['refuse', 'unsure', 'accept']
-  const sorted = [...rows].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict) || a.frame - b.frame)
+  const sequences = bySequence(rows).flatMap(([, group]) => [...group].sort((a, b) => a.frame - b.frame))
+  const sorted = order.flatMap((verdict) => sequences.filter((row) => row.verdict === verdict))
   const places = new Map(rows.map((row, i) => [row, i]))
   const count = (verdict: Verdict): number => rows.filter((row) => row.verdict === verdict).length
   const summary = order.map((verdict) => `<span class="${verdict}">${count(verdict)} ${NAMES[verdict]}</span>`).join(' ')

@@ -1,0 +1,68 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { encodePng } from '@pictor/image'
+import { pictor, temporaryFolder } from './cli.ts'
+
+/** A small picture with noise of its own. */
+function noise(seed: number): Uint8Array {
+  let state = seed
+  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 24
+  return encodePng(
+    64,
+    48,
+    3,
+    Uint8Array.from({ length: 64 * 48 * 3 }, () => 60 + (next() >> 2)),
+  )
+}
+
+describe('pictor check FOLDER', () => {
+  const folder = temporaryFolder()
+  afterAll(() => folder.remove())
+  const check = (...args: string[]) => pictor(['check', ...args], { cwd: folder.path })
+  function shot(name: string, frames: Record<string, Uint8Array | string>): string {
+    mkdirSync(join(folder.path, name))
+    for (const [file, content] of Object.entries(frames)) writeFileSync(join(folder.path, name, file), content)
+    return name
+  }
+
+  it('joins frames that say the same, names what is missing, and exits by the worst verdict', async () => {
+    const frames = Object.fromEntries([1, 2, 3, 6, 7].map((n) => [`s.000${n}.png`, noise(n)]))
+    const { stdout, code } = await check(shot('holes', frames))
+    expect(stdout).toContain('5 files; folder holes;')
+    expect(stdout).toContain('accept  s.0001.png to s.0007.png (5 frames: 1-3,6-7)')
+    expect(stdout).toContain('unsure  s.0004.png to s.0005.png (2 frames: 4-5)')
+    expect(stdout).toContain('5 accepted, 0 refused, 2 unsure')
+    expect(code).toBe(7)
+    const ordered = await check('holes', '--frames', '1-4,6')
+    expect(ordered.stdout).toContain('refuse  s.0004.png')
+    expect(ordered.stdout).toContain('unsure  s.0007.png\n          the frame is not among those that were to be there')
+    expect(ordered.code).toBe(1)
+    expect((await check('holes', '--frames', '1-4,x')).code).toBe(4)
+  })
+
+  it('prints one line a frame with --json, and nothing else', async () => {
+    const path = shot('bad', { 'a_1.exr': 'hello', 'a_2.exr': '', 'b_1.png': noise(1) })
+    const { stdout, objects, code } = await check(path, '--json')
+    expect(stdout.trim().split('\n')).toHaveLength(3)
+    for (const line of objects) expect(Object.keys(line).toSorted()).toEqual(['file', 'findings', 'frame', 'ms', 'verdict'])
+    expect(objects.map(({ file, verdict }) => [file, verdict])).toEqual([
+      ['a_1.exr', 'refuse'],
+      ['a_2.exr', 'refuse'],
+      ['b_1.png', 'accept'],
+    ])
+    expect(code).toBe(1)
+  })
+
+  it('shows no control characters of file names, and points to a manifest that lies in the folder', async () => {
+    const { stdout, code } = await check(shot('odd', { 'x\u001B[31m_1.png': noise(1), 'manifest.json': '{}' }))
+    expect(stdout).not.toContain('\u001B')
+    expect(stdout).toContain('pictor check odd/manifest.json')
+    expect(code).toBe(0)
+  })
+
+  it('refuses a folder without pictures and a path that leads nowhere', async () => {
+    expect(await check(shot('empty', { 'notes.txt': 'x' }))).toMatchObject({ code: 4 })
+    expect(await check('nowhere')).toMatchObject({ code: 4 })
+  })
+})
