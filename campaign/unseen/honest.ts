@@ -20,7 +20,11 @@ export interface HonestRow {
   /** Crops at the job's seed, those that raised an alarm (so that the whole frame was rendered), and their verdicts. */
   readonly crops: number
   readonly alarms: number
+  /** Strips and directed crops among them all, each place once. */
+  readonly places: number
+  /** Probes that something was off in, and those of them that asked for the whole frame. */
   readonly probeAlarms: number
+  readonly probeWholes: number
   readonly refused: number
   readonly unsure: number
   /** Statistics against two renders of other seeds: crops, and alarms among them; the whole frame. */
@@ -35,7 +39,7 @@ export interface HonestRow {
 
 /** Seeds beside the scene's own; far apart, since an animated seed adds the frame. */
 const SEEDS = [0, 11_000, 23_000, 37_000, 53_000]
-const CROPS = 10
+const CROPS = 6
 
 /** Judges every frame at every seed. */
 export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> {
@@ -69,7 +73,10 @@ export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> 
         file: verdictFor({ ...whole!, findings }),
         crops: CROPS,
         alarms,
+        places: new Set(results.flatMap((one) => (one.places ?? []).slice(1).map((place) => JSON.stringify(place)))).size,
         probeAlarms: results.filter(({ findings: all }) => all.some(({ code }) => code === 'probe-differs')).length,
+        probeWholes: results.filter((one) => one.whole === true && one.findings.some(({ code }) => code === 'probe-differs'))
+          .length,
         refused: [...results, whole!].filter((one) => verdictFor(one) === 'refuse').length,
         unsure: [...results, whole!].filter((one) => verdictFor(one) === 'unsure').length,
         nearest: Math.max(...results.map((one) => shareOf(one, 'crop-agrees'))),

@@ -4,6 +4,7 @@ import { compareFrames, type ReferenceRequest, type ReferenceResult } from '../.
 import { compareSidecars } from '../../packages/checker/src/node/sidecar-check.ts'
 import { checkFile, measuredOf, pictureOf } from '../../packages/checker/src/node/file-check.ts'
 import { sequenceCheck, type SequenceItem } from '../../packages/checker/src/sequence/check.ts'
+import { stripsOf } from '../../packages/checker/src/sampling/strips.ts'
 import { needsReference, verdictOf, type WeighedFinding } from '../../packages/checker/src/verdict/finding.ts'
 import type { OwnRenderer } from '../../packages/checker/src/render/own-renders.ts'
 import type { UnseenScene } from './renders.ts'
@@ -45,6 +46,14 @@ export interface Candidate {
 /** Seed of the renders at a secret seed, and of what is drawn by it. */
 const SECRET = 77_000
 
+/** Candidates share renders of strips at this many heights, so that a campaign ends. */
+const STRIP_PLACES = 12
+
+/** A number that draws one of them. */
+const stripSeed = (...of: readonly number[]): number =>
+  (of.reduce((mixed, number) => Math.imul(mixed + number + 1, 0x9e3779b1) >>> 8, 0) % STRIP_PLACES) *
+  Math.floor(2 ** 31 / STRIP_PLACES)
+
 /** The verdicts on candidates of one scene, in their order; `cropOf` gives each its crop. */
 export async function judge(
   scene: UnseenScene,
@@ -60,7 +69,9 @@ export async function judge(
     const picture = await pictureOf(bytes)
     if (!picture) continue
     const whole = way === 'replica' || way === 'statistics' || needsReference(findings)
-    const crop = whole ? {} : { crop: cropOf(index), probe: true }
+    const crop = whole
+      ? {}
+      : { crop: cropOf(index), probe: true, strips: stripsOf(spec.output, stripSeed(scene.number, frame, index)) }
     const request = { frame, bytes, picture, findings, renderSeed: SECRET + frame, sameDevice: way !== 'statistics', ...crop }
     asked.push({ index, request })
   }

@@ -61,7 +61,7 @@ export function reportHonest(rows: readonly HonestRow[]): boolean {
     `\n${rows.length} honest renders of ${scenes} scenes (${rows.filter((row) => row.adaptive).length} adaptive, ${rows.filter((row) => row.motionBlur).length} with motion blur, ${rows.filter((row) => row.composited).length} composited)`,
   )
   console.log(
-    `crops at the job's seed: ${alarms} alarms in ${crops}, ${sum((row) => row.probeAlarms)} of their probes; confirmed: ${refused} refused, ${sum((row) => row.unsure)} unsure`,
+    `crops at the job's seed with their strips and directed crops: ${alarms} alarms in ${crops} and ${sum((row) => row.places)} places, ${sum((row) => row.probeAlarms)} of their probes, ${sum((row) => row.probeWholes)} of which rendered whole; confirmed: ${refused} refused, ${sum((row) => row.unsure)} unsure`,
   )
   console.log(
     `statistics at other seeds: ${sum((row) => row.statisticAlarms)} alarms in ${sum((row) => row.statisticCrops)} crops, ${rows.filter((row) => row.wholeAlarm).length} in ${rows.length} whole frames`,

@@ -54,6 +54,24 @@ describe('against two references', () => {
     expect(local.region!.x).toBeLessThan(area.x + area.width)
   })
 
+  test('a tile too faint for any block of it is found as an area, wherever it lies', () => {
+    for (const [x0, y0] of [
+      [20, 15],
+      [54, 30],
+      [87, 21],
+      [113, 43],
+    ] as const) {
+      const inside = (i: number): boolean => i % 192 >= x0 && i % 192 < x0 + 60 && i / 192 >= y0 && i / 192 < y0 + 60
+      const marked = changed(picture({ seed: 5 }), (plane) => plane.map((v, i) => v + (inside(i) ? 0.007 : 0)))
+      const findings = judgeReferences(compareWithReferences(marked, A, B))
+      const { region, value, threshold } = findings.find((found) => found.code === 'area-bias')!
+      expect(value).toBeGreaterThan(threshold!)
+      expect(Math.min(region!.x + region!.width, x0 + 60) - Math.max(region!.x, x0)).toBeGreaterThan(30)
+      expect(Math.min(region!.y + region!.height, y0 + 60) - Math.max(region!.y, y0)).toBeGreaterThan(30)
+      expect(findings.map(({ code }) => code)).not.toContain('local-bias')
+    }
+  })
+
   test('flat pictures without noise neither divide by zero nor alarm', () => {
     const flat = picture({ seed: 1, noise: 0 })
     const found = compareWithReferences(flat, flat, flat)

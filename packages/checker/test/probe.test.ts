@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from 'vitest'
 import { decodeImage } from '@pictor/image'
-import type { Checker, RenderSpec } from '@pictor/core/contract'
+import type { Checker, Region, RenderSpec } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
 import { createChecker, toPicture, type Picture } from '../src/index.ts'
 import { compareWithProbe, PROBE_LIMIT } from '../src/compare/probe.ts'
+import { suspectAreas } from '../src/compare/suspicion.ts'
 import { checkLease, makeJob, SPEC } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
 
@@ -16,9 +17,9 @@ afterEach(async () => {
   for (const checker of open.splice(0)) await checker.close?.()
 })
 
-async function check(scene: NoiseScene, probe: number) {
+async function check(scene: NoiseScene, probe: number, own: NoiseScene = SCENE) {
   const signer = privateKeySigner(randomPrivateKey())
-  const renderer = noiseFarm(SCENE)
+  const renderer = noiseFarm(own)
   const checker = createChecker({ signer, renderer, crop: { width: 64, height: 48 }, sampling: { full: 0, probe } })
   open.push(checker)
   const job = await makeJob([signer], { spec })
@@ -26,16 +27,40 @@ async function check(scene: NoiseScene, probe: number) {
   return {
     verdict: votes[0]!.verdict,
     codes: reports[0]!.findings.map((found) => found.code),
-    windows: renderer.rendered.map(({ window }) => (window?.region ? 'crop' : window?.resolutionPct ? 'probe' : 'whole')),
+    probeSeed: renderer.rendered.find(({ window }) => window?.resolutionPct)?.window?.seed,
+    windows: renderer.rendered.map(({ window }) =>
+      window?.region?.width === SCENE.width ? 'strip' : window?.region ? 'crop' : window?.resolutionPct ? 'probe' : 'whole',
+    ),
   }
 }
 
-test('an honest frame is accepted by its crop and a small render of the whole', async () => {
-  expect(await check(SCENE, 1)).toEqual({
-    verdict: 'accept',
-    codes: ['crop-agrees', 'probe-agrees'],
-    windows: ['crop', 'probe'],
-  })
+test('an honest frame is accepted by its crop, a small render of the whole, two crops that it directs, and two strips', async () => {
+  const { verdict, codes, windows, probeSeed } = await check(SCENE, 1)
+  expect(verdict).toBe('accept')
+  expect(codes).toEqual(['crop-agrees', 'probe-agrees', 'directed-crop-agrees', 'directed-crop-agrees', 'strips-agree'])
+  expect(windows).toEqual(['crop', 'probe', 'crop', 'crop', 'strip', 'strip'])
+  // A farm that knew the probe's noise could know where it directs the crops.
+  expect(probeSeed).not.toBe(SPEC.seed)
+})
+
+test('a tile of 6 % more light, below the limit of the small render, is found by the crop that it directs there', async () => {
+  const tile = { x: 200, y: 100, width: 64, height: 64, gain: 1.06 }
+  for (let repeat = 0; repeat < 4; repeat++) {
+    const { verdict, windows } = await check({ ...SCENE, tile }, 1)
+    expect(verdict).toBe('refuse')
+    expect(windows).toContain('whole')
+  }
+})
+
+test('what only the small render shows is settled by a crop there, without a whole render; where it shows more than a crop holds, the whole is rendered', async () => {
+  const small = { ...SCENE, smallOnly: { x: 200, y: 120, width: 24, height: 16 } }
+  const settled = await check(SCENE, 1, small)
+  expect(settled.verdict).toBe('accept')
+  expect(settled.codes).toContain('probe-differs')
+  expect(settled.windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'strip', 'strip'])
+  const wide = await check(SCENE, 1, { ...SCENE, smallOnly: { x: 40, y: 40, width: 160, height: 100 } })
+  expect(wide.verdict).toBe('accept')
+  expect(wide.windows).toEqual(['crop', 'probe', 'whole'])
 })
 
 test('a mark that crops mostly miss is found by the small render, and refused by a whole one', async () => {
@@ -64,20 +89,40 @@ test('without probes the same mark passes where the crop misses it', async () =>
   expect(verdicts).toContain('accept')
 })
 
+test('the most suspicious area of a frame is the faint tile or the missing detail in it', () => {
+  const picture = (scene: NoiseScene): Picture => toPicture(decodeImage(renderNoise(1, scene)))!
+  for (let seed = 1; seed <= 5; seed++) {
+    const tile = { x: 40 * seed, y: 20 * seed, width: 64, height: 48, gain: seed % 2 ? 1.07 : 0.93 }
+    const probe = picture({ ...SCENE, width: 80, height: 45, seed: seed + 50 })
+    const x = picture({ ...SCENE, seed, tile })
+    const [shifted] = suspectAreas(x, probe)
+    expect(overlap(shifted, tile)).toBeGreaterThan(0.3)
+    const smooth = { ...x, colour: x.colour.map((plane) => plane.map((v, i) => (within(tile, i) ? 0.4 : v))) }
+    expect(overlap(suspectAreas(smooth, probe)[1], tile)).toBeGreaterThan(0.3)
+  }
+})
+
+const within = (area: Region, i: number): boolean => {
+  const [x, y] = [i % SCENE.width, Math.floor(i / SCENE.width)]
+  return x >= area.x && x < area.x + area.width && y >= area.y && y < area.y + area.height
+}
+
+/** Share of `a` that lies in `b`. */
+function overlap(a: Region, b: Region): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
+  return (Math.max(0, width) * Math.max(0, height)) / (a.width * a.height)
+}
+
 test('honest probes lie within the limit, a faint veil of a few hundred pixels beyond it', () => {
   const picture = (scene: NoiseScene): Picture => toPicture(decodeImage(renderNoise(1, scene)))!
   const probe = picture({ ...SCENE, width: 80, height: 45, seed: 9 })
   for (let seed = 1; seed <= 6; seed++) expect(compareWithProbe(picture({ ...SCENE, seed }), probe).off).toBeLessThan(PROBE_LIMIT)
   const honest = picture(SCENE)
-  const veiled = honest.raw.map((plane) => plane.map((v, i) => (inside(i) ? 0.7 * v + 0.3 : v)))
+  const veiled = honest.raw.map((plane) => plane.map((v, i) => (within(MARK, i) ? 0.7 * v + 0.3 : v)))
   const { off, area } = compareWithProbe({ ...honest, raw: veiled }, probe)
   expect(off).toBeGreaterThan(PROBE_LIMIT)
   expect(area.x >= MARK.x - 16 && area.x < MARK.x + MARK.width && area.y >= MARK.y - 16 && area.y < MARK.y + MARK.height).toBe(
     true,
   )
 })
-
-const inside = (i: number): boolean => {
-  const [x, y] = [i % SCENE.width, Math.floor(i / SCENE.width)]
-  return x >= MARK.x && x < MARK.x + MARK.width && y >= MARK.y && y < MARK.y + MARK.height
-}

@@ -2,6 +2,7 @@ import { fc, test as property } from './property.ts'
 import { expect, test } from 'vitest'
 import { DEFAULT_SAMPLING, deterrenceFloor, escapeBound, jobBound, samplingPerMille, type CropSize } from '../src/index.ts'
 import { cropSizeOf } from '../src/sampling/crop-size.ts'
+import { stripsOf } from '../src/sampling/strips.ts'
 import { addEvidence, EVIDENCE_LIMIT, SHORT_RATIO } from '../src/sampling/evidence.ts'
 import { generator } from './pictures.ts'
 
@@ -67,4 +68,23 @@ test('a crop is 6 % of a picture that is probed too, at most 128 pixels a side, 
   expect(of(255, 180)).toEqual([128, 128])
   expect(of(40, 30)).toEqual([40, 30])
   expect(of(1920, 1080, { width: 10, height: 500 })).toEqual([64, 500])
+})
+
+property(
+  'strips lie within the picture, and whatever is as high as their distance meets one of them, wherever it lies',
+  [fc.integer({ min: 256, max: 4096 }), fc.integer({ min: 128, max: 2400 }), fc.integer({ min: 0, max: 2 ** 31 - 1 }), fc.nat()],
+  (width, height, renderSeed, place) => {
+    const strips = stripsOf({ width, height }, renderSeed)
+    expect(strips).toHaveLength(height < 720 ? 2 : 4)
+    for (const strip of strips) expect(strip.y >= 0 && strip.y + strip.height <= height && strip.width === width).toBe(true)
+    const size = Math.ceil(height / strips.length) + 2
+    const top = place % (height - size + 1)
+    // The outer rows of a strip are not compared.
+    expect(strips.some(({ y, height: rows }) => y + rows - 2 >= top && y + 1 < top + size)).toBe(true)
+  },
+)
+
+test('every height is drawn', () => {
+  const tops = new Set(Array.from({ length: 4000 }, (_, i) => stripsOf({ width: 320, height: 180 }, i * 536_870)[0]!.y))
+  expect(tops.size).toBe(90)
 })

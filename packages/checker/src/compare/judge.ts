@@ -34,6 +34,17 @@ function normalTail(p: number): number {
   return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t ** 3)
 }
 
+/**
+ * Limit of the scan statistic over `blocks` x `channels` blocks: the normal quantile of 1e-5, shared by four rectangles a block, since those that overlap move together. Honest values of 240
+ * comparisons of four scenes reached .76 of it.
+ */
+export function scanLimit(blocks: number, channels: number): number {
+  return normalTail(1e-5 / (4 * blocks * channels))
+}
+
+/** A scan of rectangles sees shifts half as large as single blocks do, so small that another device might cause them: up to this many times its limit it is a doubt. */
+const SCAN_ALLOWANCE = 1.5
+
 /** Excess correlations below this are not worth a refusal; honest full frames of 11 scenes reach .015. */
 const LEAST_CORRELATION = 0.03
 
@@ -91,6 +102,14 @@ export function judgeReferences(found: ReferenceStatistics, channels = 3, allowa
     weigh('bias', scale.bias, limits.bias, limits.bias + Math.log(allowance), overall) // a logarithm
     const local = `a part of the picture differs from two renders ${blocks}: a tile, an object, a watermark`
     weigh('local-bias', scale.biasMax, limits.biasMax, limits.biasMax * allowance, local, scale.biasArea)
+  }
+  const scanned = scanLimit(found.blocks, channels)
+  if (found.scan && found.scan.value > scanned && !findings.some(({ weight }) => weight === 'refuse')) {
+    const { value, area } = found.scan
+    const message =
+      'an area lies steadily to one side of two renders, though each block of it is within the noise: a faint tile or mark, or light cut off'
+    const weight = value > scanned * Math.max(allowance, SCAN_ALLOWANCE) ? 'refuse' : 'doubt'
+    findings.push(finding(weight, 'area-bias', message, { value, threshold: scanned, region: area }))
   }
   const smeared = correlationLimit(found)
   if (correlation > smeared) {

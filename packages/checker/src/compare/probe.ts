@@ -6,21 +6,23 @@ export interface ProbeStatistics {
   readonly off: number
   /** Where, in pixels of the frame. */
   readonly area: Area
+  /** Every area beyond {@link PROBE_LIMIT}, in pixels of the frame; they overlap. */
+  readonly beyond: readonly Area[]
 }
 
 /** Resolution of a probe, percent of the frame's: a sixteenth of the work, and each of its pixels stands for 4 x 4 of the frame with a frame pixel's noise. */
 export const PROBE_PCT = 25
 
 /**
- * Above this an area is looked at again by a render of the whole frame; no frame is refused for it. Honest frames of ten scenes reached .77, of an eleventh, with defocused
- * lights in the dark, 1.5: there a probe costs a full render for nothing (docs/checker.md).
+ * Above this an area is looked at again at the ordered seed; no frame is refused for it. Honest frames of ten scenes reached .77, of an eleventh, with defocused
+ * lights in the dark, 1.5 (docs/checker.md).
  */
 export const PROBE_LIMIT = 1
 
 /** Side of an area in pixels of the probe. */
 const SIDE = 4
-/** One step of an 8-bit file: flat areas have no deviation of their own. */
-const STEP = 1 / 255
+/** One step of an 8-bit file. */
+const BIT = 1 / 255
 /** Fireflies are bounded before they are averaged, in linear light. */
 const BRIGHTEST = 50
 
@@ -31,29 +33,43 @@ const BRIGHTEST = 50
  */
 export function compareWithProbe(x: Picture, probe: Picture): ProbeStatistics {
   const { width, height } = probe
-  let worst = { off: 0, column: 0, row: 0 }
-  for (const [c, own] of probe.colour.entries()) {
-    const small = shrink(x, x.raw[c]!, width, height)
-    const spread = deviation(own, width, height)
-    const difference = small.map((v, i) => v - own[i]!)
+  const [sx, sy] = [x.width / width, x.height / height]
+  let worst = 0
+  let at: Area = { x: 0, y: 0, width: 0, height: 0 }
+  const beyond: Area[] = []
+  for (const { difference, spread } of besideProbe(x, probe)) {
     for (let row = 0; row + SIDE <= height; row += SIDE / 2) {
       for (let column = 0; column + SIDE <= width; column += SIDE / 2) {
         const d = sortedArea(difference, width, column, row)
         const s = sortedArea(spread, width, column, row)
         const [low, high] = [d[d.length >> 2]!, d[d.length - 1 - (d.length >> 2)]!]
-        const off = (low > 0 ? low : high < 0 ? -high : 0) / (s[s.length >> 1]! + STEP)
-        if (off > worst.off) worst = { off, column, row }
+        const off = (low > 0 ? low : high < 0 ? -high : 0) / s[s.length >> 1]!
+        if (off <= worst && off <= PROBE_LIMIT) continue
+        const [left, top] = [Math.floor(column * sx), Math.floor(row * sy)]
+        const area = { x: left, y: top, width: Math.ceil(SIDE * sx), height: Math.ceil(SIDE * sy) }
+        if (off > worst) [worst, at] = [off, area]
+        if (off > PROBE_LIMIT) beyond.push(area)
       }
     }
   }
-  const [sx, sy] = [x.width / width, x.height / height]
-  const area = {
-    x: Math.floor(worst.column * sx),
-    y: Math.floor(worst.row * sy),
-    width: Math.ceil(SIDE * sx),
-    height: Math.ceil(SIDE * sy),
-  }
-  return { off: worst.off, area }
+  return { off: worst, area: at, beyond }
+}
+
+/** Per channel and pixel of a probe. */
+export type BesideProbe = readonly {
+  /** The frame's mean there less the probe. */
+  readonly difference: Float32Array
+  /** What the probe itself varies there by, noise and edges, and a step of an 8-bit file: flat areas have no deviation of their own. */
+  readonly spread: Float32Array
+}[]
+
+/** A frame beside its probe, pixel by pixel of the probe. */
+export function besideProbe(x: Picture, probe: Picture): BesideProbe {
+  const { width, height } = probe
+  return probe.colour.map((own, c) => ({
+    difference: shrink(x, x.raw[c]!, width, height).map((v, i) => v - own[i]!),
+    spread: deviation(own, width, height).map((v) => v + BIT),
+  }))
 }
 
 /** Means of the pixels that a pixel of the probe stands for, in the probe's domain. */

@@ -1,5 +1,6 @@
 import { blockArea, blockGrid, forBlockRuns, smoothBlocks, type BlockGrid } from './blocks.ts'
 import type { Area, Picture } from './picture.ts'
+import { scanBlocks, type ScanStatistic } from './scan.ts'
 
 /** Side of a block in pixels (frame-validation study, "12 x 12"). */
 export const BLOCK = 12
@@ -26,6 +27,8 @@ export interface ReferenceStatistics {
   readonly noiseRatioError: number
   /** By growing block size; sizes that leave fewer than 6 blocks are left out, the smallest is always there. */
   readonly scales: readonly BiasScale[]
+  /** Bias of rectangles of the smallest blocks; undefined for pictures that hold none. */
+  readonly scan: ScanStatistic | undefined
   /** Excess lag-1 correlation of the residual over that between the references: path-traced noise is white, denoised or upscaled noise is not. */
   readonly correlation: number
   /** Standard error of `correlation` from its spread over blocks: wide where only a few edges are noisy. */
@@ -85,7 +88,7 @@ function channelBlocks(grid: BlockGrid, width: number, x: Float32Array, a: Float
  * - z = block mean of d / sqrt((1.5 max(N, S) / 2 + q^2) / n), d = x - (a+b)/2: the variance of d is 1.5 that of one render, and var = N / 2.
  * - correlation = rho(x - a) - rho(a - b), rho the lag-1 autocorrelation of u / sqrt(S + q^2) clipped to +-4, horizontal and vertical.
  *
- * The bias is taken at blocks of 12, 24 and 48 pixels: a faint wide change grows with the block's side against its noise.
+ * The bias is taken at blocks of 12, 24 and 48 pixels, and of rectangles of the smallest: a faint wide change grows with the side against its noise.
  *
  * @throws RangeError when the three differ in size or channels
  */
@@ -95,11 +98,12 @@ export function compareWithReferences(x: Picture, a: Picture, b: Picture): Refer
   const measured = SCALES.map((size) => measureBlocks(x, a, b, size)).filter(
     ({ grid }, i) => i === 0 || grid.columns * grid.rows >= 6,
   )
-  const { grid, error, noise } = measured[0]!
+  const { grid, error, noise, zs } = measured[0]!
   const scale = smoothBlocks(grid, noise).map((s) => 1 / Math.sqrt(s + FLOOR * FLOOR))
   return {
     ...noiseRatio(error, noise),
     scales: measured.map((one) => one.bias),
+    scan: scanBlocks(grid, zs),
     ...excessCorrelation(lagSums(grid, x, a, scale), lagSums(grid, a, b, scale)),
     blocks: grid.columns * grid.rows,
   }
@@ -113,6 +117,8 @@ interface Measured {
   /** Means over channels. */
   readonly error: Float64Array
   readonly noise: Float64Array
+  /** Per channel and block. */
+  readonly zs: readonly Float64Array[]
   readonly bias: BiasScale
 }
 
@@ -131,6 +137,7 @@ function measureBlocks(x: Picture, a: Picture, b: Picture, size: number): Measur
     grid,
     error: mean((channel) => channel.error),
     noise: mean((channel) => channel.noise),
+    zs,
     bias: { size, blocks, bias: Math.log(meanSquare(zs) + 1e-12), biasMax: local.value, biasArea: blockArea(grid, local.block) },
   }
 }

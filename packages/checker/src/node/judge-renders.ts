@@ -1,62 +1,13 @@
 import { decodeImage, pixelHash } from '@pictor/image'
-import type { Bytes32, Region, RenderSpec } from '@pictor/core/contract'
+import type { Bytes32, RenderSpec } from '@pictor/core/contract'
 import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
-import { cut, toPicture, type Picture } from '../compare/picture.ts'
-import { compareWithProbe, PROBE_LIMIT } from '../compare/probe.ts'
+import { cut, type Picture } from '../compare/picture.ts'
 import { compareWithReferences } from '../compare/references.ts'
 import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
 import { SAME_SEED } from '../compare/with-references.ts'
-import type { OwnRenderResult } from '../render/own-renders.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
-import type { Compared, NextStep, ReferenceRequest, ReferenceResult } from './reference-check.ts'
-
-type Made = readonly OwnRenderResult[]
-
-/** The same frame with more known of it; no step left where `next` is not given. */
-const told = (one: Compared, result: Partial<ReferenceResult>, next?: NextStep): Compared => ({
-  ...one,
-  result: { ...one.result, ...result },
-  next,
-})
-
-/** A crop at the ordered seed. An alarm is no refusal: it asks for the full frame. */
-export function judgeCrop(spec: RenderSpec, one: Compared, [render]: Made): Compared {
-  const { request, result } = one
-  const crop = request.crop!
-  const own = pictureOf(render!, request)
-  if (!own || own.width !== crop.width || own.height !== crop.height)
-    return told(one, { findings: [...result.findings, noReference(render!, 'crop')] })
-  const limit = seedLockedTolerance(spec.output.bitDepth)
-  const found = compareSeedLocked(cut(request.picture, crop), own, limit)
-  const where = `the crop at (${crop.x}, ${crop.y})`
-  const alarms = judgeSeedLocked(found, limit, where).map((alarm) => ({ ...alarm, region: inFrame(alarm.region, crop) }))
-  if (alarms.length > 0)
-    return { ...told(one, { findings: [...result.findings, ...alarms], checked: true }, 'full'), cropAlarm: true }
-  const facts = { value: found.rms, threshold: limit.rms, region: crop }
-  const note = finding('note', 'crop-agrees', `${where} agrees with the checker's own render`, facts)
-  const open = result.findings.some(({ weight }) => weight === 'suspect' || weight === 'doubt')
-  const next = open ? 'full' : request.probe ? 'probe' : undefined
-  return told(one, { findings: [...result.findings, note], checked: true }, next)
-}
-
-/** A small render of the whole frame: an area that is off is no refusal, it asks for the full frame. A probe that fails says nothing. */
-export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Compared {
-  const { request, result } = one
-  const probe = pictureOf(render!, request)
-  if (!probe || probe.colour.length !== request.picture.colour.length || probe.width < 8 || probe.height < 8) return told(one, {})
-  const { off, area } = compareWithProbe(request.picture, probe)
-  const facts = { value: off, threshold: PROBE_LIMIT }
-  if (off <= PROBE_LIMIT) {
-    const note = finding('note', 'probe-agrees', 'the whole frame agrees with a small render of it', facts)
-    return told(one, { findings: [...result.findings, note] })
-  }
-  const message = 'an area differs from a small render of the whole frame'
-  return told(
-    one,
-    { findings: [...result.findings, finding('suspect', 'probe-differs', message, { ...facts, region: area })] },
-    'full',
-  )
-}
+import { inFrame, noReference, pictureOf, sameShape, told, type Made } from './compared.ts'
+import type { Compared, ReferenceRequest, ReferenceResult } from './reference-check.ts'
 
 /** The full frame at the ordered seed: clears what it shows too, and confirms a difference unless another seed or device may explain it. */
 export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Compared {
@@ -150,31 +101,6 @@ function statisticsOf(
     limit: noiseRatioLimit(statistics),
   }
 }
-
-const sameShape = (p: Picture, q: Picture): boolean =>
-  p.width === q.width && p.height === q.height && p.colour.length === q.colour.length
-
-const inFrame = (region: Region | undefined, crop: Region): Region =>
-  region ? { ...region, x: region.x + crop.x, y: region.y + crop.y } : crop
-
-function pictureOf(render: OwnRenderResult, { read = beauty }: ReferenceRequest): Picture | undefined {
-  if (!render.bytes) return undefined
-  try {
-    return read(render.bytes)
-  } catch {
-    // A broken own render is no reference; the finding says so.
-    return undefined
-  }
-}
-
-const beauty = (bytes: Uint8Array): Picture | undefined => toPicture(decodeImage(bytes))
-
-const noReference = (render: OwnRenderResult, what: string): WeighedFinding =>
-  finding(
-    'doubt',
-    'no-reference',
-    `the checker could not render its own ${what} (${render.failure ?? 'its render has another shape'})`,
-  )
 
 const confirmed = (found: WeighedFinding): WeighedFinding => ({ ...found, weight: 'refuse' })
 

@@ -3,6 +3,7 @@ import { draw, type Draw } from '@pictor/core/proof'
 import { tileRenderer } from '../render/own-renders.ts'
 import { cropSizeOf, isProbed } from '../sampling/crop-size.ts'
 import { drawnWhole } from '../sampling/rate.ts'
+import { stripsOf } from '../sampling/strips.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
 import { needsReference, verdictOf } from '../verdict/finding.ts'
 import type { Examined, ExamineRequest } from './examined.ts'
@@ -61,7 +62,7 @@ async function compareBatch(
     if (!picture) continue
     const { region, renderSeed } = drawn.get(one)!
     const whole = lease.checkClass === 'replica' || needsReference(one.findings) || drawnWhole(renderSeed, request.sampling.full)
-    const crop = whole ? {} : { crop: region, probe: lease.part === 0 && drawnProbe(renderSeed, request) }
+    const crop = whole ? {} : { crop: region, ...beyondCrop(renderSeed, request) }
     wanted.push({
       one,
       request: {
@@ -86,14 +87,16 @@ async function compareBatch(
     one.reference = result
     if (result.own && verdictOf(result.findings) !== 'accept') {
       const region = result.findings.find((found) => found.region)?.region
-      one.picture = (await job.files.put(differencePicture(result.compared ?? asked.picture, result.own, region))).hash
+      const marks = { places: result.places ?? [], ...(region ? { alarm: region } : {}) }
+      one.picture = (await job.files.put(differencePicture(result.compared ?? asked.picture, result.own, marks))).hash
     }
   }
 }
 
-/** Whether a drawn frame is probed as a whole besides its crop: as the draw says, where the picture is large enough. */
-function drawnProbe(renderSeed: number, { job, sampling }: ExamineRequest): boolean {
-  if (!isProbed(job.spec.output)) return false
+/** What is looked at outside of the crop of a drawn frame: as the draw says, where the picture is large enough. A tile has no small render of its own. */
+function beyondCrop(renderSeed: number, { job, lease, sampling }: ExamineRequest): Pick<SidecarRequest, 'probe' | 'strips'> {
+  const output = outputOf(job.spec, lease.part)
   // Other digits of the number than those that draw whole frames.
-  return Math.floor(renderSeed / 1000) % 1000 < Math.round(sampling.probe * 1000)
+  const drawn = isProbed(output) && Math.floor(renderSeed / 1000) % 1000 < Math.round(sampling.probe * 1000)
+  return drawn ? { probe: lease.part === 0, strips: stripsOf(output, renderSeed) } : {}
 }

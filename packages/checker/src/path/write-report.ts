@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Picture } from '../compare/picture.ts'
+import type { Area, Picture } from '../compare/picture.ts'
 import { pictureOf } from '../node/file-check.ts'
-import { differencePicture } from '../verdict/difference-picture.ts'
+import { differencePicture, type Marks } from '../verdict/difference-picture.ts'
 import { reportPage, type ReportRow } from '../verdict/report-page.ts'
 import { thumbnail } from '../verdict/thumbnail.ts'
 import { sequenceOf } from './folder.ts'
@@ -45,13 +45,14 @@ export async function writeReport(
     }
     const name = String(i).padStart(5, '0')
     await writeFile(join(folder, 'frames', `${name}.png`), thumbnail(picture))
-    const reference = set.references.find((one) => one.sequence === entry.sequence && one.frame === entry.frame)?.checkers[0]
+    const references = set.references.find((one) => one.sequence === entry.sequence && one.frame === entry.frame)
+    const reference = references?.checkers[0]
     const own = line.verdict !== 'accept' && reference ? await pictureAt(reference) : undefined
     const comparable = own && own.width === picture.width && own.height === picture.height
     if (comparable)
       await writeFile(
         join(folder, 'frames', `${name}-difference.png`),
-        differencePicture(picture, own, line.findings.find((found) => found.region)?.region),
+        differencePicture(picture, own, marksOf(line, references?.crops.map(({ area }) => area) ?? [])),
       )
     rows.push({
       ...line,
@@ -68,6 +69,11 @@ export async function writeReport(
   ]
   await writeFile(page, reportPage({ title: options.title ?? 'Frame check', basis, madeAtMs: options.now ?? Date.now() }, rows))
   return { page, lines }
+}
+
+function marksOf({ findings }: CheckLine, places: readonly Area[]): Marks {
+  const alarm = findings.find((found) => found.region)?.region
+  return { places, ...(alarm ? { alarm } : {}) }
 }
 
 async function pictureAt(path: string): Promise<Picture | undefined> {

@@ -10,7 +10,7 @@ export interface SamplingOptions {
   readonly detection: number
   /** Share of the drawn frames that are rendered whole instead of as a crop, 0..1: what deters local defects, which a crop mostly misses. */
   readonly full: number
-  /** Share of the frames drawn as a crop that are also rendered small and whole, 0..1; at a sixteenth of a frame's work. */
+  /** Share of the frames drawn as a crop that are also looked at outside of it, 0..1: by a small render of the whole (a sixteenth of a frame's work), crops where that directs, and strips. */
   readonly probe: number
 }
 

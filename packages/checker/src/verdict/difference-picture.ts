@@ -4,11 +4,19 @@ import type { Area, Picture } from '../compare/picture.ts'
 /** Pictures for people need no more than this width. */
 const MAX_WIDTH = 960
 
+/** What is framed in a difference picture. */
+export interface Marks {
+  /** Where something was found, in yellow. */
+  readonly alarm?: Area
+  /** What was compared before the whole: crops and strips, in blue. */
+  readonly places?: readonly Area[]
+}
+
 /**
- * A PNG for a wrangler: the farm's frame, the checker's own, and their difference (8 times, in red on grey), side by side, with `mark` framed in yellow.
+ * A PNG for a wrangler: the farm's frame, the checker's own, and their difference (8 times, in red on grey), side by side, with marks.
  * Large frames are shrunk by whole factors.
  */
-export function differencePicture(farm: Picture, own: Picture, mark?: Area): Uint8Array {
+export function differencePicture(farm: Picture, own: Picture, { alarm, places = [] }: Marks = {}): Uint8Array {
   const step = Math.max(1, Math.ceil(farm.width / MAX_WIDTH))
   const width = Math.floor(farm.width / step)
   const height = Math.floor(farm.height / step)
@@ -28,15 +36,18 @@ export function differencePicture(farm: Picture, own: Picture, mark?: Area): Uin
       put(x + 2 * (width + gap), y, grey + off, grey, grey)
     }
   }
-  if (mark) {
+  const panels = [0, width + gap, 2 * (width + gap)]
+  const outline = (area: Area, r: number, g: number, b: number): void => {
     const box = {
-      x0: Math.floor(mark.x / step),
-      y0: Math.floor(mark.y / step),
-      x1: Math.ceil((mark.x + mark.width) / step) - 1,
-      y1: Math.ceil((mark.y + mark.height) / step) - 1,
+      x0: Math.floor(area.x / step),
+      y0: Math.floor(area.y / step),
+      x1: Math.ceil((area.x + area.width) / step) - 1,
+      y1: Math.ceil((area.y + area.height) / step) - 1,
     }
-    for (const left of [0, width + gap, 2 * (width + gap)]) frameBox(box, left, width, height, (x, y) => put(x, y, 1, 0.85, 0))
+    for (const left of panels) frameBox(box, left, width, height, (x, y) => put(x, y, r, g, b))
   }
+  for (const place of places) outline(place, 0.25, 0.65, 1)
+  if (alarm) outline(alarm, 1, 0.85, 0)
   return encodePng(total, height, 3, out)
 }
 
