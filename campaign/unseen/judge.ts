@@ -4,6 +4,7 @@ import { compareFrames, type ReferenceRequest, type ReferenceResult } from '../.
 import { compareSidecars } from '../../packages/checker/src/node/sidecar-check.ts'
 import { checkFile, measuredOf, pictureOf } from '../../packages/checker/src/node/file-check.ts'
 import { sequenceCheck, type SequenceItem } from '../../packages/checker/src/sequence/check.ts'
+import type { CropSize } from '../../packages/checker/src/sampling/crop-size.ts'
 import { stripsOf } from '../../packages/checker/src/sampling/strips.ts'
 import { needsReference, verdictOf, type WeighedFinding } from '../../packages/checker/src/verdict/finding.ts'
 import type { OwnRenderer } from '../../packages/checker/src/render/own-renders.ts'
@@ -99,9 +100,9 @@ const otherNoise = (renderer: OwnRenderer, spec: RenderSpec): OwnRenderer => ({
 /** `refuse`, `unsure` or `accept`. */
 export const verdictFor = ({ findings }: ReferenceResult): ReturnType<typeof verdictOf> => verdictOf(findings)
 
-/** Places of 64 x 48 pixels, a twentieth to a twelfth of the picture, drawn from a number. */
-export function placeOf(spec: RenderSpec, number: number): Region {
+/** Places of a size, drawn from a number; 64 x 48 pixels are a twentieth to a twelfth of the scenes' pictures. */
+export function placeOf(spec: RenderSpec, number: number, size: CropSize = { width: 64, height: 48 }): Region {
   const { width, height } = spec.output
   const mixed = Math.imul(number + 1, 0x9e3779b1) >>> 0
-  return { x: mixed % (width - 63), y: Math.floor(mixed / 65_536) % (height - 47), width: 64, height: 48 }
+  return { x: mixed % (width - size.width + 1), y: Math.floor(mixed / 65_536) % (height - size.height + 1), ...size }
 }

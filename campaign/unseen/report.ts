@@ -1,5 +1,6 @@
 // The figures of campaign/check-unseen.ts in words.
 import { lowerBound } from '../../bench/check.ts'
+import { PROBE_LIMIT } from '../../packages/checker/src/compare/probe.ts'
 import { HARMLESS, type DetectionRow } from './detection.ts'
 import type { HonestRow } from './honest.ts'
 import type { Way } from './judge.ts'
@@ -81,19 +82,20 @@ export function reportHonest(rows: readonly HonestRow[]): boolean {
   return refused === 0
 }
 
-/** How near honest frames come to the probe's limit by size, and the edits that pass it. */
+/** How near honest frames come to the probe's limit by size, what that costs, and the edits that are found. */
 export function reportProbes(rows: readonly ProbeRow[]): void {
   for (const width of new Set(rows.map((row) => row.width))) {
     const sized = rows.filter((row) => row.width === width)
     const honest = sized.filter(({ name }) => name === 'honest')
     const nearest = [...honest].sort((p, q) => q.off - p.off).slice(0, 3)
+    const off = honest.filter((row) => row.off > PROBE_LIMIT)
     const names = [...new Set(sized.map(({ name }) => name))].filter((name) => name !== 'honest')
     const found = names.map((name) => {
       const all = sized.filter((row) => row.name === name)
       return `${name} ${all.filter((row) => row.found).length}/${all.length}`
     })
     console.log(
-      `probes of frames ${width} px wide: ${honest.filter((row) => row.found).length} of ${honest.length} honest frames pass the limit (nearest ${nearest.map((row) => `${row.off.toFixed(2)} ${row.kind}`).join(', ')}); found: ${found.join(', ')}`,
+      `drawn frames ${width} px wide: ${off.length} of ${honest.length} honest frames pass the limit of the small render, ${honest.filter((row) => row.whole).length} are rendered whole, ${honest.filter((row) => row.found).length} not accepted (nearest ${nearest.map((row) => `${row.off.toFixed(2)} ${row.kind}`).join(', ')}); found: ${found.join(', ')}`,
     )
   }
 }

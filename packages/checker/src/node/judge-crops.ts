@@ -4,6 +4,7 @@ import { cut, enclosing, type Area } from '../compare/picture.ts'
 import { compareWithProbe, PROBE_LIMIT } from '../compare/probe.ts'
 import { compareSeedLocked, seedLockedTolerance } from '../compare/seed-locked.ts'
 import { suspectAreas } from '../compare/suspicion.ts'
+import type { CropSize } from '../sampling/crop-size.ts'
 import { finding } from '../verdict/finding.ts'
 import { inFrame, noReference, pictureOf, told, type Made } from './compared.ts'
 import { placesOf } from './judge-places.ts'
@@ -43,9 +44,10 @@ export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Co
   const { off, area, beyond } = compareWithProbe(picture, probe)
   const facts = { value: off, threshold: PROBE_LIMIT }
   const [shifted, busy] = suspectAreas(picture, probe)
+  const small = { width: Math.min(DIRECTED, crop.width), height: Math.min(DIRECTED, crop.height) }
   const directed: DirectedCrop[] = [
-    { region: around(shifted, crop, request), why: 'where a small render of the whole lies most to one side of it' },
-    { region: around(busy, crop, request), why: 'where it lacks most of the detail of a small render of the whole' },
+    { region: around(shifted, small, request), why: 'where a small render of the whole lies most to one side of it' },
+    { region: around(busy, small, request), why: 'where it lacks most of the detail of a small render of the whole' },
   ]
   if (off <= PROBE_LIMIT) {
     const note = finding('note', 'probe-agrees', 'the whole frame agrees with a small render of it', facts)
@@ -59,9 +61,11 @@ export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Co
   return { ...told(one, {}, 'places'), directed: [settling, ...directed] }
 }
 
-/** A crop of the size of `like` around an area, within the picture. */
-function around(area: Area, like: Region, { picture }: ReferenceRequest): Region {
-  const { width, height } = like
+/** Side of a directed crop at most: it goes where a defect is, so that it need not be as large as one that must tell samples. */
+const DIRECTED = 64
+
+/** A crop of a size around an area, within the picture. */
+function around(area: Area, { width, height }: CropSize, { picture }: ReferenceRequest): Region {
   const place = (from: number, size: number, crop: number, most: number): number =>
     Math.max(0, Math.min(most - crop, from + Math.floor((size - crop) / 2)))
   return {

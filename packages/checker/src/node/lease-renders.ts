@@ -1,11 +1,11 @@
-import type { CallContext } from '@pictor/core/contract'
+import type { CallContext, Region } from '@pictor/core/contract'
 import { draw, type Draw } from '@pictor/core/proof'
 import { tileRenderer } from '../render/own-renders.ts'
 import { cropSizeOf, isProbed } from '../sampling/crop-size.ts'
 import { drawnWhole } from '../sampling/rate.ts'
 import { stripsOf } from '../sampling/strips.ts'
 import { differencePicture } from '../verdict/difference-picture.ts'
-import { needsReference, verdictOf } from '../verdict/finding.ts'
+import { needsReference, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import type { Examined, ExamineRequest } from './examined.ts'
 import { outputOf, pictureOf } from './file-check.ts'
 import { compareFrames } from './reference-check.ts'
@@ -86,11 +86,17 @@ async function compareBatch(
     one.findings = [...result.findings]
     one.reference = result
     if (result.own && verdictOf(result.findings) !== 'accept') {
-      const region = result.findings.find((found) => found.region)?.region
-      const marks = { places: result.places ?? [], ...(region ? { alarm: region } : {}) }
+      const alarm = alarmedRegion(result.findings)
+      const marks = { places: result.places ?? [], ...(alarm ? { alarm } : {}) }
       one.picture = (await job.files.put(differencePicture(result.compared ?? asked.picture, result.own, marks))).hash
     }
   }
+}
+
+/** Where the weightiest finding with a place lies: that of the whole frame before those of its crops. */
+function alarmedRegion(findings: readonly WeighedFinding[]): Region | undefined {
+  const weights = ['refuse', 'suspect', 'doubt'] as const
+  return weights.flatMap((weight) => findings.filter((one) => one.weight === weight && one.region))[0]?.region
 }
 
 /** What is looked at outside of the crop of a drawn frame: as the draw says, where the picture is large enough. A tile has no small render of its own. */

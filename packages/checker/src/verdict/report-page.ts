@@ -110,7 +110,7 @@ function card(row: ReportRow, index: number): string {
     ? `<img loading="lazy" src="${text(row.thumbnail)}" alt="frame ${row.frame}">`
     : '<div class="none">no picture</div>'
   const difference = row.difference
-    ? `<a class="difference" href="${text(row.difference)}"><img loading="lazy" src="${text(row.difference)}" alt="the farm's frame, the checker's own render, and their difference"><small>the farm's frame · own render · difference, 8 times</small></a>`
+    ? `<a class="difference" href="${text(row.difference)}"><img loading="lazy" src="${text(row.difference)}" alt="the farm's frame, the checker's own render, and their difference"><small>the farm's frame · own render · difference, 8 times (yellow: what differs, blue: what was looked at first)</small></a>`
     : ''
   const items = row.findings.map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
   const [first, rest] = [items.slice(0, SHOWN), items.slice(SHOWN)]

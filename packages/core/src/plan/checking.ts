@@ -15,12 +15,12 @@ export function samplingPerMille(frames: number): number {
 }
 
 /**
- * Cost of one comparison against the cost of the frame: a crop pays the frame's fixed cost and its share of the pixels. Measured 0.28 to 0.62 over
- * three scenes (docs/checker.md); the planner's expectation lies between.
+ * Cost of one comparison against the cost of the frame: its crops, strips and small render pay the frame's fixed cost each and their share of the pixels. Measured
+ * 0.23 at 640 x 360 and 0.66 to 0.69 at 256 x 144 (docs/checker.md); less of larger frames, more of scenes that are slow to set up.
  */
 const COMPARISON_COST_PER_MILLE = 330n
 
-/** Expected cost of checking against the cost of rendering, per mille of it: one crop a sampled frame and checker. */
+/** Expected cost of checking against the cost of rendering, per mille of it: one comparison a sampled frame and checker. */
 export function checkCostPerMille(frames: number, checkers: number): bigint {
   return (BigInt(checkers) * BigInt(samplingPerMille(frames)) * COMPARISON_COST_PER_MILLE) / 1000n
 }
