@@ -43,6 +43,11 @@ export interface EvmLedgerOptions {
 export interface EvmLedger extends Ledger {
   /** Opens a job with the creator's signatures (`signFunding`); this ledger's signer only pays for gas. Idempotent. @throws ledger-refused, ledger-unreachable */
   openSigned(terms: Terms, setRoot: Bytes32, funding: SignedFunding, ctx: CallContext): Promise<{ readonly job: Bytes32 }>
+  /**
+   * Has the registry draw the checkers of a job as soon as its deciding block is there, and returns them; nobody for a job that names its checkers. Anybody may: a draw
+   * that only its creator makes could be let lapse (after 256 blocks) until it suits him. Idempotent. @throws ledger-refused, ledger-unreachable, unsupported without a signer
+   */
+  draw(job: Bytes32, ctx: CallContext): Promise<readonly Address[]>
 }
 
 /** Anvil's and Hardhat's chain id. */
@@ -237,6 +242,11 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
     open,
     openSigned,
     send,
+    async draw(job, ctx) {
+      await acting(ctx)
+      await haveDrawn(job, ctx)
+      return (await reader.viewNow(job, ctx.signal)).opening?.drawn ?? []
+    },
     async poll(query, ctx) {
       await untilAborted(connected(), ctx.signal)
       return feed(query, ctx.signal)

@@ -92,7 +92,7 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     inspector: blendInspector(blender ? { blender } : {}),
     farms,
     checkers,
-    leaseSigner: keys.signer('lease'),
+    leaseSigner: keys.followed('lease'),
     dataDir: stateDir,
     artifacts: folderArtifacts(join(stateDir, 'artifacts')),
     cache: probeCache(join(stateDir, 'probes')),

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { PictorError } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
@@ -10,6 +10,8 @@ export interface KeyFile {
   signer(name: string): DigestSigner
   /** The private key itself, for libraries that want one. Never log it. */
   privateKey(name: string): `0x${string}`
+  /** The signer of that name by the file as it is at each use: another process may rotate the key. */
+  followed(name: string): DigestSigner
   /** Puts a new key in place of the one of that name, which is forgotten. */
   rotate(name: string): void
 }
@@ -18,7 +20,14 @@ const KEY = /^0x[0-9a-f]{64}$/
 
 /** Opens or creates the key file. @throws invalid-input when others can read it or it is damaged; nothing is overwritten then */
 export function keyFile(path: string, note: string): KeyFile {
-  const keys = load(path)
+  let keys = load(path)
+  let version = versionOf(path)
+  const refresh = (): void => {
+    const found = versionOf(path)
+    if (found === version) return
+    keys = load(path)
+    version = found
+  }
   const privateKey = (name: string): `0x${string}` => {
     const known = keys[name]
     return known ? (known as `0x${string}`) : make(name)
@@ -27,9 +36,37 @@ export function keyFile(path: string, note: string): KeyFile {
     const made = randomPrivateKey()
     keys[name] = made
     save(path, { note, keys })
+    version = versionOf(path)
     return made
   }
-  return { privateKey, signer: (name) => privateKeySigner(privateKey(name)), rotate: make }
+  const signer = (name: string): DigestSigner => privateKeySigner(privateKey(name))
+  const now = (name: string): DigestSigner => {
+    refresh()
+    return signer(name)
+  }
+  return {
+    privateKey,
+    signer,
+    followed(name) {
+      signer(name)
+      return {
+        get address() {
+          return now(name).address
+        },
+        signDigest: (digest) => now(name).signDigest(digest),
+      }
+    },
+    rotate(name) {
+      refresh()
+      make(name)
+    },
+  }
+}
+
+/** Another file takes the name at every change, so this tells every change. */
+function versionOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found ? `${found.ino} ${found.mtimeMs} ${found.size}` : ''
 }
 
 function load(path: string): Record<string, string> {

@@ -249,7 +249,7 @@ checkerCommand
   .option('--peers <file>', 'the other checkers of its jobs (JSON): together they settle jobs whose runner vanished')
   .option(
     '--relay-keystore <file>',
-    'account that pays for gas where it posts what the checkers signed (password in PICTOR_RELAY_PASSWORD)',
+    'account that pays for gas where it posts what the checkers signed, and draws the checkers of registry jobs (password in PICTOR_RELAY_PASSWORD)',
   )
   .option('--runner-silent-s <n>', 'a runner that asked nothing for this many seconds is gone', '600')
   .option('--keep-days <n>', 'days that files of a job are kept after nobody can dispute it any more', '7')

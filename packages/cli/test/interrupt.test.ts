@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { leaseSetDigest, parseReceipt, recoverAddress } from '@pictor/core/proof'
 import { keyFile } from '../src/keys.ts'
 import { blender, blenderReason, makeScene, pictor, startPictor, temporaryFolder } from './cli.ts'
 
@@ -33,6 +34,41 @@ describe.skipIf(!blender)('a run under way', () => {
     const book = await pictor(['ledger', run, '--json'], options)
     expect(book.objects.filter(({ type }) => type === 'lease-key-replaced')).toMatchObject([{ leaseKey }])
     expect((await pictor(['rotate-lease-key', '--json'], options)).objects, 'no job is open').toEqual([])
+  }, 120_000)
+
+  it('signs with the new lease key as soon as another process has rotated it, and with the old one no more', async () => {
+    const key = (name: string) => ({ signer: { $key: name } })
+    const farm = (id: string, usd: string, more: object) => ({
+      use: '@pictor/adapter-selfhosted',
+      factory: 'selfHosted',
+      options: { id, workDir: join(folder.path, id), price: { perHostHour: { $usd: usd } }, ...key(`farm:${id}`), ...more },
+    })
+    // The cheap farm is found out, so that there are leases after the rotation.
+    const farms = [farm('cheat', '0.40', { simulateCheat: { samplesFactor: 0.1 } }), farm('honest', '0.50', {})]
+    writeFileSync(join(folder.path, 'rotated.config.json'), JSON.stringify({ farms }))
+    const mine = ['--config', 'rotated.config.json', '--state-dir', 'rotated', '--json']
+    const order = ['--frames', '1-2', '--deadline', '1h', '--budget', '5', '--out', 'rotated-out']
+    const running = startPictor(['render', 'slow.blend', ...order, ...mine], options)
+    const { run } = JSON.parse(await running.seen(/"type":"run"/)) as { run: string }
+    await running.seen(/"type":"task-start"/)
+    const before = keyFile(join(folder.path, 'rotated', 'keys.json'), '').signer('lease').address
+    running.kill('SIGSTOP')
+    const rotated = await pictor(['rotate-lease-key', ...mine], options)
+    running.kill('SIGCONT')
+    expect(rotated.objects, rotated.stdout + rotated.stderr).toMatchObject([{ type: 'lease-key-replaced', run }])
+    const { leaseKey } = rotated.objects[0] as unknown as { leaseKey: string }
+    const ended = await running.finished
+    expect(ended.code, ended.stdout.slice(-2000) + ended.stderr).toBe(0)
+    const receipt = parseReceipt(readFileSync(join(folder.path, 'rotated-out', 'receipt.json'), 'utf8'))
+    const later = receipt.sets.filter(({ set }) => set.seq > 0)
+    expect(later.length).toBeGreaterThan(0)
+    for (const { set } of later) {
+      const signer = recoverAddress(leaseSetDigest(receipt.domain, set), set.signature!, 'set')
+      expect([signer, signer === before]).toEqual([leaseKey, false])
+    }
+    expect((await pictor(['verify', join('rotated-out', 'receipt.json'), '--json'], options)).objects.at(-1)).toMatchObject({
+      answer: expect.stringMatching(/consistent|anchored/) as string,
+    })
   }, 120_000)
 
   it('that is only being planned ends at Ctrl-C, and its probes with it', async () => {

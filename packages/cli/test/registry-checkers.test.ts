@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { devWorld, type DevWorld } from '../../chain/test/dev-world.ts'
 import { act, makeJob, only } from '../../checker/test/job.ts'
 import { noiseFarm, renderNoise } from '../../checker/test/noise-renderer.ts'
+import { followNamings } from '../src/commands/checker-namings.ts'
 import { blender, blenderReason, makeScene, temporaryFolder } from './cli.ts'
 
 const registryAbi = new Interface(contracts.CheckerRegistry.abi as never)
@@ -131,6 +132,51 @@ describe.skipIf(!blender)('a job whose checkers the registry draws', () => {
     expect(verifyReceipt(stranger, trust)).toMatchObject({ answer: 'broken' })
   }, 180_000)
 })
+
+it('the checkers of a job whose creator vanished before the draw are drawn by a checker, once, whoever else tries', async () => {
+  const { token, escrow, chainId, fromBlock } = world.deployment
+  const ledger = ledgerOf(creator)
+  const nowS = await world.nowS()
+  const times = { deadlineAtS: nowS + 3600, attestByS: nowS + 7200, refundAfterS: nowS + 20_000 }
+  const { job, lease } = await makeJob([], {
+    domain: ledger.domain,
+    terms: {
+      creator: creator.address,
+      token,
+      arbiter: creator.address,
+      registryDraw: DRAWN,
+      quorum: 2,
+      runId: `0x${'cd'.repeat(32)}`,
+      ...times,
+    },
+  })
+  const vanishing = new AbortController()
+  const opening = ledger.open(job.terms, leaseSetRoot([lease(1, [1])]), { key: 'vanish', signal: vanishing.signal })
+  opening.catch(() => {})
+  let events: readonly LedgerEvent[] = []
+  while (!events.some(({ type }) => type === 'opened')) events = await eventsOf(ledgerOf(), job.job)
+  vanishing.abort()
+  await expect(opening).rejects.toThrow()
+  expect((await eventsOf(ledgerOf(), job.job)).map(({ type }) => type)).toEqual(['opened'])
+
+  const said: { readonly type?: string; readonly job?: string; readonly committee?: readonly Address[] }[] = []
+  const context = { emit: (value: object) => void said.push(value), screen: { log: () => {} } } as never
+  const chain = { rpcUrl: world.rpcUrl, escrow, chainId, fromBlock }
+  const checkers = keys.slice(0, 2).map((key) => privateKeySigner(key))
+  for (const checker of checkers) {
+    const { draw } = evmLedger({ ...chain, timeoutMs: 20_000, signer: world.signerOf(checker) })
+    const namings = followNamings(chain, checker.address, new Set(), context, draw)
+    closing.push(() => namings.close())
+  }
+  const drawn = () => said.filter((one) => one.type === 'drawn' && one.job === job.job)
+  for (let i = 0; i < 200 && drawn().length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 100))
+  events = await eventsOf(ledgerOf(), job.job)
+  expect(events.map(({ type }) => type)).toEqual(['opened', 'drawn'])
+  for (const { committee } of drawn()) expect(committee).toEqual(committeeIn(events))
+  expect(drawn()).toHaveLength(2)
+  const named = said.filter((one) => one.type === 'named' && one.job === job.job).length
+  expect(named).toBe(checkers.filter(({ address }) => committeeIn(events).includes(address)).length)
+}, 60_000)
 
 it('checkers that the registry drew settle alone what a simulated runner left behind, and who was not drawn is never ready', async () => {
   const ledger = ledgerOf(creator)

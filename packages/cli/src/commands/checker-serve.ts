@@ -77,7 +77,8 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
       context.emit({ job, ...event })
     },
   })
-  const namings = chain ? followNamings(chain, signer.address, asked, context) : undefined
+  const draw = chain && options.relayKeystore !== undefined ? chain.ledger.draw : undefined
+  const namings = chain ? followNamings(chain, signer.address, asked, context, draw) : undefined
   const settling =
     chain && options.peers !== undefined
       ? settleAlone({

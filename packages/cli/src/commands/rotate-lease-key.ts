@@ -18,7 +18,9 @@ export async function rotateLeaseKey(options: StateOptions, context: CommandCont
       try {
         await pictor.replaceLeaseKey(run)
         context.emit({ type: 'lease-key-replaced', run, leaseKey })
-        context.screen.log(`  replaced in ${name}; a process that runs it must be started again: pictor render --attach ${run}`)
+        context.screen.log(
+          `  replaced in ${name} (${run}); a process of this folder that runs it signs with the new key from now on`,
+        )
       } catch (error) {
         if (!isPictorError(error)) throw error
         failed++

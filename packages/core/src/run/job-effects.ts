@@ -11,6 +11,7 @@ import { effort, pause, pauseTimer, pauseUntil, tryUntilDone } from './effort.ts
 import { canceledLeases, givenBack } from './give-back.ts'
 import { writeBlob } from './evidence.ts'
 import type { JobHost } from './job-host.ts'
+import { keyInForce } from './key-in-force.ts'
 import { replan } from './replan-effects.ts'
 import { attest, makeBatch, open, signaturesOf, signBatchAction, tell } from './settle-effects.ts'
 import { quorumOf } from './submit-effects.ts'
@@ -52,6 +53,7 @@ export async function performJob(host: JobHost, command: JobCommand, signal: Abo
     case 'open':
       return host.ledger.during(() => open(host, command.id, signal, refused))
     case 'sign-set': {
+      await keyInForce(host, signal)
       const error = await tryUntilDone(own, async () => {
         const set = job.state.sets[command.seq]!
         const root = host.tree(set).root

@@ -21,6 +21,7 @@ import type { FarmRegistry } from './farm-registry.ts'
 import { performJob } from './job-effects.ts'
 import { type LedgerLoop, ledgerLoop } from './ledger-loop.ts'
 import type { JobProofs } from './proofs.ts'
+import { keyInForce } from './key-in-force.ts'
 import { setMessage } from './set-message.ts'
 import { openStream, type StreamHost } from './stream.ts'
 import { performTask } from './task-effects.ts'
@@ -200,7 +201,10 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
       const kept = setLeases.get(set.seq)!
       return (kept.tree ??= shared.proofs.setTree(leases))
     },
-    setMessage: (set) => setMessage(shared, job.state, host.jobId(), set),
+    async setMessage(set) {
+      if (set.seq > 0) await keyInForce(host, closing.signal)
+      return setMessage(shared, job.state, host.jobId(), set)
+    },
     key: (stream, command) => commandKey(run, stream, command),
     stop() {
       if (closing.signal.aborted) return
