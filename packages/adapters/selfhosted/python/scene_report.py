@@ -1,9 +1,11 @@
 """What the open file orders and needs, as plain data. Imported by worker.py; runs inside Blender."""
-import glob
 import os
-import re
+import sys
 
 import bpy
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from scene_files import external, point_caches  # noqa: E402
 
 # Compositor nodes that look at one pixel at a time: a crop of the composite is the composite of the crop.
 POINTWISE = {
@@ -13,93 +15,15 @@ POINTWISE = {
 }
 
 
-# --- files ----------------------------------------------------------------------------------------------------------------------------------------------------
-
-def files_at(path, kind, many):
-    """Files that a path stands for: itself, the tiles of a UDIM, the numbered files of a sequence, everything in a folder."""
-    if '<UDIM>' in path:
-        return sorted(p for p in glob.glob(glob.escape(path).replace('<UDIM>', '[0-9][0-9][0-9][0-9]')))
-    if kind == 'cache-folder':
-        return sorted(os.path.join(base, name) for base, _, names in os.walk(path) for name in names)
-    if many:
-        head, name = os.path.split(path)
-        match = re.search(r'(\d+)(\D*)$', name)
-        if match and os.path.isdir(head):
-            shape = re.compile(re.escape(name[:match.start(1)]) + r'\d+' + re.escape(match.group(2)) + '$')
-            return sorted(os.path.join(head, other) for other in os.listdir(head) if shape.match(other))
-    return [path] if os.path.isfile(path) else []
-
-
-def entry(kind, block, path, library, many=False):
-    absolute = os.path.normpath(bpy.path.abspath(path, library=library))
-    found = files_at(absolute, kind, many)
-    return {
-        'kind': kind, 'owner': block.name, 'stored': path, 'library': library.name if library else '', 'absolute': absolute,
-        'files': [{'path': name, 'bytes': os.path.getsize(name)} for name in found],
-    }
-
-
-def strips(scene):
-    editor = scene.sequence_editor
-    for strip in editor.sequences_all if editor else ():
-        if strip.type == 'IMAGE':
-            for element in strip.elements:
-                yield strip, os.path.join(strip.directory, element.filename)
-        elif strip.type in {'MOVIE'}:
-            yield strip, strip.filepath
-
-
-def external():
-    for library in bpy.data.libraries:
-        yield entry('library', library, library.filepath, library.parent)
-    for image in bpy.data.images:
-        if image.source in {'FILE', 'SEQUENCE', 'MOVIE', 'TILED'} and image.filepath and image.packed_file is None:
-            yield entry('image', image, image.filepath, image.library, image.source == 'SEQUENCE')
-        if image.source == 'TILED' and '<UDIM>' in image.filepath and image.packed_file is None:
-            # Tiles that the image has are missed when their file is; files of other tiles are sent all the same.
-            for tile in image.tiles:
-                one = entry('image', image, image.filepath.replace('<UDIM>', str(tile.number)), image.library)
-                if not one['files']:
-                    yield one
-    for font in bpy.data.fonts:
-        if font.filepath and font.filepath != '<builtin>' and font.packed_file is None:
-            yield entry('font', font, font.filepath, font.library)
-    for sound in bpy.data.sounds:
-        if sound.filepath and sound.packed_file is None:
-            yield entry('sound', sound, sound.filepath, sound.library)
-    for kind, blocks in (('movieclip', bpy.data.movieclips), ('cache', bpy.data.cache_files), ('volume', bpy.data.volumes)):
-        for block in blocks:
-            many = getattr(block, 'is_sequence', False) or getattr(block, 'source', '') == 'SEQUENCE'
-            if block.filepath and getattr(block, 'packed_file', None) is None:
-                yield entry(kind, block, block.filepath, block.library, many)
-    for obj in bpy.data.objects:
-        for modifier in obj.modifiers:
-            if modifier.type == 'MESH_CACHE' and modifier.filepath:
-                yield entry('meshcache', obj, modifier.filepath, obj.library)
-            if modifier.type == 'FLUID' and modifier.fluid_type == 'DOMAIN':
-                yield entry('cache-folder', obj, modifier.domain_settings.cache_directory, obj.library)
-    for scene in bpy.data.scenes:
-        for strip, path in strips(scene):
-            yield entry('strip', strip, path, scene.library)
-    if any(cache.use_disk_cache for _, _, cache in point_caches()):
-        stem = os.path.splitext(os.path.basename(bpy.data.filepath))[0]
-        yield entry('cache-folder', bpy.context.scene, f'//blendcache_{stem}', None)
-
-
 # --- what could surprise a farm --------------------------------------------------------------------------------------------------------------------------------
 
-def point_caches():
+def simulations():
+    found = [{'object': obj.name, 'type': kind, 'baked': cache.is_baked} for obj, kind, cache in point_caches()]
     for obj in bpy.data.objects:
         for modifier in obj.modifiers:
-            cache = getattr(modifier, 'point_cache', None)
-            if cache is not None:
-                yield obj.name, modifier.type, cache
-        for system in obj.particle_systems:
-            yield obj.name, 'PARTICLES', system.point_cache
-
-
-def simulations():
-    return [{'object': name, 'type': kind, 'baked': cache.is_baked} for name, kind, cache in point_caches()]
+            if modifier.type == 'FLUID' and modifier.fluid_type == 'DOMAIN':
+                found.append({'object': obj.name, 'type': 'FLUID', 'baked': modifier.domain_settings.has_cache_baked_any})
+    return found
 
 
 def python_drivers():

@@ -13,6 +13,9 @@ import type { ExternalEntry } from './report.ts'
 const SCENE_FILES =
   /\.(blend\d*|png|jpe?g|exr|hdr|tiff?|tga|bmp|webp|dpx|cin|jp2|psd|sgi|rgb|gif|avi|mov|mp4|mkv|webm|ogv|mpe?g|wav|mp3|flac|ogg|aac|m4a|aiff?|ttf|otf|ttc|woff2?|pfb|abc|usd[acz]?|vdb|mdd|pc2|obj|ply|stl|bphys|uni|raw|gz|ies|cube|osl|oso)$/i
 
+/** Kinds that workers point at the files of a bundle: `linked_files` in python/worker.py. */
+const LINKED: ReadonlySet<string> = new Set(['library', 'image', 'font', 'movieclip', 'cache', 'volume', 'meshcache'])
+
 /** Which file of the bundle a stored path means: same formula as `link_key` in python/worker.py. */
 export function linkKey(library: string, stored: string): string {
   return createHash('sha256').update(`${library}\0${stored}`).digest('hex')
@@ -50,7 +53,11 @@ export async function bundleScene(
   const entry = plainName(basename(inspection.path))
   const places = new Map<string, string>([[entry, inspection.path]])
   const links: Record<string, string> = {}
-  for (const one of facts.report.external) placeEntry(one, sceneFolder, places, links)
+  for (const one of facts.report.external) {
+    if (one.files.length === 0 || one.kind === 'sound') continue // frames have no sound
+    if (!LINKED.has(one.kind)) requireInPlace(one, sceneFolder, facts.report.external)
+    placeEntry(one, sceneFolder, places, links)
+  }
   const files: BundleFile[] = []
   for (const [path, source] of places) {
     options.signal?.throwIfAborted()
@@ -62,12 +69,24 @@ export async function bundleScene(
   return { root: bundleRoot(files), entry, files }
 }
 
+const isInside = (path: string): boolean => path !== '' && !path.startsWith('..') && !isAbsolute(path)
+
+/** Refuses what no worker can be pointed at elsewhere: it is found at its own path below the scene or not at all. */
+function requireInPlace(one: ExternalEntry, sceneFolder: string, all: readonly ExternalEntry[]): void {
+  const library = all.find(({ kind, owner }) => kind === 'library' && owner === one.library)
+  const inPlace = [one.absolute, ...(library ? [library.absolute] : [])].every((path) => isInside(relative(sceneFolder, path)))
+  if (inPlace && one.stored.startsWith('//') && !one.moved) return
+  throw invalid(
+    `scene.${one.kind}[${one.owner}]`,
+    "a file in the scene's folder, named by a path relative to it (File > External Data > Make Paths Relative)",
+    one.stored,
+  )
+}
+
 function placeEntry(one: ExternalEntry, sceneFolder: string, places: Map<string, string>, links: Record<string, string>): void {
-  if (one.files.length === 0) return
   const inside = relative(sceneFolder, one.absolute)
-  const outside = inside === '' || inside.startsWith('..') || isAbsolute(inside)
   const plainNames = one.files.every((file) => isPlainPath(relative(sceneFolder, file.path).split(sep).join('/')))
-  if (!outside && plainNames) {
+  if (isInside(inside) && plainNames) {
     const path = inside.split(sep).join('/')
     for (const file of one.files) places.set(relative(sceneFolder, file.path).split(sep).join('/'), file.path)
     if (one.library !== '' || one.stored !== `//${path}`) links[linkKey(one.library, one.stored)] = path

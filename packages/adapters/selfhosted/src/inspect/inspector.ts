@@ -14,6 +14,7 @@ import { tileMerge } from '../merge.ts'
 import { bundleScene } from './bundle.ts'
 import { findMoved } from './moved-files.ts'
 import type { PathMap } from './moved-files.ts'
+import { isMissing } from './report.ts'
 import type { SceneReport } from './report.ts'
 import { chooseScene, renderSpecOf } from './spec.ts'
 import { memoryMiBOf, warningsOf } from './warnings.ts'
@@ -83,7 +84,7 @@ function inspectionOf(path: string, bytes: number, facts: BlendFacts, wishes: Pa
     external: report.external.map((one) => ({
       kind: one.kind,
       path: one.stored,
-      missing: one.files.length === 0 && one.kind !== 'cache-folder',
+      missing: isMissing(one),
       ...(one.files.length > 0 ? { bytes: one.files.reduce((sum, file) => sum + file.bytes, 0) } : {}),
     })),
     memoryMiB: memoryMiBOf(scene, report),

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
+import { tilesOf } from '../paths.ts'
 import type { ExternalEntry } from './report.ts'
 
 /** Where folders of other machines lie here: a prefix of stored paths (`C:\\textures`, `//server/share`, `/mnt/old`) -> a folder of this machine. */
@@ -12,7 +13,7 @@ export type PathMap = Readonly<Record<string, string>>
 export async function findMoved(entries: readonly ExternalEntry[], sceneFolder: string, map: PathMap): Promise<ExternalEntry[]> {
   return await Promise.all(
     entries.map(async (entry) => {
-      if (entry.files.length > 0 || entry.kind === 'cache-folder') return entry
+      if (entry.files.length > 0 || ['cache-folder', 'linked-data'].includes(entry.kind)) return entry
       for (const candidate of candidates(entry.stored, sceneFolder, map)) {
         const files = await filesAt(candidate)
         if (files.length > 0) return { ...entry, absolute: candidate, files, moved: true }
@@ -49,18 +50,15 @@ function inside(folder: string, path: string): string | undefined {
   return isAbsolute(folder) && whole.startsWith(`${normalize(folder).replace(/\/$/, '')}/`) ? whole : undefined
 }
 
-/** The plain file of a path, or those of a UDIM pattern. */
+/** The plain file of a path, or those of a pattern of tiles. */
 async function filesAt(path: string): Promise<{ path: string; bytes: number }[]> {
-  const at = path.indexOf('<UDIM>')
-  if (at < 0) {
+  const isTile = tilesOf(path)
+  if (!isTile) {
     const info = await stat(path).catch(() => undefined)
     return info?.isFile() ? [{ path, bytes: info.size }] : []
   }
   const folder = dirname(path)
-  const [head, tail] = [path.slice(folder.length + 1, at), path.slice(at + '<UDIM>'.length)]
   const names = await readdir(folder).catch(() => [])
-  const tiles = names.filter(
-    (name) => name.startsWith(head) && name.endsWith(tail) && /^\d{4}$/.test(name.slice(head.length, name.length - tail.length)),
-  )
-  return (await Promise.all(tiles.sort().map((name) => filesAt(join(folder, name))))).flat()
+  const tiles = names.map((name) => join(folder, name)).filter(isTile)
+  return (await Promise.all(tiles.sort().map(filesAt))).flat()
 }

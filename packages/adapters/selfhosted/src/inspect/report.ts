@@ -76,3 +76,11 @@ export interface ExternalEntry {
   /** Found elsewhere than the stored path says. */
   readonly moved?: boolean
 }
+
+/** Kinds without which frames render as they should: a folder for caches that may never be filled, and sound. */
+const NEEDLESS: readonly string[] = ['cache-folder', 'sound']
+
+/** Whether frames would lack the entry. */
+export function isMissing(one: ExternalEntry): boolean {
+  return one.files.length === 0 && !NEEDLESS.includes(one.kind)
+}

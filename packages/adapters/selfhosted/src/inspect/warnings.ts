@@ -64,6 +64,10 @@ const RULES: Readonly<Record<string, Rule>> = {
       `${plural(moved.length, 'file')} found elsewhere than the scene says: ${moved[0]!.stored} is taken from ${moved[0]!.absolute}`
     )
   },
+  'sound-missing': (_, { external }) => {
+    const lost = external.filter((one) => one.kind === 'sound' && one.files.length === 0)
+    return lost.length > 0 && `${plural(lost.length, 'sound')} not there (${lost[0]!.stored}); frames do not need them`
+  },
   'absolute-paths': (_, { external }) => {
     const absolute = external.filter((one) => !one.stored.startsWith('//'))
     return (

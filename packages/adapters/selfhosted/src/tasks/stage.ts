@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { PictorError, invalid, isPictorError } from '@pictor/core/contract'
 import type { Artifacts, BundleFile, BundleManifest } from '@pictor/core/contract'
 import { bundleRoot } from '@pictor/core/proof'
-import { isPlainPath } from '../paths.ts'
+import { isPlainPath, tilesOf } from '../paths.ts'
 import type { SceneFile } from '../blender/worker.ts'
 
 /** Name of the file in a bundle that says where the scene's odd paths lie; see `bundleScene`. */
@@ -115,14 +115,8 @@ export async function stagedScene(workDir: string, manifest: BundleManifest): Pr
   const links = JSON.parse(await readFile(join(folder, LINKS_FILE), 'utf8')) as Record<string, string>
   const names = new Set(manifest.files.map((one) => one.path))
   // A bundle from elsewhere must not make a scene read files of this machine.
-  const inside = Object.entries(links).filter(([, path]) => names.has(path) || [...names].some((name) => fits(path, name)))
+  const inside = Object.entries(links).filter(([, path]) => names.has(path) || [...names].some((name) => tilesOf(path)?.(name)))
   return { file, links: Object.fromEntries(inside) }
-}
-
-/** Whether `pattern` (a UDIM path such as `_external/1/wood.<UDIM>.png`) names `name`. */
-function fits(pattern: string, name: string): boolean {
-  const at = pattern.indexOf('<UDIM>')
-  return at >= 0 && name.startsWith(pattern.slice(0, at)) && name.endsWith(pattern.slice(at + 6))
 }
 
 async function exists(path: string): Promise<boolean> {
