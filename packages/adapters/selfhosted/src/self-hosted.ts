@@ -27,6 +27,9 @@ const POLL_LIMIT = 500
 
 const LOCK_GRACE_MS = 1500
 
+/** While something renders, a poll without news waits for some so long, milliseconds; what it has then is progress. */
+const HOLD_MS = 100
+
 /**
  * A render farm made of Blender on this machine: one warm Blender a slot. Starts nothing until it is first asked; then it continues what an earlier process with
  * the same `workDir` left unfinished.
@@ -106,6 +109,10 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     const scope = query.scope && new Set(query.scope.map((ref) => ref.ref))
     const inScope = (ref: string) => scope === undefined || scope.has(ref)
     const [seq, seen] = query.cursor === undefined ? [undefined, 0] : cursorOf(query.cursor)
+    if (seq === store.lastSeq() && runner.busySlots() > 0) {
+      await store.news.wait(HOLD_MS, ctx.signal)
+      if (closed) throw new PictorError('canceled', `farm ${id} was closed`)
+    }
     const events: FarmEvent[] = []
     let next = store.lastSeq()
     if (seq === undefined) for (const row of store.tasks()) if (inScope(row.ref.ref)) events.push(...reconcile(store, row, now()))
@@ -121,7 +128,8 @@ export function selfHosted(options: SelfHostedOptions): Farm {
       const { task, framesDone, framesTotal, frame, fraction } = live
       events.push({ type: 'progress', task, atMs: now(), framesDone, framesTotal, frame, fraction })
     }
-    const waitMs = next < store.lastSeq() ? 0 : runner.busySlots() > 0 ? 25 : 500
+    // Who has a cursor is made to wait by the next poll itself.
+    const waitMs = next < store.lastSeq() ? 0 : runner.busySlots() === 0 ? 500 : seq === undefined ? 25 : 0
     return { events, cursor: `${next}.${version}`, waitMs }
   }
 

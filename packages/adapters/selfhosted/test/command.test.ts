@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { commandInspector, mergeTiles, selfHosted } from '../src/index.ts'
 import type { CommandRenderer, SelfHostedOptions } from '../src/index.ts'
 import { workingSandbox } from '../src/sandbox/bubblewrap.ts'
-import { bytesOf, finish, stateOf, taskMaker, tempFolder } from './support.ts'
+import { bytesOf, finish, stateOf, taskMaker, tempFolder, watch } from './support.ts'
 
 const program = fileURLToPath(new URL('tiny-renderer.mjs', import.meta.url))
 const tiny: CommandRenderer = {
@@ -53,6 +53,26 @@ describe('a renderer that is run from the command line', { timeout: 60_000 }, ()
     events.flatMap((event) =>
       event.type === 'frame-failed' || (event.type === 'state' && event.failure) ? [event.failure!] : [],
     )
+
+  it('makes a poll wait for news, and lets go of it when the call is aborted or the farm closed', async () => {
+    const { farm, task } = await sceneOf({ color: [10, 40, 90], do: 'hang' })
+    const ref = await farm.submit(task(), { key: 'a' })
+    const running = await watch(farm, (events) => stateOf(events, ref) === 'starting')
+    expect(running).not.toHaveLength(0)
+    let { cursor } = await farm.poll({}, { key: 'poll' })
+    const start = performance.now()
+    const page = await farm.poll({ cursor }, { key: 'poll' })
+    expect(page.events.filter((event) => event.type !== 'progress')).toEqual([])
+    expect(performance.now() - start).toBeGreaterThan(80)
+    cursor = page.cursor
+    const told = farm.poll({ cursor }, { key: 'poll' })
+    expect(await farm.set(ref, { desired: 'hold' }, { key: 'hold' })).toBe('accepted')
+    expect((await told).events).toContainEqual(expect.objectContaining({ type: 'state', state: 'pausing' }))
+    const signal = AbortSignal.timeout(10)
+    await expect(farm.poll({ cursor: (await told).cursor }, { key: 'poll', signal })).rejects.toThrow(/timeout/)
+    const held = farm.poll({ cursor: (await told).cursor }, { key: 'poll' })
+    await Promise.all([expect(held).rejects.toMatchObject({ code: 'canceled' }), farm.close?.()])
+  })
 
   it('delivers frames, windows and tiles that fit together', async () => {
     const { farm, task } = await sceneOf({ color: [10, 40, 90] })

@@ -3,6 +3,7 @@ import { lstat, readFile } from 'node:fs/promises'
 import type { Bytes32 } from '@pictor/core/contract'
 import { decodeImage, isImageError, sniffFormat } from '@pictor/image'
 import type { RenderOrder } from '../blender/order.ts'
+import { syncFile } from './durable.ts'
 
 /** A finished file as it was found to be. */
 export interface CheckedPicture {
@@ -19,8 +20,9 @@ export function orderOfLayers(order: RenderOrder): RenderOrder {
 }
 
 /**
- * Makes sure that a rendered file is there, is a plain file, decodes, and is the picture that was ordered. Never trusts what the renderer said.
+ * Makes sure that a rendered file is there, is a plain file, decodes, and is the picture that was ordered, and that its bytes are on the disk. Never trusts what the renderer said.
  * @returns the reason it is not, or its size and hash
+ * @throws what the disk says when it cannot keep the file
  */
 export async function checkPicture(path: string, order: RenderOrder): Promise<CheckedPicture | { readonly bad: string }> {
   let data: Buffer
@@ -33,7 +35,8 @@ export async function checkPicture(path: string, order: RenderOrder): Promise<Ch
   } catch (error) {
     return { bad: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no file was written' : (error as Error).message }
   }
-  const bad = whatIsWrong(data, order)
+  // The disk works while the picture is decoded.
+  const [, bad] = await Promise.all([syncFile(path), Promise.resolve().then(() => whatIsWrong(data, order))])
   return bad ? { bad } : { bytes: data.length, hash: `0x${createHash('sha256').update(data).digest('hex')}` }
 }
 

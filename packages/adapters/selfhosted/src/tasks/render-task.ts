@@ -1,8 +1,9 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Failure, FailureClass } from '@pictor/core/contract'
 import type { Fault, Worker } from '../blender/worker.ts'
 import type { Settings } from '../options.ts'
+import { syncFolder } from './durable.ts'
 import { NOISY_LAYER, tagLayers } from './noisy-layers.ts'
 import { outFolder, type OutFolder } from './out-folder.ts'
 import { checkPicture, orderOfLayers } from './picture-check.ts'
@@ -51,7 +52,9 @@ export async function renderTask(job: Omit<Rendering, 'attemptFolder' | 'out'>, 
   const ref = row.ref.ref
   const attempt = store.nextAttempt(ref)
   const rendering: Rendering = { ...job, attemptFolder: join(slot.folder, 'out', `${ref}-attempt-${attempt}`), out: undefined }
-  await mkdir(outputFolder(settings.workDir, ref), { recursive: true })
+  const folder = outputFolder(settings.workDir, ref)
+  await mkdir(folder, { recursive: true })
+  for (const above of [dirname(folder), settings.workDir]) await syncFolder(above)
   const settled = new Set([
     ...store.outputs(ref, 'pictures').map((output) => `${output.frame}/${output.part}`),
     ...store.frameFailures(ref).map(({ frame }) => `${frame}/*`),
@@ -175,12 +178,13 @@ async function renderInto(
   return { failure: { class: 'bad-output', message, raw: 'bad-output' }, again: true }
 }
 
-/** Moves a checked file to the task's folder and records it: from here on it is never rendered again. */
+/** Moves a checked file to the task's folder and records it: from here on it is never rendered again, so it must be on the disk before its record is. */
 async function keep(job: Rendering, picture: Picture, { layers, ...file }: CheckedFrame, ms: number): Promise<void> {
   const { row, settings, store } = job
   const { frame, part, name, layersName } = picture
-  for (const one of [layersName, name])
-    if (one) await rename(takenPath(job, one), join(outputFolder(settings.workDir, row.ref.ref), one))
+  const folder = outputFolder(settings.workDir, row.ref.ref)
+  for (const one of [layersName, name]) if (one) await rename(takenPath(job, one), join(folder, one))
+  await syncFolder(folder)
   const atMs = settings.now()
   const base = { task: row.ref, frame, part, completedAtMs: atMs }
   store.atomically(() => {

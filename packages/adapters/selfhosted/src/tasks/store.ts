@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { PictorError, decodeJournal, encodeJournal } from '@pictor/core/contract'
 import type { Commit, Failure, FarmEvent, Output, Signature, Task, TaskRef, TaskState } from '@pictor/core/contract'
 import type { ProcessIdentity } from '../blender/process.ts'
+import { News } from './news.ts'
 import type { SignedEnd } from './signing.ts'
 
 /** What is known of one task. */
@@ -38,6 +39,8 @@ export class TaskStore {
   private readonly db: DatabaseSync
   private readonly farm: string
   private newest = 0
+  /** Told after every durable event. */
+  readonly news: News = new News()
   private readonly statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
 
   /** @throws conflict when another process works in this folder, store-failed when it cannot be written */
@@ -67,15 +70,18 @@ export class TaskStore {
   }
 
   close(): void {
+    this.news.tell()
     this.db.close()
   }
 
   /** Runs `change` as one durable step. */
   atomically<T>(change: () => T): T {
+    const before = this.newest
     this.db.exec('BEGIN IMMEDIATE')
     try {
       const result = change()
       this.db.exec('COMMIT')
+      if (this.newest !== before) this.news.tell()
       return result
     } catch (error) {
       this.db.exec('ROLLBACK')
