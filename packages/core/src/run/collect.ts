@@ -179,12 +179,14 @@ export async function collect(options: CollectOptions): Promise<void> {
   })
   try {
     const quietMs = Math.max(tuning.stallMs, (6 * order.expectedMs) / Math.max(1, frames.length))
+    // A clock that was set back has not seen the last progress yet. While a farm rests because it asked to, nobody looks and its tasks go on: silence counts from the end
+    // of the rest. However long that is, its lease ends with commitBy, and a tail that waits for it is leased a second time before.
+    const silentSinceMs = (): number => Math.max(Math.min(progressAtMs, clock.now()), loop.restUntilMs)
     while (!signal.aborted) {
-      // A clock that was set back has not seen the last progress yet.
       progressAtMs = Math.min(progressAtMs, clock.now())
-      await pause(clock, Math.max(1, progressAtMs + quietMs - clock.now()), signal)
+      await pause(clock, Math.max(1, silentSinceMs() + quietMs - clock.now()), signal)
       if (signal.aborted) return
-      const quiet = clock.now() - progressAtMs
+      const quiet = clock.now() - silentSinceMs()
       if (quiet < quietMs) continue
       // A farm that does not answer at all makes no progress either, wherever its tasks stand.
       const down = loop.downSinceMs !== undefined && clock.now() - loop.downSinceMs >= quietMs

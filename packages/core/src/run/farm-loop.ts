@@ -28,6 +28,8 @@ export interface FarmLoop {
   info(signal: AbortSignal): Promise<FarmInfo>
   /** Since when every poll failed; undefined while the farm answers. */
   readonly downSinceMs: number | undefined
+  /** When the rest that the farm asked for last (`Retry-After`) is over, or was; 0 when it never asked. */
+  readonly restUntilMs: number
   /** The loop runs while anybody watches. Returns the function that ends it. */
   watch(ref: TaskRef, watcher: Watcher): () => void
   close(): void
@@ -43,7 +45,8 @@ export interface FarmMemory {
 }
 
 export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo: Memo, memory: FarmMemory): FarmLoop {
-  const farm = restingFarm(source, clock)
+  const resting = restingFarm(source, clock)
+  const { farm } = resting
   const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
@@ -121,8 +124,10 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
         waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
       } catch (error) {
         const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
-        downSinceMs ??= clock.now()
-        if (clock.now() - downSinceMs >= DOWN_MS) memory.note({ type: 'reach', up: false })
+        // A farm that asks to be left alone has answered.
+        if (resting.restUntilMs > clock.now()) downSinceMs = undefined
+        else downSinceMs ??= clock.now()
+        if (downSinceMs !== undefined && clock.now() - downSinceMs >= DOWN_MS) memory.note({ type: 'reach', up: false })
         waitMs = backoffMs(`poll ${farm.id}`, failures++, tuning, retryAfterMs)
       }
       if (fresh.size > 0 && failures === 0) waitMs = Math.min(waitMs, tuning.pollMinMs)
@@ -139,6 +144,9 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
     downloads: new PQueue({ concurrency: tuning.downloadsAtOnce }),
     get downSinceMs() {
       return downSinceMs
+    },
+    get restUntilMs() {
+      return resting.restUntilMs
     },
     info: (signal) =>
       farmInfo(memo, farm, () =>

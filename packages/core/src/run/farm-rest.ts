@@ -2,14 +2,24 @@ import type { Clock } from '../contract/context.ts'
 import { isPictorError, PictorError } from '../contract/error.ts'
 import type { Farm } from '../contract/farm.ts'
 
+/** A farm with the waits that it asks for. */
+export interface RestingFarm {
+  readonly farm: Farm
+  /** When the rest that it asked for last is over, or was; 0 when it never asked. */
+  readonly restUntilMs: number
+}
+
 /**
  * The farm, left alone after it asked for it: one answer with `Retry-After` (429 and 503; `farm-unreachable` with `details.retryAfterMs`) holds back all calls to the
  * farm, of all tasks and jobs. A call meanwhile is refused here as retryable with the rest of the time, and with `details.sent` false: nothing reached the farm.
  */
-export function restingFarm(farm: Farm, clock: Clock): Farm {
-  let restUntilMs = 0
+export function restingFarm(farm: Farm, clock: Clock): RestingFarm {
+  let untilMs = 0
+  let askedMs = 0
+  // A clock that is set back makes no rest longer.
+  const restUntilMs = (): number => Math.min(untilMs, clock.now() + askedMs)
   const ask = async <T>(call: () => Promise<T>): Promise<T> => {
-    const leftMs = restUntilMs - clock.now()
+    const leftMs = restUntilMs() - clock.now()
     if (leftMs > 0)
       throw new PictorError('farm-unreachable', `${farm.id} asked to be left alone for another ${leftMs} ms`, {
         details: { retryAfterMs: leftMs, sent: false },
@@ -17,12 +27,15 @@ export function restingFarm(farm: Farm, clock: Clock): Farm {
     try {
       return await call()
     } catch (error) {
-      if (isPictorError(error, 'farm-unreachable') && error.details.retryAfterMs)
-        restUntilMs = Math.max(restUntilMs, clock.now() + error.details.retryAfterMs)
+      const retryAfterMs = isPictorError(error, 'farm-unreachable') ? (error.details.retryAfterMs ?? 0) : 0
+      if (retryAfterMs > 0 && clock.now() + retryAfterMs > restUntilMs()) {
+        askedMs = retryAfterMs
+        untilMs = clock.now() + retryAfterMs
+      }
       throw error
     }
   }
-  return {
+  const resting: Farm = {
     contract: farm.contract,
     id: farm.id,
     describe: (ctx) => ask(() => farm.describe(ctx)),
@@ -32,6 +45,12 @@ export function restingFarm(farm: Farm, clock: Clock): Farm {
     poll: (query, ctx) => ask(() => farm.poll(query, ctx)),
     set: (ref, change, ctx) => ask(() => farm.set(ref, change, ctx)),
     open: (output, at, ctx) => ask(() => farm.open(output, at, ctx)),
+  }
+  return {
+    farm: resting,
+    get restUntilMs() {
+      return restUntilMs()
+    },
   }
 }
 

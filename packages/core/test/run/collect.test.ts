@@ -38,6 +38,7 @@ async function collected(checkClass: string, layers: readonly string[]): Promise
   const options = {
     loop: {
       farm,
+      restUntilMs: 0,
       downloads: { add: (job: () => Promise<void>) => job() },
       watch: (_: unknown, made: typeof watcher) => ((watcher = made), () => {}),
     },

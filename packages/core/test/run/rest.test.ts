@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { PictorError, type Farm, type JobEvent } from '../../src/contract/index.ts'
+import { simulatedWorld, type World } from '../../src/simulate/index.ts'
+
+const STALL_MS = 60_000
+
+/** Two farms; `one` answers its polls once with `Retry-After: restMs`, 5 s after the job began. */
+async function rested(name: string, restMs: number, options: { readonly hedge: boolean; readonly deadlineMs: number }) {
+  const at: World = simulatedWorld({
+    name,
+    frames: 12,
+    farms: [
+      { id: 'one', slots: 1, msPerWork: 2_000 },
+      { id: 'two', slots: 1, msPerWork: 2_000 },
+    ],
+    checkers: [{ id: 'a', pollMs: 500 }],
+    quorum: 1,
+    deadlineMs: options.deadlineMs,
+    order: { leaseMs: 20_000, graceMs: 4 * 3_600_000, headroomPerMille: 3_000, options: { hedge: options.hedge } },
+    tuning: { stallMs: STALL_MS },
+  })
+  const startMs = at.clock.now()
+  const one = at.farms.get('one')!
+  let asked = false
+  const busy: Farm = {
+    ...one,
+    poll: async (query, ctx) => {
+      if (asked || at.clock.now() < startMs + 5_000) return one.poll(query, ctx)
+      asked = true
+      throw new PictorError('farm-unreachable', 'come back later', { details: { status: 503, retryAfterMs: restMs } })
+    },
+  }
+  const runner = at.runner('a', { farms: (id) => (id === 'one' ? busy : at.farms.get(id)) })
+  const run = await runner.submit(at.order)
+  const ends: JobEvent[] = []
+  let lastFrameAtMs = startMs
+  run.on('frame-delivered', () => void (lastFrameAtMs = at.clock.now()))
+  run.on('task-end', (event) => void ends.push(event))
+  let endedAtMs: number | undefined
+  const done = run.done().finally(() => (endedAtMs = at.clock.now()))
+  expect(await at.clock.run(() => endedAtMs !== undefined, { maxSteps: 200_000 })).toBe(true)
+  const { outcome, material } = await done
+  const { leases } = await material()
+  const { incidents, downSinceMs } = await runner.farm('one')
+  await runner.close()
+  expect(asked).toBe(true)
+  expect(at.ledger.violations).toEqual([])
+  return {
+    outcome,
+    framesTookMs: lastFrameAtMs - startMs,
+    lost: ends.filter((event) => event.type === 'task-end' && event.outcome !== 'committed').length,
+    hedged: leases.filter(({ lease }) => lease.hedgeOf > 0).length,
+    incidents: incidents.length,
+    down: downSinceMs !== undefined,
+    canceled: one.stats.canceled,
+  }
+}
+
+describe('a farm that asks to be left alone for far longer than a stall', () => {
+  it('keeps its leases, is neither stalled nor down, and what it rendered meanwhile is fetched', async () => {
+    const seen = await rested('rests for long', 10 * STALL_MS, { hedge: false, deadlineMs: 3_600_000 })
+    expect(seen).toMatchObject({ outcome: 'done', lost: 0, hedged: 0, incidents: 0, down: false, canceled: 0 })
+    expect(seen.framesTookMs).toBeGreaterThan(10 * STALL_MS)
+  })
+
+  it('holds the job up no longer than its tail may take: another farm renders it too', async () => {
+    const seen = await rested('rests for hours', 3 * 3_600_000, { hedge: true, deadlineMs: 3_600_000 })
+    expect(seen).toMatchObject({ outcome: 'done', down: false })
+    expect(seen.hedged).toBeGreaterThan(0)
+    expect(seen.framesTookMs).toBeLessThan(600_000)
+  })
+})
