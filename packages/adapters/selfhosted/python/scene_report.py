@@ -5,7 +5,7 @@ import sys
 import bpy
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from scene_files import external, point_caches  # noqa: E402
+from scene_files import external, node_trees, point_caches  # noqa: E402
 
 # Compositor nodes that look at one pixel at a time: a crop of the composite is the composite of the crop.
 POINTWISE = {
@@ -38,6 +38,22 @@ def python_drivers():
                 if curve.driver.type == 'SCRIPTED' and not curve.driver.is_simple_expression:
                     count += 1
     return count
+
+
+# Property groups that Blender and what it ships put on scenes.
+OWN_GROUPS = {'cycles', 'cycles_curves', '_RNA_UI'}
+
+
+def add_ons():
+    """What is left of add-ons in a file that was opened without them."""
+    found = set()
+    for scene in bpy.data.scenes:
+        found |= {key for key in scene.keys() if key not in OWN_GROUPS and hasattr(scene[key], 'keys') and not hasattr(bpy.types.Scene, key)}
+        if not scene.render.engine:
+            found.add('a render engine')
+    for tree in node_trees():
+        found |= {f'nodes of {tree.name}' for node in tree.nodes if node.bl_idname in {'', 'NodeUndefined'}}
+    return sorted(found)
 
 
 def compositor(scene):
@@ -129,6 +145,6 @@ def report(_request):
     return {
         'savedWith': '.'.join(str(n) for n in bpy.data.version), 'active': bpy.context.scene.name,
         'scenes': [scene_facts(scene) for scene in bpy.data.scenes], 'external': list(external()), 'simulations': simulations(),
-        'autorunTexts': [text.name for text in bpy.data.texts if text.use_module], 'pythonDrivers': python_drivers(), 'complexity': complexity(),
+        'autorunTexts': [text.name for text in bpy.data.texts if text.use_module], 'pythonDrivers': python_drivers(), 'addOns': add_ons(), 'complexity': complexity(),
         'denoiserBuilt': bool(getattr(cycles_build, 'with_openimagedenoise', False)),
     }

@@ -91,7 +91,8 @@ describe.skipIf(!hasBlender)('files that scenes need', { timeout: 120_000 }, () 
       ['sound', '//../outside/song.wav', false],
       ['light-profile', '//lamp.ies', false],
     ])
-    expect(lamp.warnings.map((one) => one.code)).toContain('sound-missing')
+    expect(lamp.warnings.map((one) => one.code)).toEqual(expect.arrayContaining(['sound-missing', 'add-ons']))
+    expect(lamp.warnings.find((one) => one.code === 'add-ons')!.message).toContain('walk_cycles')
     const bundle = await inspector.bundle(lamp, artifacts, ctx)
     expect(bundle.files.map((file) => file.path)).toEqual(['lamp.blend', 'lamp.ies'])
   })

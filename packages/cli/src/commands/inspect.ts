@@ -1,5 +1,5 @@
 import { blendInspector } from '@pictor/adapter-selfhosted'
-import { inspectionLines } from '../terminal/plan-view.ts'
+import { inspectionReport } from '../terminal/inspection-view.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
 
@@ -9,6 +9,6 @@ export async function inspect(scene: string, context: CommandContext): Promise<n
   const inspection = await blendInspector(blender ? { blender } : {}).inspect(scene, {}, { key: 'inspect' })
   context.emit({ type: 'inspection', ...inspection })
   context.screen.log(context.style.bold(scene))
-  for (const line of inspectionLines(inspection, context)) context.screen.log(line)
+  for (const line of inspectionReport(inspection, context)) context.screen.log(line)
   return inspection.external.some((file) => file.missing) ? EXIT.input : EXIT.ok
 }

@@ -29,6 +29,9 @@ export function planProgress({ screen, style, emit }: CommandContext): (progress
   }
 }
 
+/** Missing files that are named one by one. */
+const MOST_MISSING = 12
+
 /** A scene in a few lines: what will be rendered, and what a wrangler should know. `ordered` is the frame range asked for, where it is not the file's. */
 export function inspectionLines(inspection: Inspection, { style }: CommandContext, ordered?: string): string[] {
   const { spec } = inspection
@@ -38,9 +41,12 @@ export function inspectionLines(inspection: Inspection, { style }: CommandContex
     `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera || 'by timeline markers'}`,
     `  frames ${inspection.frames}, ${output.width}x${output.height}, ${spec.samples} samples${spec.adaptive ? ' (adaptive)' : ''}${spec.denoise ? ', denoised' : ''}, ${output.format} ${output.bitDepth} bit ${output.colorMode}`,
     `  ${inspection.external.length} file${inspection.external.length === 1 ? '' : 's'} beside the scene, about ${inspection.memoryMiB} MiB to render; checked as ${style.bold(spec.checkClass)}`,
-    ...missing.map((file) => style.red(`  missing: ${file.path}`)),
+    ...missing.slice(0, MOST_MISSING).map((file) => style.red(`  missing: ${file.path}`)),
+    ...(missing.length > MOST_MISSING
+      ? [style.red(`  and ${missing.length - MOST_MISSING} more (pictor inspect --json lists all)`)]
+      : []),
     ...outside(inspection.frames, ordered).map(style.yellow),
-    ...inspection.warnings.map((warning) => style.yellow(`  ${warning.message}`)),
+    ...inspection.warnings.map((warning) => style.yellow(`  ! ${warning.message}`)),
   ]
 }
 
@@ -80,6 +86,6 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
     style.dim(
       `  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`,
     ),
-    style.dim(`  estimate: ${plan.estimate.basis.join('; ')}`),
+    ...plan.estimate.basis.map((line, i) => style.dim(`${i === 0 ? '  estimate: ' : '            '}${line}`)),
   ]
 }

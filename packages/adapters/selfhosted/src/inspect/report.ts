@@ -7,6 +7,8 @@ export interface SceneReport {
   readonly simulations: readonly { readonly object: string; readonly type: string; readonly baked: boolean }[]
   readonly autorunTexts: readonly string[]
   readonly pythonDrivers: number
+  /** What shows that the file was made with add-ons: groups of their properties on scenes, nodes and an engine that this Blender does not have. */
+  readonly addOns: readonly string[]
   readonly complexity: {
     readonly instances: number
     readonly triangles: number

@@ -16,6 +16,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   'python-drivers': (_, { pythonDrivers: n }) => n > 0 && `${plural(n, 'driver')} run Python: ${POLL}`,
   'autorun-texts': (_, { autorunTexts: t }) =>
     t.length > 0 && `${plural(t.length, 'text')} would run when the file opens (${t.join(', ')}): ${POLL}`,
+  'add-ons': (_, { addOns }) =>
+    addOns.length > 0 &&
+    `the file holds data of add-ons (${addOns.join(', ')}), which farms do not run; apply or bake what they make`,
   'unbaked-simulation': (_, { simulations }) => {
     const loose = simulations.filter((one) => !one.baked)
     return (
@@ -44,7 +47,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     'denoising is on, but this Blender was built without OpenImageDenoise',
   'whole-frame-checks': (scene) =>
     checkClassOf(scene, 'PNG') === 'replica' &&
-    `checks must render whole frames again (${scene.engine === 'CYCLES' ? 'sequencer' : scene.engine}), which makes them dearer`,
+    `checks must render whole frames again (${scene.engine === 'CYCLES' ? 'the sequencer is used' : 'the engine is not Cycles'}), which makes them dearer`,
   'layers-checked': (scene) =>
     checkClassOf(scene, 'PNG') === 'sidecar' &&
     `the layers before ${scene.cycles?.use_denoising ? 'denoising' : `the compositor (${scene.compositor.wide.join(', ')})`} are delivered too, for checks; JPEG, TIFF and WebP frames are rendered again whole`,
