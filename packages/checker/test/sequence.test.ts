@@ -94,6 +94,25 @@ describe('beside its neighbours', () => {
   })
 })
 
+describe('where everything moves', () => {
+  const long = Array.from({ length: 9 }, (_, i) => moving(i + 1))
+  const marked = (one: Picture): Picture =>
+    changed(one, (plane, width) =>
+      plane.map((v, i) => (i % width >= 48 && i % width < 128 && i >= 32 * width && i < 80 * width ? 0.5 * v + 0.3 : v)),
+    )
+  test('a mark on one frame is doubtful, and no frame beside it', async () => {
+    const frames = long.with(4, marked(long[4]!))
+    expect(await Promise.all(frames.map((_, i) => codesAt(frames, i + 1)))).toEqual(
+      frames.map((_, i) => (i === 4 ? ['doubt odd-area'] : [])),
+    )
+  })
+  test('honest frames, and a mark that comes to stay, are nothing', async () => {
+    const stays = long.map((one, i) => (i < 4 ? one : marked(one)))
+    for (const frames of [long, stays])
+      expect(await Promise.all(frames.map((_, i) => codesAt(frames, i + 1)))).toEqual(frames.map(() => []))
+  })
+})
+
 test('a frame whose tags say that it was rendered in a fifth of the time is told, which weighs nothing', async () => {
   const seconds = [10, 2, 11, 9, 10]
   const items = seconds.map((time, i): SequenceItem => ({

@@ -5,6 +5,7 @@ import { findInterpolation, findNoisyCopy } from './copies.ts'
 import { findDuplicates } from './duplicates.ts'
 import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
 import { findOddArea } from './odd-area.ts'
+import { findOffCourse, type Course } from './off-course.ts'
 import { checkSeam } from './seams.ts'
 import { findStaleArea } from './stale-area.ts'
 
@@ -112,12 +113,22 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
   ]
   const [before, after] = beyond.map((one) => one?.features)
   if (entry.animatedSeed) found.push(...some(findStaleArea(x, [a, b])))
-  if (found.length === 0) found.push(...some(findOddArea(x, [a, b], [before, after])))
+  if (found.length === 0) found.push(...some(findOddArea(x, [a, b], [before, after]) ?? offCourse(own, wide)))
   // Only frames whose content lies with the neighbours can be made from them.
   if (!sameGrid(x, a) || !sameGrid(a, b) || contentDistance(x, a) > 2 * contentDistance(a, b) + 0.01) return found
   const made =
     findInterpolation(x, [a, b], [before, after]) ?? (leavesDoubleStep(entry, x, near) ? findNoisyCopy(x, a, b) : undefined)
   return [...found, ...some(made)]
+}
+
+/** {@link findOffCourse} where four frames on each side follow each other at one and the same distance. */
+function offCourse(own: Measured, wide: readonly Measured[]): WeighedFinding | undefined {
+  const row = [...wide, own].toSorted((p, q) => p.entry.frame - q.entry.frame)
+  const steps = new Set(row.slice(1).map((one, i) => one.entry.frame - row[i]!.entry.frame))
+  if (row.length !== 2 * WIDE + 1 || row[WIDE] !== own || steps.size !== 1 || wide.some((one) => one.entry.legitBlack))
+    return undefined
+  const [p, q, r, s, x, a, b, c, d] = row.map((one) => one.features) as [...Course, FrameFeatures, ...Course]
+  return findOffCourse(x, [s, r, q, p], [a, b, c, d])
 }
 
 const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])

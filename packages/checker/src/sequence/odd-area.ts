@@ -64,7 +64,7 @@ export function findOddArea(
 }
 
 /** Odd blocks that touch each other. */
-interface Patch {
+export interface Patch {
   blocks: number
   left: number
   top: number
@@ -73,7 +73,7 @@ interface Patch {
 }
 
 /** Groups of odd blocks that touch, corners included. */
-function* patches(says: Uint8Array, columns: number): Generator<Patch> {
+export function* patches(says: Uint8Array, columns: number): Generator<Patch> {
   const rows = says.length / columns
   const seen = new Uint8Array(says.length)
   for (let start = 0; start < says.length; start++) {
