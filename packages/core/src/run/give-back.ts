@@ -28,7 +28,7 @@ export function canceledLeases(host: JobHost): CanceledLease[] {
 
 /**
  * Asks farms to give leases back that no farm was ever handed: each is submitted and canceled at once, and the farm's signed word frees its money before
- * `commitBy`. Only farms that cancel without a person are asked. What a farm does not answer is left to lapse. Repeating it is harmless: same keys, same answers.
+ * `commitBy`. Only farms that find tasks by key and cancel without a person are asked. What a farm does not answer is left to lapse. Repeating it is harmless: same keys, same answers.
  */
 export async function giveBack(host: JobHost, signal: AbortSignal): Promise<readonly CanceledLease[]> {
   const nowMs = host.shared.clock.now()
@@ -44,7 +44,9 @@ async function giveBackOne(host: JobHost, row: TaskRow, signal: AbortSignal): Pr
   if (host.job.state.sets[row.seq]?.phase !== 'ready') return undefined
   const loop = await farmOf(host, row.farm, signal)
   if (!loop) return undefined
-  const { capabilities } = await loop.info(signal)
+  const { capabilities, idempotency } = await loop.info(signal)
+  // Nothing of this is journaled: after a restart it is asked again, which a farm that cannot find tasks by key would take for another task.
+  if (idempotency === 'at-most-once') return undefined
   if (capabilities.cancelQueued !== 'native' && capabilities.cancelQueued !== 'emulated') return undefined
   return limitedCall(host.shared.clock, PATIENCE_MS, signal, (limited) => cancelAtOnce(host, loop, row, limited))
 }

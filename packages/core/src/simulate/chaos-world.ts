@@ -109,7 +109,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
   const { checkers, quorum } = checkersOf(random, startMs, fair)
   const careless = random.chance(0.2) && !fair
   // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
-  const tails = random.chance(0.2)
+  const tails = random.chance(0.2) && !fair
   // Frames in tiles: each tile is leased, checked and paid by itself.
   const tiles = random.chance(0.1) ? 2 + random.below(3) : undefined
   const world = simulatedWorld({
