@@ -32,7 +32,7 @@ afterAll(temp.remove)
 
 /** What code that has taken over Blender would try. Leaves a word on each attempt. */
 const ATTACK = `
-import ctypes, json, os, socket, sys
+import ctypes, json, os, socket, sys, threading
 arguments = sys.argv[sys.argv.index('--') + 1:]
 out, secret, outside, port, parent = arguments[0], arguments[1], arguments[2], int(arguments[3]), int(arguments[4])
 found = {}
@@ -59,6 +59,12 @@ attempt('ptrace', lambda: call(101, 0, 0, 0, 0))
 attempt('unshare', lambda: call(272, 0x10000000))
 attempt('mount', lambda: call(165, b'none', b'/tmp', b'tmpfs', 0, 0))
 attempt('keyctl', lambda: call(250, 0, 0, 0, 0, 0))
+attempt('fork', os.fork)
+attempt('vfork and exec', lambda: os.posix_spawn('/bin/true', ['true'], {}))
+attempt('clone3', lambda: call(435, 0, 0))
+started = threading.Thread(target=lambda: found.update(thread='runs'))
+started.start()
+started.join()
 found['environment'] = sorted(os.environ)
 found['processes'] = sorted(name for name in os.listdir('/proc') if name.isdigit())
 found['roots'] = sorted(os.listdir('/'))
@@ -89,13 +95,15 @@ describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', 
       read: [program],
       write,
       environment: { PATH: '/usr/bin:/bin', HOME: write, TMPDIR: write },
+      alone: true,
     })
     const child = spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'ignore', 'ignore', 'ignore', 'pipe'] })
     ;(child.stdio as (Duplex | null)[])[FILTER_FD]!.end(filter)
     await new Promise((resolve) => child.on('close', resolve))
     server.close()
     const found = JSON.parse(readFileSync(join(write, 'found.json'), 'utf8')) as Record<string, string | string[]>
-    const { environment, processes, roots, ...attempts } = found
+    const { environment, processes, roots, thread, ...attempts } = found
+    expect(thread).toBe('runs')
     // Its own empty /tmp takes the file and goes with it.
     delete attempts['write outside']
     for (const [name, outcome] of Object.entries(attempts)) expect(outcome, name).not.toContain('got')
@@ -201,12 +209,16 @@ describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', 
 
 describe('the system call filter', () => {
   it('is a whole number of instructions that ends by allowing', () => {
-    for (const processor of ['x64', 'arm64']) {
-      const filter = seccompFilter(processor)!
+    for (const [processor, alone] of [
+      ['x64', false],
+      ['x64', true],
+      ['arm64', true],
+    ] as const) {
+      const filter = seccompFilter(alone, processor)!
       expect(filter.length % 8).toBe(0)
       expect(filter.length / 8).toBeLessThan(4096)
       expect(filter.readUInt32LE(filter.length - 4)).toBe(0x7fff0000)
     }
-    expect(seccompFilter('riscv64')).toBeUndefined()
+    expect(seccompFilter(true, 'riscv64')).toBeUndefined()
   })
 })

@@ -99,7 +99,8 @@ export async function startWorker(options: WorkerOptions): Promise<Reply<Worker>
   // A sandbox ends with this process by itself, and sees other process numbers.
   const own = ['3', String(confined ? 0 : process.pid), String(options.memoryMiB ?? 0), options.gpu ? 'data' : 'address-space']
   const plain = [blender, ...flags, '-P', workerProgram(), '--', ...own]
-  const box = confined && confine(plain, { program: blender, write: cwd, environment, ...confined })
+  // GPU drivers may start compilers of their own.
+  const box = confined && confine(plain, { program: blender, write: cwd, environment, alone: !options.gpu, ...confined })
   const [command, ...rest] = box?.argv ?? plain
   const child = spawn(command!, rest, {
     cwd,

@@ -19,6 +19,8 @@ export interface Confinement {
   readonly environment: Readonly<Record<string, string>>
   /** Device files of GPUs. */
   readonly devices?: readonly string[]
+  /** May start threads but no process: what it may use is then what one process may use. */
+  readonly alone?: boolean
 }
 
 /** A command line that runs another one confined. `filter` must be readable on descriptor {@link FILTER_FD} of the child. */
@@ -59,7 +61,7 @@ function filesystem(confinement: Confinement): string[] {
 
 /** Wraps a command line in bubblewrap: all namespaces of its own, no network, no capabilities, an empty environment, and only the named folders. */
 export function confine(argv: readonly string[], confinement: Confinement): Confined {
-  const filter = seccompFilter()
+  const filter = seccompFilter(confinement.alone ?? false)
   const environment = Object.entries(confinement.environment).flatMap(([name, value]) => ['--setenv', name, value])
   return {
     argv: [

@@ -43,36 +43,49 @@ const DENIED: Readonly<Record<string, { readonly x64?: number; readonly arm64?: 
   fsmount: { x64: 432, arm64: 432 },
 }
 
+/** Calls that start a process, refused where a renderer needs threads only. `clone3` hides its flags in memory that a filter cannot read: it is said not to exist, and libraries take `clone`. */
+const STARTS: Readonly<Record<string, { readonly clone: number; readonly clone3: number; readonly others: readonly number[] }>> =
+  {
+    x64: { clone: 56, clone3: 435, others: [57, 58] }, // fork, vfork
+    arm64: { clone: 220, clone3: 435, others: [] },
+  }
+const CLONE_THREAD = 0x10000 // linux/sched.h
+
 // linux/bpf_common.h and linux/seccomp.h
 const LOAD_WORD = 0x20
 const JUMP_EQUAL = 0x15
 const JUMP_AT_LEAST = 0x35
+const JUMP_ANY_BIT = 0x45
 const RETURN = 0x06
 const ALLOW = 0x7fff0000
 const KILL_PROCESS = 0x80000000
 const ERRNO_EPERM = 0x00050001
+const ERRNO_ENOSYS = 0x00050026
 const NUMBER_AT = 0
 const ARCH_AT = 4
+/** Low half of a call's first argument; both processors are little-endian. */
+const ARGUMENT_AT = 16
 const AUDIT_ARCH: Readonly<Record<string, number>> = { x64: 0xc000003e, arm64: 0xc00000b7 }
 /** x32 calls on x86-64 carry this bit and would slip past the numbers above. */
 const X32_BIT = 0x40000000
 
-/** The filter as the kernel takes it (an array of struct sock_filter), or undefined on a processor that it is not written for. */
-export function seccompFilter(processor: string = arch()): Buffer | undefined {
+/**
+ * The filter as the kernel takes it (an array of struct sock_filter), or undefined on a processor that it is not written for.
+ * @param alone the process may start threads but no other process
+ */
+export function seccompFilter(alone: boolean, processor: string = arch()): Buffer | undefined {
   const audit = AUDIT_ARCH[processor]
   if (audit === undefined) return undefined
   const numbers = Object.values(DENIED).flatMap((call) => call[processor as 'x64' | 'arm64'] ?? [])
-  const program: [number, number, number, number][] = [
+  const program: Instruction[] = [
     [LOAD_WORD, 0, 0, ARCH_AT],
     [JUMP_EQUAL, 1, 0, audit],
     [RETURN, 0, 0, KILL_PROCESS],
     [LOAD_WORD, 0, 0, NUMBER_AT],
     [JUMP_AT_LEAST, 0, 1, X32_BIT],
     [RETURN, 0, 0, ERRNO_EPERM],
-    ...numbers.flatMap((number): [number, number, number, number][] => [
-      [JUMP_EQUAL, 0, 1, number],
-      [RETURN, 0, 0, ERRNO_EPERM],
-    ]),
+    ...numbers.flatMap((number) => refuse(number, ERRNO_EPERM)),
+    ...(alone ? threadsOnly(STARTS[processor]!) : []),
     [RETURN, 0, 0, ALLOW],
   ]
   const bytes = Buffer.alloc(program.length * 8)
@@ -83,4 +96,26 @@ export function seccompFilter(processor: string = arch()): Buffer | undefined {
     bytes.writeUInt32LE(value, i * 8 + 4)
   }
   return bytes
+}
+
+/** Code, jump if true, jump if false, operand. */
+type Instruction = readonly [number, number, number, number]
+
+function refuse(number: number, answer: number): Instruction[] {
+  return [
+    [JUMP_EQUAL, 0, 1, number],
+    [RETURN, 0, 0, answer],
+  ]
+}
+
+/** Comes last: it loads another word than the call's number. */
+function threadsOnly({ clone, clone3, others }: (typeof STARTS)[string]): Instruction[] {
+  return [
+    ...others.flatMap((number) => refuse(number, ERRNO_EPERM)),
+    ...refuse(clone3, ERRNO_ENOSYS),
+    [JUMP_EQUAL, 0, 3, clone],
+    [LOAD_WORD, 0, 0, ARGUMENT_AT],
+    [JUMP_ANY_BIT, 1, 0, CLONE_THREAD],
+    [RETURN, 0, 0, ERRNO_EPERM],
+  ]
 }
