@@ -1,4 +1,5 @@
 // How a lease is examined: own crops, whole frames, statistics, and what a checker without a renderer says.
+import type { FarmInfo } from '@pictor/core/contract'
 import { expect, test } from 'vitest'
 import {
   draw,
@@ -148,4 +149,17 @@ test('without a working renderer a frame is unsure, never refused', async () => 
   const { votes, reports } = await checkLease(checker, test, test.lease(1, [1]), honest([1]))
   expect(votes[0]).toMatchObject({ verdict: 'unsure', checked: false })
   expect(reports[0]!.findings[0]!.message).toContain('no GPU is free')
+})
+
+test('a checker whose renderer opens scenes of strangers without a sandbox says so in every report', async () => {
+  const renderer = noiseFarm(SCENE)
+  for (const [sandbox, said] of [
+    ['none', true],
+    ['bubblewrap 0.8.0', false],
+  ] as const) {
+    const info = { software: [NOISE_BUILD], ext: { trust: 'foreign', sandbox } } as unknown as FarmInfo
+    const { checker, test } = await start({ renderer: { ...renderer, describe: async () => info } })
+    const { reports } = await checkLease(checker, test, test.lease(1, [1, 2]), honest([1, 2]))
+    expect(reports.map((report) => report.findings.some(({ code }) => code === 'no-sandbox'))).toEqual([said, said])
+  }
 })

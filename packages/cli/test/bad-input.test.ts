@@ -104,3 +104,17 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
     await refused(result, 'ledger-unreachable', 6)
   }, 90_000)
 })
+
+describe('pictor farm serve refuses options that it cannot follow, before anything starts', () => {
+  const folder = temporaryFolder()
+  afterAll(() => folder.remove())
+
+  it.each([
+    ['devices', 'tpu'],
+    ['recycle-hours', '0.5'],
+  ])('--%s %s', async (name, value) => {
+    const result = await pictor(['farm', 'serve', `--${name}=${value}`, '--json'], { cwd: folder.path })
+    expect(result.code).toBe(4)
+    expect(result.objects.at(-1)).toMatchObject({ type: 'error', code: 'invalid-input', details: { path: name } })
+  })
+})

@@ -53,8 +53,8 @@ export interface SelfHostedOptions {
   readonly frameTimeoutMs?: number
   /** Opening a scene that takes longer is a hang. Default 10 minutes. */
   readonly loadTimeoutMs?: number
-  /** When a warm Blender is replaced by a fresh one. Defaults: 2,000 frames, 50 scenes, no memory limit. */
-  readonly recycle?: { readonly frames?: number; readonly scenes?: number; readonly rssMiB?: number }
+  /** When a warm Blender is replaced by a fresh one, between frames. Defaults: 2,000 frames, 50 scenes, 24 hours, no memory limit. */
+  readonly recycle?: Partial<Recycle>
   /** Largest bundle that is staged. Default 64 GiB. */
   readonly maxBundleBytes?: number
   /** Environment of Blender besides PATH, HOME and TMPDIR, such as DISPLAY for Eevee. Nothing of this process's own environment is passed on. */
@@ -70,6 +70,16 @@ export interface SelfHostedOptions {
   readonly now?: () => number
 }
 
+/** What one Blender does at most. */
+export interface Recycle {
+  readonly frames: number
+  readonly scenes: number
+  /** Milliseconds since it was started. */
+  readonly ageMs: number
+  /** Resident memory after a frame. */
+  readonly rssMiB: number
+}
+
 type Optional = 'price' | 'rating' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers' | 'ledger'
 
 /** Options with every default filled in. */
@@ -78,5 +88,5 @@ export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | '
     readonly blender: readonly string[]
     /** Whether Blender runs in a sandbox. */
     readonly confined: boolean
-    readonly recycle: { readonly frames: number; readonly scenes: number; readonly rssMiB: number }
+    readonly recycle: Recycle
   }

@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { invalid } from '@pictor/core/contract'
 import { checkRenderer } from './command/template.ts'
-import type { SelfHostedOptions, Settings } from './options.ts'
+import type { Recycle, SelfHostedOptions, Settings } from './options.ts'
 
 /** Fills in defaults. @throws invalid-input naming the option */
 export function settingsOf(options: SelfHostedOptions): Settings {
@@ -29,11 +29,20 @@ export function settingsOf(options: SelfHostedOptions): Settings {
     calibrate: options.calibrate ?? false,
     frameTimeoutMs: positive('frameTimeoutMs', options.frameTimeoutMs ?? 3_600_000),
     loadTimeoutMs: positive('loadTimeoutMs', options.loadTimeoutMs ?? 600_000),
-    recycle: { frames: recycle?.frames ?? 2000, scenes: recycle?.scenes ?? 50, rssMiB: recycle?.rssMiB ?? Infinity },
+    recycle: recycleOf(recycle),
     maxBundleBytes: options.maxBundleBytes ?? 64 * 2 ** 30,
     environment: options.environment ?? {},
     devices: options.devices ?? 'cpu',
     now: options.now ?? Date.now,
+  }
+}
+
+function recycleOf({ frames = 2000, scenes = 50, ageMs = 24 * 3_600_000, rssMiB = Infinity }: Partial<Recycle> = {}): Recycle {
+  return {
+    frames: positive('recycle.frames', frames),
+    scenes: positive('recycle.scenes', scenes),
+    ageMs: positive('recycle.ageMs', ageMs),
+    rssMiB: rssMiB === Infinity ? rssMiB : positive('recycle.rssMiB', rssMiB),
   }
 }
 

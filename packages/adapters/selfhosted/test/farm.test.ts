@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Farm, FarmEvent, Task } from '@pictor/core/contract'
 import { decodeImage, pixelHash } from '@pictor/image'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { identityOf, isAlive } from '../src/blender/process.ts'
 import { blendInspector, mergeSamples, mergeTiles, selfHosted } from '../src/index.ts'
 import type { SelfHostedOptions } from '../src/index.ts'
+import { TaskStore } from '../src/tasks/store.ts'
 import { TINY, buildScenes, bundleOf, bytesOf, finish, hasBlender, stateOf, taskMaker, tempFolder, watch } from './support.ts'
 
 /** Pids of Blenders that render for a farm's folder. */
@@ -66,6 +67,23 @@ describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 120_000
     frame: number,
     part?: number,
   ) => decodeImage(await bytesOf(farm, events, ref, frame, part))
+
+  it.each([
+    ['nothing', {}, 1],
+    ['a number of frames', { frames: 1 }, 2],
+    ['its age', { ageMs: 1 }, 2],
+    ['its memory', { rssMiB: 1 }, 2],
+  ] as const)('replaces a warm Blender between frames after %s', async (_, recycle, processes) => {
+    const started = vi.spyOn(TaskStore.prototype, 'addWorker')
+    const farm = farmIn(folder(), { recycle })
+    const task = await taskMaker(farm, plain.files, plain.bundle)
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames: [1, 2] } }), { key: 'a' })
+    const events = await finish(farm, ref)
+    expect(stateOf(events, ref)).toBe('succeeded')
+    expect(outputs(events)).toHaveLength(2)
+    expect(started).toHaveBeenCalledTimes(processes)
+    started.mockRestore()
+  })
 
   it('renders exactly the ordered window, and the region equals the same pixels of the whole frame', async () => {
     const farm = farmIn(folder())

@@ -10,7 +10,8 @@ import type {
   Farm,
   Lease,
   SeedReveal,
-  SoftwareBuild,
+  Finding,
+  FarmInfo,
 } from '@pictor/core/contract'
 import { seedOf, seedProof, seedRootOf, seedsOf, type Openings } from '@pictor/core/proof'
 import { ownRenderer, type OwnRenderer } from '../render/own-renders.ts'
@@ -48,6 +49,12 @@ type Perform = (
 ) => Promise<readonly CheckerEvent[]>
 type Of<K extends CheckerAction['kind']> = Extract<CheckerAction, { readonly kind: K }>
 
+/** Said in every report where the checker's renderer opens scenes of strangers without a sandbox (`--unsafe-no-sandbox`): what it saw may have been touched by the scene. */
+function unsafely({ ext = {} }: Pick<FarmInfo, 'ext'>): Finding[] {
+  if (ext['trust'] !== 'foreign' || ext['sandbox'] !== 'none') return []
+  return [{ code: 'no-sandbox', message: 'this checker opened the scene without a sandbox (--unsafe-no-sandbox)' }]
+}
+
 /**
  * One function that performs every action: it changes the state without waiting in between and returns the events to save with it. A throw changes nothing, except that
  * a refused lease set counts as seen.
@@ -56,14 +63,14 @@ export function createActions(tools: ActionTools): Perform {
   const { signer, now, store } = tools
   const inspected = new Set<string>()
   const renderers = new Map<string, OwnRenderer>()
-  let described: Promise<readonly SoftwareBuild[]> | undefined
+  let described: Promise<Pick<FarmInfo, 'software' | 'ext'>> | undefined
 
   /** A renderer that cannot say what it is may render all the same; then nothing counts as the same device. */
-  const ownSoftware = async (ctx: CallContext): Promise<readonly SoftwareBuild[]> => {
-    described ??= tools.renderer.describe({ ...ctx, key: 'describe' }).then((info) => info.software)
+  const ownRendererInfo = async (ctx: CallContext): Promise<Pick<FarmInfo, 'software' | 'ext'>> => {
+    described ??= tools.renderer.describe({ ...ctx, key: 'describe' })
     return described.catch(() => {
       described = undefined
-      return []
+      return { software: [] }
     })
   }
 
@@ -157,6 +164,7 @@ export function createActions(tools: ActionTools): Perform {
     seed: SeedReveal,
     ctx: CallContext,
   ): Promise<FoundVotes> {
+    const info = await ownRendererInfo(ctx)
     const examined = await examineLease(
       {
         job,
@@ -168,12 +176,13 @@ export function createActions(tools: ActionTools): Perform {
         standing: store.standing(lease.farm),
         sampling: tools.sampling,
         crop: tools.crop,
-        sameDevice: sameDeviceClass(await ownSoftware(ctx), software, job.spec),
+        sameDevice: sameDeviceClass(info.software, software, job.spec),
         renderer: rendererOf(job),
       },
       ctx,
     )
-    const { votes, reports, standing, renderMs } = examined
+    const { votes, standing, renderMs } = examined
+    const reports = examined.reports.map((report) => ({ ...report, findings: [...report.findings, ...unsafely(info)] }))
     // Not this process's own clock: other checkers and the runner may work in the same process.
     const cpuMs = Math.round(reports.reduce((sum, report) => sum + report.ms, renderMs))
     const found: FoundVotes = { votes, reports, cpuMs }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { selfHosted } from '@pictor/adapter-selfhosted'
+import { selfHosted, type SelfHostedOptions } from '@pictor/adapter-selfhosted'
 import { folderArtifacts, PictorError, usd } from '@pictor/core'
 import { sealedFarm, serveFarm } from '@pictor/farm-protocol'
 import { markedPreview } from '@pictor/image'
@@ -18,6 +18,13 @@ export interface FarmServeOptions
   readonly port: string
   readonly host: string
   readonly slots?: string
+  readonly devices?: string
+  readonly threads?: string
+  readonly blender?: readonly string[]
+  readonly memoryMib?: string
+  readonly recycleFrames?: string
+  readonly recycleHours?: string
+  readonly recycleMib?: string
   readonly hourPrice?: string
   /** Seal outputs until a checker gives the creator their keys. */
   readonly sealed?: boolean
@@ -26,7 +33,7 @@ export interface FarmServeOptions
 
 /** `pictor farm serve`: this machine as a farm for others, over the farm protocol. Scenes are foreign: each renders in a sandbox. Ends at Ctrl-C; tasks go on at the next start. */
 export async function farmServe(options: FarmServeOptions, context: CommandContext): Promise<number> {
-  const slots = options.slots === undefined ? 1 : wholeNumber('slots', options.slots)
+  const machine = machineOf(options)
   const dir = join(stateDirOf(options), 'serve', options.id)
   const keys = keyFile(join(dir, 'keys.json'), 'Signing key of this farm. Whoever has it can commit to frames in its name.')
   const token = options.env.PICTOR_FARM_TOKEN ?? randomBytes(24).toString('base64url')
@@ -38,7 +45,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   const host = selfHosted({
     id: options.id,
     workDir: join(dir, 'work'),
-    slots,
+    ...machine,
     trust: 'foreign',
     calibrate: true,
     signer: keys.signer('farm'),
@@ -46,7 +53,6 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     ...(options.hourPrice === undefined
       ? {}
       : { price: { perHostHour: usd(options.hourPrice).amount, currency: 'USD', source: '--hour-price' } }),
-    ...(options.env.PICTOR_BLENDER ? { blender: options.env.PICTOR_BLENDER } : {}),
     ...(options.unsafeNoSandbox ? { unsafeNoSandbox: true } : {}),
   })
   const farm = options.sealed
@@ -58,6 +64,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     : host
   try {
     const info = await farm.describe({ key: 'describe' })
+    const { slots = 1 } = info
     const server = await serveFarm(farm, {
       tokens: [{ token }],
       files: folderArtifacts(join(dir, 'files')),
@@ -81,5 +88,28 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   } finally {
     await farm.close?.()
     await chain?.ledger.close?.()
+  }
+}
+
+/** What the options say about this machine. @throws invalid-input naming the option */
+function machineOf(options: FarmServeOptions): Omit<SelfHostedOptions, 'id' | 'workDir'> {
+  const { devices = 'cpu', blender = options.env.PICTOR_BLENDER } = options
+  if (devices !== 'auto' && devices !== 'gpu' && devices !== 'cpu')
+    throw new PictorError('invalid-input', `--devices: expected auto, gpu or cpu, found ${devices}`, {
+      details: { path: 'devices' },
+    })
+  const number = (name: string, text: string | undefined) => (text === undefined ? undefined : wholeNumber(name, text))
+  const threadsPerSlot = number('threads', options.threads)
+  const memoryMiB = number('memory-mib', options.memoryMib)
+  const frames = number('recycle-frames', options.recycleFrames)
+  const hours = number('recycle-hours', options.recycleHours)
+  const rssMiB = number('recycle-mib', options.recycleMib)
+  return {
+    devices,
+    slots: number('slots', options.slots) ?? 1,
+    recycle: { ...(frames && { frames }), ...(hours && { ageMs: hours * 3_600_000 }), ...(rssMiB && { rssMiB }) },
+    ...(threadsPerSlot && { threadsPerSlot }),
+    ...(memoryMiB && { memoryMiB }),
+    ...(blender && { blender }),
   }
 }

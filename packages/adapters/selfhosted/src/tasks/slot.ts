@@ -64,7 +64,10 @@ export class Slot {
   /** A worker with the scene open: the warm one when it fits, else a new one. */
   async open(opening: Opening): Promise<Reply<Worker>> {
     if (this.closed) return { ok: false, fault: { kind: 'stopped', message: 'the farm was closed' } }
-    if (this.worker && (!this.worker.alive || this.worn() || this.program !== opening.program || this.mustNotShare(opening)))
+    if (
+      this.worker &&
+      (!this.worker.alive || this.worn(opening) || this.program !== opening.program || this.mustNotShare(opening))
+    )
       await this.retire('recycled')
     if (!this.worker) {
       const started = await this.start(opening)
@@ -102,9 +105,13 @@ export class Slot {
     await this.retire('the farm was closed')
   }
 
-  private worn(): boolean {
-    const { frames, scenes, rssMiB } = this.settings.recycle
-    return this.worker!.frames >= frames || this.scenes >= scenes || this.worker!.rssMiB > rssMiB
+  private worn(opening: Opening): boolean {
+    const { frames, scenes, ageMs, rssMiB } = this.settings.recycle
+    const worker = this.worker!
+    // A clock that was set back must not keep an old one alive.
+    const old = Math.abs(Date.now() - worker.startedAtMs) >= ageMs
+    const full = this.scenes >= scenes && this.openFile !== opening.scene.file
+    return old || full || worker.frames >= frames || worker.rssMiB > rssMiB
   }
 
   /** A foreign scene gets a process of its own, so that one customer's scene never meets another's. */
