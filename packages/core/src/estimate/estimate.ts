@@ -1,5 +1,6 @@
 import type { HostRating } from '../contract/farm.ts'
 import type { Estimate } from '../contract/job.ts'
+import type { Window } from '../contract/task.ts'
 import { PictorError } from '../contract/error.ts'
 import { bandOf } from './band.ts'
 import { interpolate, predictFrames } from './fit.ts'
@@ -100,14 +101,23 @@ function speedFactor(reference: readonly ProbeSample[], other: readonly ProbeSam
 
 /** What the probes of the reference were, in words. */
 function basisOf({ low, high }: ProbePlan, { farm, samples }: FarmProbe): string[] {
-  const framesOf = (window: ProbeKind): string =>
-    [...new Set(samples.filter((one) => one.window === window).map((one) => one.frame))].sort((a, b) => a - b).join(', ')
-  const [modelled, whole] = [framesOf('high'), framesOf('full')]
+  const framesOf = (window: ProbeKind): number[] =>
+    [...new Set(samples.filter((one) => one.window === window).map((one) => one.frame))].sort((a, b) => a - b)
+  const [lows, whole] = [new Set(framesOf('low')), framesOf('full')]
+  const modelled = framesOf('high').filter((frame) => lows.has(frame))
+  const window = ({ resolutionPct, samples: count }: Window): string =>
+    `${count} sample${count === 1 ? '' : 's'} at ${resolutionPct} % size`
   return [
-    `probe renders of frames ${modelled} on ${farm} at ${low.resolutionPct} % size with ${low.samples} samples and at ${high.resolutionPct} % with ${high.samples}: fixed cost and cost per pixel-sample apart`,
-    ...(whole === ''
-      ? ['no whole frame was rendered: the job is too short for it']
-      : [`frames ${whole} rendered whole, the others corrected by them`]),
+    ...(modelled.length > 0
+      ? [
+          `frames ${modelled.join(', ')} probed on ${farm} (${window(low)}, ${window(high)}): fixed cost and cost of samples apart`,
+        ]
+      : []),
+    whole.length === 0
+      ? 'no whole frame was rendered: the job is too short for it'
+      : modelled.length > 0
+        ? `frames ${whole.join(', ')} rendered whole, the others weighed against them`
+        : `frames ${whole.join(', ')} rendered whole on ${farm}: a probe of the scene costs nearly as much as a frame`,
     'frames between probes interpolated',
   ]
 }
