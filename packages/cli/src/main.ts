@@ -100,9 +100,10 @@ withState(program.command('plan [scene]'))
 program
   .command('inspect <scene>')
   .description('what a scene orders, what is missing, what a wrangler should know')
+  .option('--foreign', "somebody else's scene: opened in a sandbox that sees only its folder", false)
   .option('--json', 'one JSON object', false)
-  .action((scene: string, options: { json: boolean }) =>
-    perform(options.json, async (context) => (await import('./commands/inspect.ts')).inspect(scene, context)),
+  .action((scene: string, options: { json: boolean; foreign: boolean }) =>
+    perform(options.json, async (context) => (await import('./commands/inspect.ts')).inspect(scene, options, context)),
   )
 
 program

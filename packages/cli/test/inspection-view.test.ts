@@ -73,3 +73,14 @@ it('names missing files first, and so many of the others as a person reads', () 
   expect(lines[at + 2]).toContain('//tex/0.png  1.5 MB')
   expect(lines.find((line) => line.includes('more'))).toContain('288 more')
 })
+
+it('lets no name in a scene steer the terminal', () => {
+  const external = [{ kind: 'image', path: '//\u001B[2Jtex.png', missing: true }]
+  const { spec } = inspection()
+  const lines = shown({
+    external,
+    spec: { ...spec, scene: 'Shot\u001B]0;owned\u0007' },
+    warnings: [{ code: 'x', message: '\u001B[31m' }],
+  })
+  expect(lines.join('\n')).not.toContain('\u001B')
+})

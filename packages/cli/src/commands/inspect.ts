@@ -3,10 +3,16 @@ import { inspectionReport } from '../terminal/inspection-view.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
 
+export interface InspectCommandOptions {
+  /** The scene is somebody else's: it is opened in a sandbox that sees only its folder. */
+  readonly foreign?: boolean
+}
+
 /** `pictor inspect`: reads a scene without rendering it. Exit code 4 when files are missing, so that scripts can stop there. */
-export async function inspect(scene: string, context: CommandContext): Promise<number> {
+export async function inspect(scene: string, options: InspectCommandOptions, context: CommandContext): Promise<number> {
   const blender = context.env.PICTOR_BLENDER
-  const inspection = await blendInspector(blender ? { blender } : {}).inspect(scene, {}, { key: 'inspect' })
+  const inspector = blendInspector({ ...(blender ? { blender } : {}), ...(options.foreign ? { trust: 'foreign' } : {}) })
+  const inspection = await inspector.inspect(scene, {}, { key: 'inspect' })
   context.emit({ type: 'inspection', ...inspection })
   context.screen.log(context.style.bold(scene))
   for (const line of inspectionReport(inspection, context)) context.screen.log(line)

@@ -1,6 +1,7 @@
 import type { BlendFacts } from '@pictor/adapter-selfhosted'
 import type { Inspection } from '@pictor/core/contract'
 import type { CommandContext } from '../commands/context.ts'
+import { printable } from './printable.ts'
 import type { Style } from './style.ts'
 
 /** Files that are named one by one. */
@@ -32,13 +33,13 @@ export function inspectionReport(inspection: Inspection, { style }: CommandConte
     ['sampling', `${spec.samples} samples${spec.adaptive ? ' at most (adaptive)' : ''}${spec.denoise ? ', denoised' : ''}`],
     ...sceneRows(spec, facts),
     ['memory', `about ${inspection.memoryMiB} MiB to render`],
-    ['checks', `${style.bold(spec.checkClass)}: ${CHECKS[spec.checkClass]}`],
+    ['checks', `${spec.checkClass}: ${CHECKS[spec.checkClass]}`],
     ['files', filesLine(external)],
   ]
   return [
-    ...rows.map(([name, text]) => `  ${style.dim(name.padEnd(9))} ${text}`),
+    ...rows.map(([name, text]) => `  ${style.dim(name.padEnd(9))} ${printable(text)}`),
     ...fileLines(external, style),
-    ...warnings.map((warning) => style.yellow(`  ! ${warning.message}`)),
+    ...warnings.map((warning) => style.yellow(`  ! ${printable(warning.message)}`)),
   ]
 }
 
@@ -79,7 +80,7 @@ function filesLine(external: Inspection['external']): string {
 function fileLines(external: Inspection['external'], style: Style): string[] {
   const sorted = external.toSorted((a, b) => Number(b.missing) - Number(a.missing))
   const lines = sorted.slice(0, MOST_FILES).map((file) => {
-    const text = `${' '.repeat(12)}${file.kind.padEnd(11)} ${file.path}`
+    const text = `${' '.repeat(12)}${file.kind.padEnd(11)} ${printable(file.path)}`
     return file.missing
       ? style.red(`${text}  missing`)
       : style.dim(`${text}${file.bytes === undefined ? '' : `  ${size(file.bytes)}`}`)

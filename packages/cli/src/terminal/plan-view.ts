@@ -1,6 +1,7 @@
 import { formatMoney, parseFrames, type Inspection } from '@pictor/core/contract'
 import type { Plan, PlanProgress } from '@pictor/core'
 import type { CommandContext } from '../commands/context.ts'
+import { printable } from './printable.ts'
 import { duration } from './style.ts'
 import { table } from './table.ts'
 
@@ -38,15 +39,17 @@ export function inspectionLines(inspection: Inspection, { style }: CommandContex
   const { output } = spec
   const missing = inspection.external.filter((file) => file.missing)
   return [
-    `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera || 'by timeline markers'}`,
+    printable(
+      `  ${spec.software} ${spec.softwareVersion}, ${spec.engine}, scene ${spec.scene}, camera ${spec.camera || 'by timeline markers'}`,
+    ),
     `  frames ${inspection.frames}, ${output.width}x${output.height}, ${spec.samples} samples${spec.adaptive ? ' (adaptive)' : ''}${spec.denoise ? ', denoised' : ''}, ${output.format} ${output.bitDepth} bit ${output.colorMode}`,
     `  ${inspection.external.length} file${inspection.external.length === 1 ? '' : 's'} beside the scene, about ${inspection.memoryMiB} MiB to render; checked as ${style.bold(spec.checkClass)}`,
-    ...missing.slice(0, MOST_MISSING).map((file) => style.red(`  missing: ${file.path}`)),
+    ...missing.slice(0, MOST_MISSING).map((file) => style.red(`  missing: ${printable(file.path)}`)),
     ...(missing.length > MOST_MISSING
       ? [style.red(`  and ${missing.length - MOST_MISSING} more (pictor inspect --json lists all)`)]
       : []),
     ...outside(inspection.frames, ordered).map(style.yellow),
-    ...inspection.warnings.map((warning) => style.yellow(`  ! ${warning.message}`)),
+    ...inspection.warnings.map((warning) => style.yellow(`  ! ${printable(warning.message)}`)),
   ]
 }
 
