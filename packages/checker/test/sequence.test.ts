@@ -106,6 +106,17 @@ describe('where everything moves', () => {
       frames.map((_, i) => (i === 4 ? ['doubt odd-area'] : [])),
     )
   })
+  test('so is a tile whose noise alone is other', async () => {
+    const [x, y, size] = [48, 32, 64]
+    const random = generator(5)
+    const noisy = changed(long[4]!, (plane, width) =>
+      plane.map((v, i) => {
+        const inside = i % width >= x && i % width < x + size && i >= y * width && i < (y + size) * width
+        return inside ? v + 0.3 * (random() - 0.5) : v
+      }),
+    )
+    expect(await codesAt(long.with(4, noisy), 5)).toEqual(['doubt odd-area'])
+  })
   test('honest frames, and a mark that comes to stay, are nothing', async () => {
     const stays = long.map((one, i) => (i < 4 ? one : marked(one)))
     for (const frames of [long, stays])

@@ -20,15 +20,23 @@ const MOST = 0.35
 const STRAY = 0.5
 
 /**
- * Doubts a frame with an area that leaves, for this frame only, the course that its blocks' levels follow in the four frames before and the four after: a mark, a tile of
- * other gain or an object that is missing, where {@link findOddArea} cannot tell because the neighbours move. A level in motion is predicted by the cubic through two frames on each side;
- * how well levels keep to such courses is read off the third differences of the frames on either side, in which this one has no part. A change that lasts leaves the course of one
- * side only and does not count.
+ * Doubts a frame with an area that leaves, for this frame only, the course that its blocks follow in the four frames before and the four after: a mark, a tile of other gain or
+ * noise, an object that is missing, where {@link findOddArea} cannot tell because the neighbours move. The levels of a block and the energy of its noise and texture are predicted by
+ * the cubic through two frames on each side; how well they keep to such courses is read off the third differences of the frames on either side, in which this one has no part. A change
+ * that lasts leaves the course of one side only and does not count.
  */
 export function findOffCourse(x: FrameFeatures, before: Course, after: Course): WeighedFinding | undefined {
   if (![...before, ...after].every((frame) => sameGrid(x, frame))) return undefined
-  const unrest = Float64Array.from(x.near, (_, block) => Math.max(thirdDifference(before, block), thirdDifference(after, block)))
-  const says = Uint8Array.from(x.near, (_, block) => (leavesCourse(x, before, after, block, around(unrest, x, block)) ? 1 : 0))
+  const says = new Uint8Array(x.near.length)
+  for (const watched of [levels(x.means.length), [ENERGY]]) {
+    const unrest = Float64Array.from(says, (_, block) =>
+      Math.max(...watched.map(({ of }) => Math.max(thirdDifference(before, of, block), thirdDifference(after, of, block)))),
+    )
+    for (let block = 0; block < says.length; block++) {
+      const most = UNREST * around(unrest, x, block)
+      if (watched.some((one) => leavesCourse(one, [x, before, after], block, most))) says[block] = 1
+    }
+  }
   const all = says.reduce((sum, one) => sum + one, 0)
   const most = [...patches(says, x.columns)].reduce(
     (p, q) => (q.blocks > (p?.blocks ?? 0) ? q : p),
@@ -41,15 +49,31 @@ export function findOffCourse(x: FrameFeatures, before: Course, after: Course): 
   return finding('doubt', 'odd-area', message, { value: most.blocks, threshold: LEAST - 1, region })
 }
 
-/** Largest third difference of a block's levels over four frames in a row. */
-function thirdDifference([s, r, q, p]: Course, block: number): number {
-  let most = 0
-  for (let c = 0; c < s.means.length; c++) {
-    const d = s.means[c]![block]! - p.means[c]![block]! + 3 * (q.means[c]![block]! - r.means[c]![block]!)
-    most = Math.max(most, Math.abs(d))
-  }
-  return most
+/** A figure of a block that follows a course, and the least by which it must leave it. */
+interface Watched {
+  of(frame: FrameFeatures, block: number): number
+  least(frames: readonly FrameFeatures[], block: number): number
 }
+
+/** The mean of each plane. `near` is twice the variance of a pixel's noise; a prediction from four frames adds that of one. */
+const levels = (planes: number): readonly Watched[] =>
+  Array.from({ length: planes }, (_, c) => ({
+    of: (frame, block) => frame.means[c]![block]!,
+    least: (frames, block) => {
+      const { width, height } = blockArea(frames[0]!, block)
+      const noise = Math.max(...frames.map((frame) => frame.near[block]!)) / (width * height * frames[0]!.share)
+      return Math.max(STEP, ERRORS * Math.sqrt(noise))
+    },
+  }))
+
+/** Noise and texture, which a mark changes whose mean is the picture's, or a tile of other samples: doubled or halved, at least. */
+const ENERGY: Watched = { of: (frame, block) => Math.log(frame.near[block]! + Q2), least: () => Math.LN2 }
+/** A quarter of an 8-bit step, squared. */
+const Q2 = (1 / 1020) ** 2
+
+/** The third difference over four frames in a row. */
+const thirdDifference = ([s, r, q, p]: Course, of: Watched['of'], block: number): number =>
+  Math.abs(of(s, block) - of(p, block) + 3 * (of(q, block) - of(r, block)))
 
 /** The largest value within {@link REACH} blocks. */
 function around(values: Float64Array, { columns, rows }: FrameFeatures, block: number): number {
@@ -61,17 +85,15 @@ function around(values: Float64Array, { columns, rows }: FrameFeatures, block: n
   return most
 }
 
-function leavesCourse(x: FrameFeatures, [s, r]: Course, [a, b]: Course, block: number, unrest: number): boolean {
-  const { width, height } = blockArea(x, block)
-  // `near` is twice the variance of a pixel's noise; a prediction from four frames adds that of one.
-  const noise = Math.max(x.near[block]!, s.near[block]!, a.near[block]!) / (width * height * x.share)
-  const limit = Math.max(STEP, ERRORS * Math.sqrt(noise), UNREST * unrest)
-  return x.means.some((plane, c) => {
-    const at = (frame: FrameFeatures): number => frame.means[c]![block]!
-    const v = plane[block]!
-    const off = v - (4 * (at(s) + at(a)) - at(r) - at(b)) / 6
-    if (Math.abs(off) < limit) return false
-    // Off the line through either side as well, in the same direction: nothing that lasts.
-    return [v - 2 * at(s) + at(r), v - 2 * at(a) + at(b)].every((d) => d * off > 0 && Math.abs(d) > Math.abs(off) / 2)
-  })
+function leavesCourse(
+  { of, least }: Watched,
+  [x, [s, r], [a, b]]: readonly [FrameFeatures, Course, Course],
+  block: number,
+  unrest: number,
+): boolean {
+  const at = (frame: FrameFeatures): number => of(frame, block)
+  const off = at(x) - (4 * (at(s) + at(a)) - at(r) - at(b)) / 6
+  if (Math.abs(off) < Math.max(unrest, least([x, s, a], block))) return false
+  // Off the line through either side as well, in the same direction: nothing that lasts.
+  return [at(x) - 2 * at(s) + at(r), at(x) - 2 * at(a) + at(b)].every((d) => d * off > 0 && Math.abs(d) > Math.abs(off) / 2)
 }
