@@ -59,6 +59,8 @@ interface Entry {
   /** Ours when there is a host; otherwise what was last read of another runner's journal. */
   host: StreamHost<FarmHealthState, FarmHealthInput> | undefined
   fence: Fence | undefined
+  /** Something was posted to whoever holds the journal. */
+  posted: boolean
   seen: FarmHealthState
   /** Brings `seen` up to date with what another runner writes. */
   readonly read: () => Promise<FarmHealthState>
@@ -68,7 +70,7 @@ interface Entry {
 
 const KIND = 'farm'
 /** Groups are named by ids of runs, which begin with 0x; ids of farms are free text. */
-const groupOfFarm = (farm: string): string => `farm-${encodeURIComponent(farm)}`
+export const groupOfFarm = (farm: string): string => `farm-${encodeURIComponent(farm)}`
 const farmOfGroup = (group: string): string => decodeURIComponent(group.slice('farm-'.length))
 
 export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
@@ -108,7 +110,15 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
     if (!found) {
       const read = reader(farm)
       found = read().then((seen) => {
-        const entry: Entry = { host: undefined, fence: undefined, seen, read, told: 'trusted', listeners: new Set() }
+        const entry: Entry = {
+          host: undefined,
+          fence: undefined,
+          posted: false,
+          seen,
+          read,
+          told: 'trusted',
+          listeners: new Set(),
+        }
         notice(farm, entry)
         return entry
       })
@@ -168,7 +178,10 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       if (input.type !== 'incident' && farmHealthMachine.accept(entry.seen, input, clock.now()).facts.length === 0) return
       const host = await own(farm, entry)
       if (host) await host.send(input)
-      else await store.post(groupOfFarm(farm), JSON.stringify(input), key)
+      else {
+        await store.post(groupOfFarm(farm), JSON.stringify(input), key)
+        entry.posted = true
+      }
     },
     async takePosted(group, body, id) {
       if (!group.startsWith('farm-')) return false
@@ -197,7 +210,9 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       for (const [farm, promise] of entries) {
         const entry = await promise
         if (entry.host) continue
-        entry.seen = await entry.read()
+        // Whom it was posted to may be dead, and nobody else would look: whoever holds the journal reads what was posted to it.
+        if (entry.posted && (await own(farm, entry))) entry.posted = false
+        else entry.seen = await entry.read()
         notice(farm, entry)
       }
     },

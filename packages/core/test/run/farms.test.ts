@@ -61,6 +61,20 @@ describe('a farm over all jobs', () => {
   })
 })
 
+it('hears what was posted to its journal while a dead process held it, although nobody tells it anything more', async () => {
+  const at = simulatedWorld({ name: 'posted', frames: 1, farms: [{ id: 'one' }], checkers: [{ id: 'a' }], quorum: 1 })
+  const dead = at.runner('dead')
+  await dead.quarantineFarm('one', 'to hold the journal', at.clock.now() + 1)
+  const heir = at.runner('heir')
+  void heir.start()
+  await heir.quarantineFarm('one', 'bad frames', at.clock.now() + 60 * MINUTE)
+  expect((await heir.farm('one')).reason).not.toBe('bad frames')
+  // Nobody renews the dead one's claim of 30 s.
+  await at.clock.run(() => false, { untilMs: at.clock.now() + MINUTE, maxSteps: 10_000 })
+  expect(await heir.farm('one')).toMatchObject({ standing: 'quarantined', reason: 'bad frames' })
+  await Promise.all([heir.close(), at.clock.run(() => false, { untilMs: at.clock.now() + MINUTE, maxSteps: 10_000 })])
+})
+
 /** Jobs that follow each other on one store and one clock; what a farm does may change between them. */
 function jobs() {
   const [store, clock] = [memoryStore(), virtualClock()]
