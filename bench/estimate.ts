@@ -2,6 +2,7 @@
 // frames are rendered as ordered and compared with what was predicted before. Times are Blender's processor time with one thread, so that other work on the machine
 // does not count. Probes never see the compared renders, which are made between them so that a machine that gets busier does not look like an error. With --repeat each time is the lowest of N renders, for
 // machines that are busy all the while. --memo keeps measured times, to try another model on the same measurements.
+// Few compared frames (--truth below about 20) miss a burst of some frames or take it for a large part of the job.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
