@@ -31,7 +31,7 @@ export function judgeCrop(spec: RenderSpec, one: Compared, [render]: Made): Comp
 }
 
 /**
- * A small render of the whole frame. It refuses nothing: it says where to look at the ordered seed. Areas that are off and fit into one crop are looked at there, more of them ask for the
+ * A small render of the whole frame. It refuses nothing: it says where to look at the ordered seed. Areas that are off and fit into a few crops are looked at there, more of them ask for the
  * full frame; where nothing is off, the most suspicious areas are looked at all the same. A probe that fails says nothing.
  */
 export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Compared {
@@ -55,10 +55,28 @@ export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Co
   }
   const message = 'an area differs from a small render of the whole frame'
   const suspicion = finding('suspect', 'probe-differs', message, { ...facts, region: area })
-  const all = beyond.reduce(enclosing)
-  if (all.width > crop.width || all.height > crop.height) return told(one, { findings: [...result.findings, suspicion] }, 'full')
-  const settling = { region: around(all, crop, request), why: 'where a small render of the whole differs', settles: suspicion }
-  return { ...told(one, {}, 'places'), directed: [settling, ...directed] }
+  const groups = grouped(beyond, crop)
+  if (groups.length > MOST_SETTLED) return told(one, { findings: [...result.findings, suspicion] }, 'full')
+  const why = 'where a small render of the whole differs'
+  const settling = groups.map((group) => ({ region: around(group, crop, request), why, settles: suspicion }))
+  return { ...told(one, {}, 'places'), directed: [...settling, ...directed] }
+}
+
+/** Crops that settle what a probe found, at most: more cost nearly what the whole frame does. */
+const MOST_SETTLED = 3
+
+/** Areas put together as long as a crop holds them, each to the first group that takes it. */
+function grouped(areas: readonly Area[], crop: CropSize): readonly Area[] {
+  const groups: Area[] = []
+  for (const area of areas) {
+    const fitting = groups.findIndex((group) => {
+      const both = enclosing(group, area)
+      return both.width <= crop.width && both.height <= crop.height
+    })
+    if (fitting < 0) groups.push(area)
+    else groups[fitting] = enclosing(groups[fitting]!, area)
+  }
+  return groups
 }
 
 /** Side of a directed crop at most: it goes where a defect is, so that it need not be as large as one that must tell samples. */

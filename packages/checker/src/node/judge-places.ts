@@ -23,6 +23,7 @@ export function judgePlaces(spec: RenderSpec, one: Compared, made: Made): Compar
   const notes: WeighedFinding[] = []
   const compared: Region[] = []
   let strips = 0
+  let settled: WeighedFinding | undefined
   for (const [i, region] of placesOf(one).entries()) {
     const own = pictureOf(made[i]!, request)
     const { why, settles } = directed[i] ?? {}
@@ -39,8 +40,9 @@ export function judgePlaces(spec: RenderSpec, one: Compared, made: Made): Compar
     const facts = { value: found.rms, threshold: limit.rms, region }
     if (why) notes.push(finding('note', 'directed-crop-agrees', `${where}, ${why}, agrees with the checker's own render`, facts))
     else strips++
-    if (settles) notes.push(...cleared([settles], 'a crop there at the ordered seed agrees'))
+    if (settles) settled = settles
   }
+  if (settled) notes.push(...cleared([settled], 'crops there at the ordered seed agree'))
   if (strips > 0)
     notes.push(finding('note', 'strips-agree', `${strips} strips across the frame agree with the checker's own render`))
   const places = [...(result.places ?? []), ...compared]
