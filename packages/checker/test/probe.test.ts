@@ -1,10 +1,13 @@
 import { afterEach, expect, test } from 'vitest'
 import { decodeImage } from '@pictor/image'
 import type { Checker, Region, RenderSpec } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner, randomPrivateKey, ZERO_HASH } from '@pictor/core/proof'
 import { createChecker, toPicture, type Picture } from '../src/index.ts'
 import { compareWithProbe, PROBE_LIMIT } from '../src/compare/probe.ts'
 import { suspectAreas } from '../src/compare/suspicion.ts'
+import { compareFrames } from '../src/node/reference-check.ts'
+import type { OwnRenderer } from '../src/render/own-renders.ts'
+import { finding, verdictOf } from '../src/verdict/finding.ts'
 import { checkLease, makeJob, SPEC } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
 
@@ -113,6 +116,27 @@ function overlap(a: Region, b: Region): number {
   const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
   return (Math.max(0, width) * Math.max(0, height)) / (a.width * a.height)
 }
+
+test('another seed explains other noise, not the noise of another frame', async () => {
+  const renderer: OwnRenderer = {
+    render: async (requests) =>
+      requests.map(({ frame, window }) => ({
+        bytes: renderNoise(frame, { ...SCENE, seed: window?.seed ?? SCENE.seed }),
+        hash: ZERO_HASH,
+        renderMs: 1,
+      })),
+  }
+  const judged = async (code: string, sameDevice: boolean): Promise<string> => {
+    const picture = toPicture(decodeImage(renderNoise(1, { ...SCENE, seed: 77 })))!
+    const findings = [finding('suspect', code, 'suspected')]
+    const request = { frame: 1, picture, findings, renderSeed: 500, sameDevice }
+    const [result] = await compareFrames(renderer, spec, [request], { key: code })
+    return verdictOf(result!.findings)
+  }
+  expect(await judged('content-jump', true)).toBe('accept')
+  expect(await judged('duplicate-frame', true)).toBe('refuse')
+  expect(await judged('duplicate-frame', false)).toBe('unsure')
+})
 
 test('honest probes lie within the limit, a faint veil of a few hundred pixels beyond it', () => {
   const picture = (scene: NoiseScene): Picture => toPicture(decodeImage(renderNoise(1, scene)))!

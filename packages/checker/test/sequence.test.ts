@@ -69,6 +69,8 @@ describe('beside its neighbours', () => {
   test('a copy is doubtful, suspect where noise should never repeat, and nothing in a declared still', async () => {
     expect(await codesAt(withSecond(shot[0]!))).toEqual(['doubt duplicate-frame'])
     expect(await codesAt(withSecond(shot[0]!), 2, { animatedSeed: true })).toEqual(['suspect duplicate-frame'])
+    expect(await codesAt([shot[0]!, shot[1]!, shot[0]!, shot[3]!], 1, { animatedSeed: true })).toContain('doubt duplicate-frame')
+    expect(await codesAt([shot[0]!, shot[1]!, shot[0]!, shot[3]!], 1)).not.toContain('doubt duplicate-frame')
     expect(await codesAt([shot[0]!, shot[0]!, shot[0]!, shot[0]!])).toEqual(['doubt duplicate-frame'])
     expect(await codesAt(withSecond(shot[0]!), 2, { legitStatic: true })).not.toContain('doubt duplicate-frame')
   })

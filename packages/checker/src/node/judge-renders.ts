@@ -75,8 +75,14 @@ export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Co
   }
   const message = 'the frame was rendered with another seed or device, but as well as ordered by its statistics'
   const note = finding('note', 'other-seed', message, { value: noise.noiseRatio, threshold: limit })
-  return told(one, { findings: [note, ...cleared(result.findings, 'explained by another seed or device')], noise })
+  const copied = result.findings.filter(({ code, weight }) => COPIED_NOISE.has(code) && weight !== 'note')
+  const others = result.findings.filter((found) => !copied.includes(found))
+  const stays = request.sameDevice ? copied : demoted(copied)
+  return told(one, { findings: [...stays, note, ...cleared(others, 'explained by another seed or device')], noise })
 }
+
+/** Findings of a noise that another frame has too: no other seed or device explains that, and where the frame agreed with the own render it was cleared before. */
+const COPIED_NOISE: ReadonlySet<string> = new Set(['duplicate-frame', 'stale-area'])
 
 /** Noise ratio of half the ordered samples, ln((1/.5 + 1) / 2). Statistics that could not have refused that clear nobody (a small or flat picture). */
 const HALF_RATIO = Math.log(1.5)

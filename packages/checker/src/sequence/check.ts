@@ -134,16 +134,21 @@ function offCourse(own: Measured, wide: readonly Measured[]): WeighedFinding | u
 const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
 
 /**
- * A frame equal to an earlier one. Holds, loops and animation on twos repeat frames honestly, so it is a doubt, and suspect only where each frame should have noise of its own.
+ * A frame equal to an earlier one. Holds, loops and animation on twos repeat frames honestly, so it is a doubt, and suspect only where each frame should have noise of its own. There the
+ * earlier one may be the copy as well.
  */
 function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[]): WeighedFinding[] {
   // One flat frame is like another; that it is flat is a finding of its own.
   if (features.blank.every((flat) => flat === 1)) return []
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.pixelHash }))
   const found = findDuplicates([...others, { frame: entry.frame, pixelHash }], entry.legitStatic).get(entry.frame)
-  if (!found) return []
   const noisy = features.near.filter((energy) => energy > NOISY).length > features.near.length / 4
-  return [entry.animatedSeed && noisy ? found : { ...found, weight: 'doubt' }]
+  const noiseOfItsOwn = entry.animatedSeed && noisy && !entry.legitStatic
+  if (found) return [noiseOfItsOwn ? found : { ...found, weight: 'doubt' }]
+  const later = near.find((one) => one.entry.frame > entry.frame && one.pixelHash === pixelHash)
+  if (!later || !noiseOfItsOwn) return []
+  const message = `every pixel equals frame ${later.entry.frame}, though each was to have noise of its own: one of them is a copy`
+  return [finding('doubt', 'duplicate-frame', message, { value: 0, threshold: 0 })]
 }
 
 /** Noise of a quarter of an 8-bit step. */
