@@ -72,6 +72,20 @@ describe('against two references', () => {
     }
   })
 
+  test('noise in one block alone is not enough to tell that it is smeared', () => {
+    const flat = picture({ seed: 1, noise: 0 })
+    const noisy = (seed: number): typeof flat => {
+      const other = picture({ seed })
+      return changed(flat, (plane, width, c) =>
+        plane.map((v, i) => (i % width < 10 && i < 10 * width ? other.colour[c]![i]! : v)),
+      )
+    }
+    for (let seed = 10; seed < 60; seed++) {
+      const found = compareWithReferences(noisy(seed), noisy(seed + 100), noisy(seed + 200))
+      expect(judgeReferences(found).map(({ code }) => code)).not.toContain('noise-correlation')
+    }
+  })
+
   test('flat pictures without noise neither divide by zero nor alarm', () => {
     const flat = picture({ seed: 1, noise: 0 })
     const found = compareWithReferences(flat, flat, flat)

@@ -57,8 +57,12 @@ function unsure(blocks: number): number {
   return 1 + 5.3 / freedom + 24.8 / freedom ** 2
 }
 
-/** Limit of the excess correlation, from its own standard error: 4.5 of them, 3e-6 for a normal variable, since few noisy edges make it less than normal. */
+/** Fewest equal blocks that a standard error can be had from: one block alone has no spread, and an honest crop with one was refused for its correlation. */
+const FEWEST_BLOCKS = 3
+
+/** Limit of the excess correlation, from its own standard error: 4.5 of them, 3e-6 for a normal variable, since few noisy edges make it less than normal. None where too few blocks have noise. */
 export function correlationLimit(found: Pick<ReferenceStatistics, 'correlationError' | 'correlationBlocks'>): number {
+  if (found.correlationBlocks < FEWEST_BLOCKS) return Infinity
   return Math.max(LEAST_CORRELATION, 4.5 * unsure(found.correlationBlocks) * found.correlationError)
 }
 
