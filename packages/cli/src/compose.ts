@@ -4,6 +4,7 @@ import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
 import {
   createPictor,
+  decimalsOf,
   folderArtifacts,
   PictorError,
   usd,
@@ -12,15 +13,18 @@ import {
   type DigestSigner,
   type Farm,
   type Ledger,
+  type Money,
   type Pictor,
   type PlanProgress,
+  type RateSource,
 } from '@pictor/core'
 import { evmLedger } from '@pictor/chain'
-import { privateKeySigner } from '@pictor/core/proof'
+import { privateKeySigner, verifyRate } from '@pictor/core/proof'
 import { Wallet } from 'ethers'
 import { loadConfig } from './config.ts'
 import { keyFile, type KeyFile } from './keys.ts'
 import { probeCache } from './probe-cache.ts'
+import { ratesFrom } from './rates.ts'
 
 /** Options that every command which opens jobs takes. */
 export interface StateOptions {
@@ -34,6 +38,11 @@ export interface StateOptions {
   readonly disputeHours?: string
   /** Price of this machine's own hosts, USD an hour. */
   readonly hourPrice?: string
+  /** URL or file of signed rates, and the address whose rates are trusted: for budgets in other currencies than USD. */
+  readonly rate?: string
+  readonly quoter?: string
+  /** How many checkers the escrow's registry draws for each job. */
+  readonly draw?: string
   /** Makes a new lease key first, once everything else could be opened. */
   readonly rotateLeaseKey?: boolean
   readonly env: Readonly<Record<string, string | undefined>>
@@ -45,6 +54,8 @@ export interface Composition {
   readonly farms: readonly Farm[]
   readonly keys: KeyFile
   readonly stateDir: string
+  /** Makes sure, before anything is rendered, that there is a rate for a budget, and that it holds now. @throws invalid-input, signature-invalid */
+  requireRate(budget: Money): Promise<void>
   close(): Promise<void>
 }
 
@@ -63,13 +74,17 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
   const keys = keyFile(join(stateDir, 'keys.json'), 'Private keys of Pictor on this machine. Whoever has them can spend.')
   const blender = options.env.PICTOR_BLENDER
   const own = (id: string) => ({ id, workDir: join(stateDir, 'farms', id), ...(blender ? { blender } : {}) })
-  const config = await loadConfig(options.config, { stateDir, signer: (name) => keys.signer(name) }, options.env)
+  const ledger = await chainLedger(options)
+  // Farms and checkers of this folder work for money that is locked, and learn from the chain whom a registry drew.
+  const followed = ledger ? { ledger: ledger.ledger } : {}
+  const config = await loadConfig(options.config, { stateDir, signer: (name) => keys.signer(name), ...followed }, options.env)
   const farms =
     config?.farms ??
     ([
       selfHosted({
         ...own('this-machine'),
         signer: keys.signer('farm:this-machine'),
+        ...followed,
         price: {
           perHostHour: usd(options.hourPrice ?? OWN_HOUR_PRICE).amount,
           currency: 'USD',
@@ -84,9 +99,16 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     price: { perHostHour: 0n, currency: 'USD' },
   })
   const checkers: readonly Checker[] = config?.checkers ?? [
-    createChecker({ id: 'own-checker', signer: keys.signer('checker:own'), renderer, store: join(stateDir, 'checker.db') }),
+    createChecker({
+      id: 'own-checker',
+      signer: keys.signer('checker:own'),
+      renderer,
+      store: join(stateDir, 'checker.db'),
+      ...followed,
+    }),
   ]
-  const ledger = await chainLedger(options)
+  const rates = ratesOf(options) ?? config?.rates
+  const registryDraw = drawOf(options)
   if (options.rotateLeaseKey) keys.rotate('lease')
   const pictor = createPictor({
     inspector: blendInspector(blender ? { blender } : {}),
@@ -98,6 +120,8 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     cache: probeCache(join(stateDir, 'probes')),
     ...(options.disputeHours === undefined ? {} : { disputeWindowS: disputeWindowOf(options.disputeHours) }),
     ...(ledger ?? { signer: keys.signer('creator') }),
+    ...(rates ? { rates } : {}),
+    ...(registryDraw === undefined ? {} : { registryDraw }),
     ...(onPlanProgress ? { onPlanProgress } : {}),
   })
   return {
@@ -105,6 +129,15 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     farms,
     keys,
     stateDir,
+    async requireRate({ currency }) {
+      if (currency === 'USD') return
+      if (!rates)
+        throw new PictorError('invalid-input', `--budget: farms quote in USD, and there is no rate to ${currency}`, {
+          details: { path: 'rate', hint: 'add --rate FILE_OR_URL and --quoter ADDRESS, or `rates` to the config' },
+        })
+      const pair = { from: 'USD', to: currency }
+      verifyRate(await rates.quote(pair, { key: 'rate' }), { ...pair, quoter: rates.quoter, nowMs: Date.now() })
+    },
     async close() {
       await pictor.close()
       await Promise.all([...farms, renderer].map((farm) => farm.close?.()))
@@ -112,6 +145,52 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
       await ledger?.ledger.close?.()
     },
   }
+}
+
+function ratesOf({ rate, quoter }: StateOptions): RateSource | undefined {
+  if (rate === undefined && quoter === undefined) return undefined
+  if (rate === undefined || quoter === undefined)
+    throw new PictorError(
+      'invalid-input',
+      '--rate FILE_OR_URL and --quoter ADDRESS go together: a rate counts by who signed it',
+      {
+        details: { path: rate === undefined ? 'rate' : 'quoter' },
+      },
+    )
+  return ratesFrom({ from: rate, quoter })
+}
+
+function drawOf({ draw, escrow }: StateOptions): number | undefined {
+  if (draw === undefined) return undefined
+  const count = Number(draw)
+  if (!/^\d{1,2}$/.test(draw) || count < 1 || count > 32)
+    throw new PictorError('invalid-input', `--draw: expected 1 to 32 checkers, found ${draw}`, { details: { path: 'draw' } })
+  if (escrow === undefined)
+    throw new PictorError('invalid-input', '--draw needs --rpc, --escrow, --token and --keystore: an escrow has the registry', {
+      details: { path: 'draw', hint: 'without it the checkers of the config are named, or one of your own' },
+    })
+  return count
+}
+
+/**
+ * Makes sure that the token counts as the budget does: USD in 6 decimals, PICTOR in 18. In another token the same number would be another sum of money.
+ * @throws invalid-input, ledger-unreachable
+ */
+export async function requireToken({ rpc, token }: StateOptions, { currency }: Money): Promise<void> {
+  if (rpc === undefined) {
+    if (currency === 'USD') return
+    throw new PictorError('invalid-input', `--budget: the local ledger keeps USD; ${currency} needs a chain`, {
+      details: { path: 'budget', hint: 'add --rpc, --escrow, --token and --keystore' },
+    })
+  }
+  const answer = await askNode(rpc, 'eth_call', [{ to: token, data: '0x313ce567' }, 'latest'])
+  const decimals = /^0x[0-9a-f]{1,64}$/i.test(answer) ? Number(BigInt(answer)) : NaN
+  if (decimals !== decimalsOf(currency))
+    throw new PictorError(
+      'invalid-input',
+      `--token ${token}: ${currency} is counted in ${decimalsOf(currency)} decimals, this token ${Number.isNaN(decimals) ? 'says none' : `has ${decimals}`}`,
+      { details: { path: 'token', hint: 'name the ERC-20 of the currency of --budget; nothing was locked' } },
+    )
 }
 
 function disputeWindowOf(hours: string): number {
@@ -165,15 +244,18 @@ export async function openKeystore(path: string, password: string | undefined): 
 
 /** The chain id that a node serves. @throws ledger-unreachable */
 export async function chainIdOf(rpc: string): Promise<number> {
+  return Number(await askNode(rpc, 'eth_chainId', []))
+}
+
+async function askNode(rpc: string, method: string, params: readonly unknown[]): Promise<string> {
   try {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] })
     const response = await fetch(rpc, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body,
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
       signal: AbortSignal.timeout(15_000),
     })
-    return Number(((await response.json()) as { result: string }).result)
+    return ((await response.json()) as { result: string }).result
   } catch (cause) {
     throw new PictorError('ledger-unreachable', `no answer from the chain at ${rpc}`, { details: { path: 'rpc' }, cause })
   }

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { PictorError, usd, type DigestSigner } from '@pictor/core'
+import { PictorError, usd, type DigestSigner, type Ledger, type RateSource } from '@pictor/core'
 import { reachCheckers, type CheckerEntry, type FilesEntry } from './config-checkers.ts'
+import { ratesFrom } from './rates.ts'
 
 /** One farm of `pictor.config.json`: a package (or a file beside the config), the factory it exports, and the factory's options. */
 interface FarmEntry {
@@ -16,11 +18,13 @@ export interface JsonSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The key of this name in the folder's `keys.json`; made when there is none. */
   readonly signer: (name: string) => DigestSigner
+  /** The chain of --rpc and --escrow, where there is one. */
+  readonly ledger?: Ledger
 }
 
 /**
  * Reads `pictor.config.json`, makes its farms and reaches its checkers; config.schema.json says what it may hold. In options `{ "$env": "NAME" }` stands for an environment variable,
- * `{ "$key": "NAME" }` for a signing key of this folder, and `{ "$usd": "0.25" }` for an amount, so that no secret and no count of micro-dollars is written there.
+ * `{ "$key": "NAME" }` for a signing key of this folder, `{ "$ledger": "escrow" }` for the chain of --rpc and --escrow, and `{ "$usd": "0.25" }` for an amount, so that no secret and no count of micro-dollars is written there.
  * @throws invalid-input naming the field
  */
 export async function readConfigJson(file: string, sources: JsonSources): Promise<unknown> {
@@ -32,11 +36,13 @@ export async function readConfigJson(file: string, sources: JsonSources): Promis
   }
   const { $schema: _schema, ...config } = objectAt(file, 'config', parsed)
   for (const key of Object.keys(config))
-    if (key !== 'farms' && key !== 'checkers' && key !== 'files')
-      throw refuse(file, key, 'no such field', 'a JSON config has the fields $schema, farms, checkers and files')
-  const { farms, checkers } = config
-  if (farms === undefined && checkers === undefined) throw refuse(file, 'farms', 'expected a list, or checkers')
+    if (!['farms', 'checkers', 'files', 'rates'].includes(key))
+      throw refuse(file, key, 'no such field', 'a JSON config has the fields $schema, farms, checkers, files and rates')
+  const { farms, checkers, rates } = config
+  if (farms === undefined && checkers === undefined && rates === undefined)
+    throw refuse(file, 'farms', 'expected a list, or checkers, or rates')
   return {
+    ...(rates === undefined ? {} : { rates: readRates(file, objectAt(file, 'rates', rates)) }),
     ...(farms === undefined
       ? {}
       : {
@@ -48,6 +54,13 @@ export async function readConfigJson(file: string, sources: JsonSources): Promis
         }),
     ...(checkers === undefined ? {} : { checkers: await makeCheckers(file, config, sources) }),
   }
+}
+
+/** A file is looked for beside the config. */
+function readRates(file: string, { from, quoter }: Record<string, unknown>): RateSource {
+  if (typeof from !== 'string' || from === '') throw refuse(file, 'rates.from', 'expected a URL or a file')
+  if (typeof quoter !== 'string') throw refuse(file, 'rates.quoter', 'expected the address whose rates are trusted')
+  return ratesFrom({ from: /^https?:\/\//.test(from) ? from : resolve(dirname(file), from), quoter })
 }
 
 async function makeCheckers(file: string, config: Record<string, unknown>, sources: JsonSources): Promise<unknown> {
@@ -120,11 +133,12 @@ function filledIn(file: string, at: string, value: unknown, sources: JsonSources
     return Object.fromEntries(entries.map(([key, one]) => [key, filledIn(file, `${at}.${key}`, one, sources)]))
   if (typeof name !== 'string' || name === '') throw refuse(file, `${at}.${word}`, 'expected a text')
   if (word === '$key') return sources.signer(name)
+  if (word === '$ledger') return sources.ledger
   if (word === '$usd') {
     if (!/^\d+(\.\d{1,6})?$/.test(name)) throw refuse(file, `${at}.$usd`, 'expected an amount such as "0.25"')
     return usd(name).amount
   }
-  if (word !== '$env') throw refuse(file, `${at}.${word}`, 'no such word', '$env, $key and $usd stand for values')
+  if (word !== '$env') throw refuse(file, `${at}.${word}`, 'no such word', '$env, $key, $ledger and $usd stand for values')
   const found = sources.env[name]
   if (found === undefined || found === '') throw refuse(file, at, `the environment variable ${name} is not set`)
   return found

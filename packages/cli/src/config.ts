@@ -1,13 +1,23 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { checkContract, PictorError, type Checker, type DigestSigner, type Farm } from '@pictor/core'
+import {
+  checkContract,
+  PictorError,
+  type Checker,
+  type DigestSigner,
+  type Farm,
+  type Ledger,
+  type RateSource,
+} from '@pictor/core'
 import { readConfigJson } from './config-json.ts'
 
 /** What a config file gives. Left out: the default of this machine. */
 export interface Config {
   readonly farms?: readonly Farm[]
   readonly checkers?: readonly Checker[]
+  /** Signed rates, for budgets in other currencies than USD. */
+  readonly rates?: RateSource
 }
 
 /** What a config that is a function is given. */
@@ -16,6 +26,8 @@ export interface ConfigContext {
   readonly stateDir: string
   /** The key of this name in the folder's `keys.json`; made when there is none. A farm needs one to take leases. */
   readonly signer: (name: string) => DigestSigner
+  /** The chain of --rpc and --escrow: a farm that follows it works for locked money only, and takes leases of jobs whose checkers are drawn. */
+  readonly ledger?: Ledger
 }
 
 /** A config, or a function that makes one (for keys out of a vault, or farms by place). */
@@ -51,9 +63,7 @@ export async function loadConfig(
   const file = path === undefined ? NAMES.map((name) => resolve(name)).find((name) => existsSync(name)) : resolve(path)
   if (file === undefined) return undefined
   if (!existsSync(file)) throw new PictorError('invalid-input', `config: ${file} does not exist`, { details: { path: 'config' } })
-  const config = file.endsWith('.json')
-    ? await readConfigJson(file, { env, signer: context.signer })
-    : await fromModule(file, context)
+  const config = file.endsWith('.json') ? await readConfigJson(file, { env, ...context }) : await fromModule(file, context)
   return checked(file, config)
 }
 
@@ -78,9 +88,13 @@ async function fromModule(file: string, context: ConfigContext): Promise<unknown
 function checked(file: string, config: unknown): Config {
   const refuse = (path: string, message: string, hint?: string) =>
     new PictorError('invalid-input', `${file}: ${path}: ${message}`, { details: { path, ...(hint ? { hint } : {}) } })
-  if (typeof config !== 'object' || config === null) throw refuse('config', 'expected { farms, checkers }')
+  if (typeof config !== 'object' || config === null) throw refuse('config', 'expected { farms, checkers, rates }')
   for (const key of Object.keys(config))
-    if (key !== 'farms' && key !== 'checkers') throw refuse(key, 'no such field', 'a config has the fields farms and checkers')
+    if (!['farms', 'checkers', 'rates'].includes(key))
+      throw refuse(key, 'no such field', 'a config has the fields farms, checkers and rates')
+  const { rates } = config as { readonly rates?: Partial<RateSource> }
+  if (rates !== undefined && (typeof rates?.quote !== 'function' || typeof rates.quoter !== 'string'))
+    throw refuse('rates', 'expected { quoter, quote }', 'signedRates of @pictor/core makes one')
   for (const key of ['farms', 'checkers'] as const) {
     const list: unknown = (config as Record<string, unknown>)[key]
     if (list === undefined) continue

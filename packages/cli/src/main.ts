@@ -56,6 +56,9 @@ function addStateOptions(command: Command): void {
     .option('--token <address>', 'ERC-20 of the job on the chain')
     .option('--keystore <file>', 'encrypted key of the creator; password in PICTOR_KEYSTORE_PASSWORD')
     .option('--dispute-hours <n>', 'how long a batch waits for disputes on a chain, 0 for development (default: 24)')
+    .option('--rate <file|url>', 'signed rate, for a budget in PICTOR (with --quoter; `pictor rate` makes one)')
+    .option('--quoter <address>', 'whose rates you trust')
+    .option('--draw <n>', "let the escrow's registry draw so many checkers for each job")
     .option('--hour-price <usd>', "price of this machine's own hosts, USD an hour")
     .option('--json', 'one JSON object a line on stdout', false)
 }
@@ -66,7 +69,7 @@ withState(program.command('render [scene]'))
   .description('plan, lock, render, check, pay and deliver; or take a run up again with --attach')
   .option('--frames <range>', "frame range such as 1-240 or 1-10:2 (default: the file's)")
   .option('--deadline <when>', 'such as 2h, 45m, "friday 18:00" or an ISO date')
-  .option('--budget <usd>', 'the most to spend, such as 40')
+  .option('--budget <amount>', 'the most to spend, such as 40 (USD) or "20 PICTOR"')
   .option('--out <dir>', 'folder for the frames', 'out')
   .option('--goal <goal>', 'cheapest or fastest', 'cheapest')
   .option('--samples <n>', "samples a pixel instead of the file's")
@@ -85,7 +88,7 @@ withState(program.command('plan [scene]'))
   .description('show the choice between cheap and fast; or solve a routing instance with --instance')
   .option('--frames <range>', "frame range (default: the file's)")
   .option('--deadline <when>', 'such as 2h or "friday 18:00"', '24h')
-  .option('--budget <usd>', 'the most to spend', '1000')
+  .option('--budget <amount>', 'the most to spend, in USD or such as "20 PICTOR"', '1000')
   .option('--probe-again', 'measure the farms again instead of using probes of the last seven days', false)
   .option('--tiles <auto|n>', 'split each frame over hosts: into n tiles, or auto when there are fewer frames than hosts')
   .option('--svg <file>', 'write the chart as SVG')
@@ -287,6 +290,18 @@ checkerCommand
     ),
   )
 checkerCommand
+  .command('stake')
+  .description('put the stake of a checker at risk in a registry, so that jobs with --draw may draw it')
+  .requiredOption('--keystore <file>', 'its encrypted key; password in PICTOR_KEYSTORE_PASSWORD')
+  .requiredOption('--rpc <url>', 'node of the chain')
+  .requiredOption('--registry <address>', 'the registry of the escrow')
+  .option('--json', 'one JSON object on stdout', false)
+  .action((options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/checker-stake.ts')).checkerStake(state(options) as never, context),
+    ),
+  )
+checkerCommand
   .command('key')
   .description('make a key and keep it encrypted')
   .requiredOption('--keystore <file>', 'file to write; password in PICTOR_KEYSTORE_PASSWORD')
@@ -294,6 +309,21 @@ checkerCommand
   .action((options: StateArguments) =>
     perform(options.json, async (context) =>
       (await import('./commands/checker-key.ts')).checkerKey(state(options) as never, context),
+    ),
+  )
+
+program
+  .command('rate <price>')
+  .description('sign what one PICTOR costs in USD, for plans with --rate and --quoter')
+  .requiredOption('--keystore <file>', 'encrypted key of the quoter; password in PICTOR_KEYSTORE_PASSWORD')
+  .option('--to <currency>', 'the currency', 'PICTOR')
+  .option('--valid <time>', 'how long the rate holds, such as 10m', '10m')
+  .option('--source <text>', 'where the price comes from, for people', 'the quoter')
+  .option('--out <file>', 'write it there instead of stdout')
+  .option('--json', 'one JSON object on stdout', false)
+  .action((price: string, options: StateArguments) =>
+    perform(options.json, async (context) =>
+      (await import('./commands/rate.ts')).rate({ ...state(options), price } as never, context),
     ),
   )
 
@@ -314,6 +344,8 @@ program
   .description('a local chain with the escrow and a development dollar')
   .option('--port <n>', 'port', '8545')
   .option('--state <file>', 'keep the chain in this file')
+  .option('--token <usd|pictor>', 'the development token', 'usd')
+  .option('--block-time <s>', 'a block every so many seconds, which draws of a registry need (default: one a transaction)')
   .option('--json', 'one JSON object', false)
   .action((options: StateArguments) =>
     perform(options.json, async (context) => (await import('./commands/chain-up.ts')).chainUp(options as never, context)),

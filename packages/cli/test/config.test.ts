@@ -64,6 +64,9 @@ describe('pictor.config.json', () => {
       'checkers',
       /address: expected/,
     ],
+    [{ rates: { from: 'r.json' } }, 'rates.quoter', /expected the address/],
+    [{ rates: { from: 'r.json', quoter: '0x12' } }, 'quoter', /whose rates you trust/],
+    [{ rates: { quoter: `0x${'11'.repeat(20)}` } }, 'rates.from', /expected a URL or a file/],
     [{ farms: [5] }, 'farms[0]', /expected an object/],
     [{ farms: [{ use: './farms.mjs' }] }, 'farms[0].factory', /expected a name/],
     [{ farms: [{ factory: 'plain' }] }, 'farms[0].use', /expected a name/],
@@ -103,7 +106,7 @@ describe('pictor.config.js', () => {
   })
   it.each([
     ['export const farms = []', 'config', /exports no `config`/],
-    ['export const config = 5', 'config', /expected \{ farms, checkers \}/],
+    ['export const config = 5', 'config', /expected \{ farms, checkers, rates \}/],
     ['export const config = { farms: [plain] }', 'farms[0]', /expected a farm/],
     ['export const config = { farms: [plain({ poll: 1 })] }', 'farms[0].poll', /expected a function/],
     ['export const config = { checkers: [{ contract: 1, id: "c", send() {} }] }', 'checkers[0].poll', /expected a function/],
@@ -128,7 +131,7 @@ describe('config.schema.json', () => {
   it('knows the same fields as the reader', () => {
     const schema = JSON.parse(readFileSync(new URL('../config.schema.json', import.meta.url), 'utf8')) as Node
     const entry = schema.properties.farms!.items
-    expect(Object.keys(schema.properties)).toEqual(['$schema', 'checkers', 'files', 'farms'])
+    expect(Object.keys(schema.properties)).toEqual(['$schema', 'checkers', 'files', 'rates', 'farms'])
     expect(schema.additionalProperties).toBe(false)
     expect([Object.keys(entry.properties), entry.required, entry.additionalProperties]).toEqual([
       ['use', 'factory', 'options'],

@@ -4,21 +4,30 @@ import { Wallet } from 'ethers'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
 import { interrupted } from './interrupted.ts'
+import { wholeNumber } from './whole-number.ts'
 
 /** `pictor chain up`: a local chain with the escrow and a development dollar on it; ends at Ctrl-C. */
 export async function chainUp(
-  options: { readonly port?: string; readonly state?: string },
+  options: { readonly port?: string; readonly state?: string; readonly token?: string; readonly blockTime?: string },
   context: CommandContext,
 ): Promise<number> {
   const port = options.port === undefined ? 8545 : Number(options.port)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new PictorError('invalid-input', `--port: expected 0 to 65535, found ${options.port}`, { details: { path: 'port' } })
-  const chain = await startAnvil({ port, ...(options.state ? { statePath: options.state } : {}) })
+  const { token = 'usd' } = options
+  if (token !== 'usd' && token !== 'pictor')
+    throw new PictorError('invalid-input', `--token: expected usd or pictor, found ${token}`, { details: { path: 'token' } })
+  const blockTimeS = options.blockTime === undefined ? undefined : wholeNumber('block-time', options.blockTime)
+  const chain = await startAnvil({
+    port,
+    ...(options.state ? { statePath: options.state } : {}),
+    ...(blockTimeS === undefined ? {} : { blockTimeS }),
+  })
   try {
     const deployment = await deploy({
       rpcUrl: chain.rpcUrl,
       signer: new Wallet(devAccounts[0]!.privateKey),
-      token: 'usd',
+      token,
       minGapS: 1,
     })
     context.emit({ type: 'chain', rpcUrl: chain.rpcUrl, ...deployment })

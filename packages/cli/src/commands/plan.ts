@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { PictorError, formatMoney, parseFrames, usd } from '@pictor/core'
+import { PictorError, formatMoney, parseFrames } from '@pictor/core'
 import { planToJson, problemFromInstance, solveRoute } from '@pictor/core/route'
+import { budgetOf } from '../budget.ts'
 import { compose, type StateOptions } from '../compose.ts'
 import { frontierChart } from '../pictures/frontier-chart.ts'
 import { rasterize } from '../pictures/svg.ts'
@@ -32,13 +33,15 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       details: { path: 'scene', hint: 'pictor plan SCENE --frames 1-240 --deadline 2h, or pictor plan --instance FILE' },
     })
   if (options.frames !== undefined) parseFrames(options.frames)
+  const budget = budgetOf(options.budget)
   const composition = await compose(options, planProgress(context))
   const interrupt = firstInterrupt('ending the plan, which has moved no money', context)
   try {
+    await composition.requireRate(budget)
     const request = {
       scene: options.scene,
       deadline: options.deadline,
-      budget: usd(options.budget),
+      budget,
       ...(options.frames === undefined ? {} : { frames: options.frames }),
       ...(options.probeAgain ? { probeAgain: true } : {}),
       ...tilesOf(options.tiles),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { PictorError, parseDeadline, parseFrames, usd, type Bytes32, type JobRun } from '@pictor/core'
-import { compose, type StateOptions } from '../compose.ts'
+import { PictorError, parseDeadline, parseFrames, type Bytes32, type JobRun } from '@pictor/core'
+import { budgetOf } from '../budget.ts'
+import { compose, requireToken, type StateOptions } from '../compose.ts'
 import { writeResults } from '../results.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
@@ -26,6 +27,7 @@ export interface RenderOptions extends StateOptions {
 /** `pictor render`: plans, locks, renders, checks, pays and delivers; or takes a run up again with `--attach`. Returns the exit code. */
 export async function render(options: RenderOptions, context: CommandContext): Promise<number> {
   const request = options.attach === undefined ? checkRequest(options) : undefined
+  if (request) await requireToken(options, request.budget)
   const composition = await compose(options, planProgress(context))
   const detach = firstInterrupt('detaching', context)
   try {
@@ -44,6 +46,7 @@ export async function render(options: RenderOptions, context: CommandContext): P
     return result.outcome === 'done' ? EXIT.ok : result.outcome === 'partial' ? EXIT.partial : EXIT.failed
 
     async function start(): Promise<JobRun> {
+      await composition.requireRate(request!.budget)
       const plans = await pictor.plan(request!, { signal: detach.signal })
       const plan = options.goal === 'fastest' ? plans.fastest : plans.cheapest
       for (const line of [...inspectionLines(plans.inspection, context, options.frames), ...planLines(plan, context)])
@@ -82,7 +85,7 @@ function checkRequest(options: RenderOptions) {
   return {
     scene: options.scene!,
     deadline: options.deadline!,
-    budget: usd(options.budget!),
+    budget: budgetOf(options.budget!),
     ...(options.frames === undefined ? {} : { frames: options.frames }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.probeAgain ? { probeAgain: true } : {}),

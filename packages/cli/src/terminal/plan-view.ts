@@ -1,4 +1,4 @@
-import { formatMoney, parseFrames, type Inspection } from '@pictor/core/contract'
+import { decimalsOf, formatMoney, parseFrames, type Inspection } from '@pictor/core/contract'
 import type { Plan, PlanProgress } from '@pictor/core'
 import type { CommandContext } from '../commands/context.ts'
 import { printable } from './printable.ts'
@@ -89,6 +89,20 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
     style.dim(
       `  checks: ${(plan.samplingPerMille / 10).toFixed(0)} % of frames re-rendered in part; a farm that spoils a tenth of its frames escapes in ${(plan.escapeProbability * 100).toFixed(1)} % of jobs`,
     ),
+    ...rateLines(plan).map(style.dim),
     ...plan.estimate.basis.map((line, i) => style.dim(`${i === 0 ? '  estimate: ' : '            '}${line}`)),
   ]
+}
+
+/** The rates that prices rest on, and until when. */
+function rateLines({ quotes }: Plan): string[] {
+  const rates = new Map(quotes.flatMap(({ rate }) => (rate ? [[rate.signature, rate] as const] : [])))
+  return [...rates.values()].map((rate) => {
+    const one = formatMoney({
+      amount: (rate.fromAmount * 10n ** BigInt(decimalsOf(rate.to))) / rate.toAmount,
+      currency: rate.from,
+    })
+    const leftS = Math.max(0, Math.round((rate.expiresAtMs - Date.now()) / 1000))
+    return `  1 ${rate.to} = ${one}, by ${printable(rate.source)} (${rate.quoter}); submit until ${new Date(rate.expiresAtMs).toISOString()}, in ${leftS} s`
+  })
 }

@@ -55,7 +55,10 @@ export function verifyRate(
       'invalid-input',
       `${path}.expiresAtMs: the rate expired at ${new Date(rate.expiresAtMs).toISOString()}`,
       {
-        details: { path: `${path}.expiresAtMs`, hint: 'plan again; nothing was locked' },
+        details: {
+          path: `${path}.expiresAtMs`,
+          hint: 'plan again by a rate that holds (ask its quoter for a new one); nothing was locked',
+        },
       },
     )
 }
