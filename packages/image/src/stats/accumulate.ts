@@ -70,7 +70,7 @@ function countSamples(samples: Uint16Array, at: number, stride: number, count: n
 /** Whether a row surely holds one value, as opaque alpha does: told by the kernel, and only where its ends suggest it. */
 function isConstant({ samples, at, stride, count }: RowPlane): boolean {
   const first = samples[at]
-  if (stride !== 1 || samples[at + count - 1] !== first || samples[at + (count >> 1)] !== first) return false
+  if (count === 0 || stride !== 1 || samples[at + count - 1] !== first || samples[at + (count >> 1)] !== first) return false
   return samples instanceof Uint16Array && scanShorts(samples, at, count, 0xffff)?.constant === true
 }
 
