@@ -80,3 +80,58 @@ it('sets after a replaced leaseKey carry the word of the creator to farms, check
     requireLeaseKey(world.ledger.domain, terms, set, next.address, 'receipt')
   }
 })
+
+it('a process whose lease key was replaced by another process signs no more sets, and says which key is needed', async () => {
+  const world = simulatedWorld({
+    name: 'a key replaced elsewhere',
+    frames: 4,
+    farms: [
+      { id: 'bad', slots: 1, msPerWork: 1_000, faults: { taskFails: 1, taskFailClass: ['scene'] } },
+      { id: 'good', slots: 1, msPerWork: 1_000 },
+    ],
+    checkers: [{ id: 'a', pollMs: 500 }],
+    quorum: 1,
+    order: { leaseMs: 4_000, graceMs: 300_000, options: { hedge: false } },
+  })
+  const [old, other] = [privateKeySigner(randomPrivateKey()), privateKeySigner(randomPrivateKey())]
+  const job = simulatedProofs().jobId(world.ledger.domain, world.order.terms)
+  const replaced: LedgerEvent = {
+    id: 'replaced',
+    job,
+    atMs: 0,
+    status: 'final',
+    type: 'lease-key-replaced',
+    leaseKey: other.address,
+  }
+  const ledger: Ledger = {
+    ...world.ledger,
+    poll: async (query, ctx) => {
+      const page = await world.ledger.poll(query, ctx)
+      return { ...page, events: page.events.flatMap((event) => (event.type === 'opened' ? [event, replaced] : [event])) }
+    },
+  }
+  let signed = 0
+  const signLeaseSet: ReturnType<typeof realProofs>['signLeaseSet'] = (...args) => (signed++, realProofs().signLeaseSet(...args))
+  /** Follows a key file, as the command line's does. */
+  let held = old
+  const leaseSigner = {
+    get address() {
+      return held.address
+    },
+    signDigest: (digest: `0x${string}`) => held.signDigest(digest),
+  }
+  const runner = world.runner('a', { ledger, leaseSigner, proofs: { ...simulatedProofs(), signLeaseSet } })
+  const run = await runner.submit(world.order)
+  const told: string[] = []
+  run.on('job-blocked', ({ reason }) => told.push(reason))
+  expect(await world.clock.run(() => told.length > 0, { maxSteps: 200_000 })).toBe(true)
+  expect(told[0]).toContain(`replaced by ${other.address}; this process holds ${old.address}`)
+  expect(signed).toBe(0)
+
+  held = other
+  let result: JobResult | undefined
+  void run.done().then((end) => (result = end))
+  expect(await world.clock.run(() => result !== undefined, { maxSteps: 200_000 })).toBe(true)
+  expect([signed > 0, result!.outcome]).toEqual([true, 'done'])
+  await runner.close()
+})
