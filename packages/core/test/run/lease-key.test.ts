@@ -107,7 +107,10 @@ it('a process whose lease key was replaced by another process signs no more sets
     ...world.ledger,
     poll: async (query, ctx) => {
       const page = await world.ledger.poll(query, ctx)
-      return { ...page, events: page.events.flatMap((event) => (event.type === 'opened' ? [event, replaced] : [event])) }
+      return {
+        ...page,
+        events: page.events.flatMap((event): LedgerEvent[] => (event.type === 'opened' ? [event, replaced] : [event])),
+      }
     },
   }
   let signed = 0
