@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Bench } from '../scripts/bench.ts'
-import { oneSlot } from './render/one-slot.ts'
+import { oneSlot, prepare } from './render/one-slot.ts'
 import { twoHosts } from './render/two-hosts.ts'
 import { wholeJob } from './render/whole-job.ts'
 
@@ -33,6 +33,7 @@ export const bench: Bench = async (report, args) => {
     if (only.includes('plain')) await oneSlot(report, folder, 'plain', frames)
     if (only.includes('hdri')) await oneSlot(report, folder, 'hdri', frames)
     if (only.includes('heavy')) await oneSlot(report, folder, 'heavy', Math.ceil(frames / 10))
+    if (only.includes('hosts') && !only.includes('plain')) await prepare(folder, 'plain.blend')
     if (only.includes('hosts')) await twoHosts(report, folder, 'plain.blend', 40)
     if (only.includes('job')) await wholeJob(report, folder, join(folder, 'plain.blend'), Math.min(frames, 24))
   } finally {
