@@ -10,8 +10,7 @@ import type {
   SeedReveal,
   Vote,
 } from '@pictor/core/contract'
-import { isPictorError } from '@pictor/core/contract'
-import { batchDigest, requireSigner, verifyHeld, verifyReady, verifySeed, verifyVote } from '@pictor/core/proof'
+import { batchDigest, holds, requireSigner, verifyHeld, verifyReady, verifySeed, verifyVote } from '@pictor/core/proof'
 
 /** Another checker, as far as it is listened to. */
 export type Peer = Pick<Checker, 'address' | 'poll'>
@@ -133,15 +132,5 @@ function voices({ domain }: CheckerJob, heard: ReadonlyMap<Address, Heard>): Voi
         const one = signatures.get(batch.batchHash)
         return one && holds(() => requireSigner(batchDigest(domain, batch), one.signature, one.checker, 'signature')) ? [one] : []
       }),
-  }
-}
-
-function holds(check: () => void): boolean {
-  try {
-    check()
-    return true
-  } catch (error) {
-    if (isPictorError(error, 'signature-invalid') || isPictorError(error, 'invalid-input')) return false
-    throw error
   }
 }

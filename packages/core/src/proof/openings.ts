@@ -2,6 +2,7 @@ import type { CallContext } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Ledger, LedgerEvent } from '../contract/ledger.ts'
 import type { Address, Bytes32, LedgerDomain, Terms } from '../contract/messages.ts'
+import { followJobs } from './follow.ts'
 import { hashTerms } from './terms.ts'
 
 /** A job as whoever asks for work on it shows it. */
@@ -33,16 +34,12 @@ export interface Openings {
 }
 
 interface Followed {
-  cursor?: string
   opened?: Extract<LedgerEvent, { type: 'opened' }>
   closed?: LedgerEvent['type']
   leaseKey?: Address
   committee?: readonly Address[]
   readonly attested: Set<Bytes32>
 }
-
-/** A ledger that never comes to an end must not hold up who asks. */
-const MAX_PAGES = 100
 
 function note(known: Followed, event: LedgerEvent): void {
   if (event.type === 'opened') known.opened = event
@@ -54,22 +51,8 @@ function note(known: Followed, event: LedgerEvent): void {
 
 /** Follows each job from where it was, so that asking for every lease costs one poll. `refusal` is the code of what it throws: who asks refuses in its own name. */
 export function followOpenings(ledger: Pick<Ledger, 'domain' | 'poll'>, refusal: 'farm-refused' | 'checker-refused'): Openings {
-  const followed = new Map<Bytes32, Followed>()
   const refuse = (reason: string, message: string): PictorError => new PictorError(refusal, message, { details: { reason } })
-
-  async function follow(job: Bytes32, ctx: Partial<CallContext>): Promise<Followed> {
-    const known: Followed = followed.get(job) ?? { attested: new Set() }
-    followed.set(job, known)
-    for (let more = true, pages = 0; more && pages < MAX_PAGES; pages++) {
-      const query = { job, ...(known.cursor === undefined ? {} : { cursor: known.cursor }) }
-      const page = await ledger.poll(query, { key: `openings ${job}`, ...ctx })
-      for (const event of page.events) if (event.status === 'final') note(known, event)
-      // To the end: what closed the job or replaced its leaseKey may lie on a later page than its opening.
-      more = page.cursor !== known.cursor && (page.events.length > 0 || page.waitMs === 0)
-      known.cursor = page.cursor
-    }
-    return known
-  }
+  const follow = followJobs(ledger, 'openings', (): Followed => ({ attested: new Set() }), note)
 
   return {
     leaseKey: async ({ job, terms }, ctx = {}) => (await follow(job, ctx)).leaseKey ?? terms.leaseKey,
