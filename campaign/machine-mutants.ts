@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: ".digest('hex')}` === output.hash",
     put: ".digest('hex')}` !== ''",
   },
-  { name: 'forget open commands of a job after a restart', file: 'run/runner.ts', find: 'host.job.resume()', put: '' },
+  { name: 'forget open commands of a job after a restart', file: 'run/held-runs.ts', find: 'host.job.resume()', put: '' },
   { name: 'forget open commands of a task after a restart', file: 'run/job-host.ts', find: 'stream.resume()', put: '' },
   {
     name: 'submit again to a farm that cannot find tasks',
