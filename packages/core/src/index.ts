@@ -11,7 +11,8 @@ export {
   type BookJob,
   type LocalLedgerOptions,
 } from './ledger/index.ts'
-export { createPictor, type Pictor, type PictorOptions, type SubmitOptions } from './pictor.ts'
+export type { PictorOptions } from './parts.ts'
+export { createPictor, type Pictor, type SubmitOptions } from './pictor.ts'
 export type { Plan, PlanPoint, PlanProgress, PlanRequest, PlanRoute, PlanSet, TileRequest } from './plan/index.ts'
 export { parseDeadline, signedRates } from './plan/index.ts'
 export * from './run/index.ts'

@@ -1,5 +1,5 @@
-import type { Bytes32 } from '../contract/messages.ts'
 import { isPictorError } from '../contract/error.ts'
+import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import type { Fence } from '../store/types.ts'
 import { pause } from './effort.ts'
