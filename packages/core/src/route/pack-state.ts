@@ -10,6 +10,14 @@ function smoothCost(tables: OfferTables, o: number, billed: number): number {
   return volumePrice(tables.tierFrom[o] as Float64Array, tables.tierPrice[o] as Float64Array, billed)
 }
 
+/** A node with room for a frame. */
+export interface Place {
+  readonly route: number
+  readonly node: number
+  /** What the charges would change by. */
+  readonly change: number
+}
+
 /**
  * Whole frames on single nodes of some offers, with every offer's exact charge kept up to date. All loads stay within the deadline;
  * a frame without a place has route -1.
@@ -98,7 +106,7 @@ export class PackState {
   }
 
   /** The node where `h` hours leave the smallest gap, a used one if any; -1 when none has room. */
-  bestNode(r: number, h: number, mayOpen: boolean): number {
+  bestNode(r: number, h: number): number {
     const load = this.load[r] as Float64Array
     const onNode = this.onNode[r] as Int32Array
     const most = (this.limitH[r] as number) - h
@@ -116,7 +124,7 @@ export class PackState {
         bestLoad = at
       }
     }
-    return best < 0 && mayOpen && empty >= 0 && h <= (this.limitH[r] as number) ? empty : best
+    return best < 0 && empty >= 0 && h <= (this.limitH[r] as number) ? empty : best
   }
 
   put(f: number, r: number, n: number): void {
@@ -156,6 +164,31 @@ export class PackState {
       this.value(r, (this.hours[r] as number) + h, (this.used[r] as number) + opens, (this.frames[r] as number) + 1) -
       (this.cost[r] as number)
     )
+  }
+
+  /**
+   * The node where a frame costs least, of all routes but its own. `saved` is what its own route saves without it; `weight` multiplies the cost of each place, for a
+   * search that is not to end where it ended before.
+   */
+  cheapestPlace(f: number, saved = 0, weight?: () => number): Place | undefined {
+    let change = Infinity
+    let route = -1
+    let node = -1
+    for (let r = 0; r < this.offers.length; r++) {
+      if (r === this.route[f]) continue
+      const h = this.time(r, f)
+      if (h > (this.limitH[r] as number)) continue
+      const n = this.bestNode(r, h)
+      if (n < 0) continue
+      const cost = this.costOfAdding(r, h, n)
+      const delta = (weight === undefined ? cost : cost * weight()) - saved
+      if (delta < change) {
+        change = delta
+        route = r
+        node = n
+      }
+    }
+    return route < 0 ? undefined : { route, node, change }
   }
 
   /** What the route would save without the frame. */

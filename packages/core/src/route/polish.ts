@@ -7,28 +7,12 @@ export function relocate(state: PackState, frames: ArrayLike<number>): boolean {
   let moved = false
   for (let i = 0; i < frames.length; i++) {
     const f = frames[i] as number
-    const from = state.route[f] as number
-    if (from < 0) continue
+    if ((state.route[f] as number) < 0) continue
     const saved = state.savedByTaking(f)
-    let best = -BETTER * (1 + saved)
-    let to = -1
-    let toNode = -1
-    for (let r = 0; r < state.offers.length; r++) {
-      if (r === from) continue
-      const h = state.time(r, f)
-      if (h > (state.limitH[r] as number)) continue
-      const n = state.bestNode(r, h, true)
-      if (n < 0) continue
-      const delta = state.costOfAdding(r, h, n) - saved
-      if (delta < best) {
-        best = delta
-        to = r
-        toNode = n
-      }
-    }
-    if (to < 0) continue
+    const place = state.cheapestPlace(f, saved)
+    if (!place || place.change >= -BETTER * (1 + saved)) continue
     state.take(f)
-    state.put(f, to, toNode)
+    state.put(f, place.route, place.node)
     moved = true
   }
   return moved
@@ -164,26 +148,11 @@ function leave(state: PackState, r: number, over: number, frames: number[]): boo
     let k = byTime.findIndex((one) => one.h >= left)
     if (k < 0) k = byTime.length - 1
     const { f, h } = byTime.splice(k, 1)[0] as { f: number; h: number }
-    let best = Infinity
-    let to = -1
-    let toNode = -1
-    for (let s = 0; s < state.offers.length; s++) {
-      if (s === r) continue
-      const time = state.time(s, f)
-      if (time > (state.limitH[s] as number)) continue
-      const n = state.bestNode(s, time, true)
-      if (n < 0) continue
-      const delta = state.costOfAdding(s, time, n)
-      if (delta < best) {
-        best = delta
-        to = s
-        toNode = n
-      }
-    }
-    if (to < 0) continue
+    const place = state.cheapestPlace(f)
+    if (!place) continue
     undo.push({ f, n: state.node[f] as number })
     state.take(f)
-    state.put(f, to, toNode)
+    state.put(f, place.route, place.node)
     left -= h
   }
   if (state.total() < before - BETTER) return true

@@ -6,22 +6,8 @@ export function rehouse(state: PackState, homeless: number[]): boolean {
   let evictions = MOST_EVICTIONS
   homeless.sort((a, b) => (work[b] as number) - (work[a] as number) || a - b)
   for (const f of homeless) {
-    let best = Infinity
-    let to = -1
-    let toNode = -1
-    for (let r = 0; r < state.offers.length; r++) {
-      const h = state.time(r, f)
-      if (h > (state.limitH[r] as number)) continue
-      const n = state.bestNode(r, h, true)
-      if (n < 0) continue
-      const delta = state.costOfAdding(r, h, n)
-      if (delta < best) {
-        best = delta
-        to = r
-        toNode = n
-      }
-    }
-    if (to >= 0) state.put(f, to, toNode)
+    const place = state.cheapestPlace(f)
+    if (place) state.put(f, place.route, place.node)
     else if (evictions-- <= 0 || !evict(state, f)) return false
   }
   return true
@@ -65,6 +51,6 @@ function evict(state: PackState, f: number): boolean {
   const n = state.node[victim] as number
   state.take(victim)
   state.put(f, r, n)
-  state.put(victim, to, state.bestNode(to, state.time(to, victim), true))
+  state.put(victim, to, state.bestNode(to, state.time(to, victim)))
   return true
 }

@@ -62,23 +62,9 @@ function shuffle(list: number[], random: () => number): void {
 
 /** Puts a frame where it costs least; now and then on another route that has room. */
 function place(state: PackState, f: number, random: () => number): boolean {
-  let best = Infinity
-  let to = -1
-  let toNode = -1
-  for (let r = 0; r < state.offers.length; r++) {
-    const h = state.time(r, f)
-    if (h > (state.limitH[r] as number)) continue
-    const n = state.bestNode(r, h, true)
-    if (n < 0) continue
-    const delta = state.costOfAdding(r, h, n) * (0.7 + 0.6 * random())
-    if (delta < best) {
-      best = delta
-      to = r
-      toNode = n
-    }
-  }
-  if (to < 0) return false
-  state.put(f, to, toNode)
+  const found = state.cheapestPlace(f, 0, () => 0.7 + 0.6 * random())
+  if (!found) return false
+  state.put(f, found.route, found.node)
   return true
 }
 
