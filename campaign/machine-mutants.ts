@@ -1,19 +1,11 @@
 // pnpm campaign machine-mutants [seeds] [part of a name]: plants one-line bugs into copies of the machine and the runner and shows that the simulator, or the store's conformance cases, catch each.
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hunt, inCopy, type Mutant } from './mutants/hunt.ts'
 
-interface Mutant {
-  readonly name: string
-  /** Under packages/core/src. */
-  readonly file: string
-  readonly find: string
-  readonly put: string
-}
-
-/** Each `find` must occur exactly once or the campaign fails: a mutant that no longer applies proves nothing. */
-export const MUTANTS: readonly Mutant[] = [
+/** Files under packages/core/src. */
+const MUTANTS: readonly Mutant[] = [
   {
     name: 'forget the idempotency key',
     file: 'run/effort.ts',
@@ -143,59 +135,32 @@ for (let seed = 1; seed <= Number(process.argv[2]); seed++) {
 process.exit(0)
 `
 
-export async function campaign(args: readonly string[]): Promise<boolean> {
-  const seeds = args[0] ?? '700'
-  // A mutant may wait for ever; on a busy machine a healthy trial takes its time.
-  const timeoutMs = Math.max(120_000, Number(seeds) * 2_000)
-  const source = new URL('../packages/core/', import.meta.url).pathname
-  const chosen = MUTANTS.filter(({ name }) => name.includes(args[1] ?? ''))
-  let survivors = 0
-  const unchanged = await trial(source, undefined, seeds, timeoutMs)
-  if (unchanged !== undefined) {
-    console.log(`the unchanged machine fails: ${unchanged}`)
-    return false
-  }
-  for (const mutant of chosen) {
-    const caught = await trial(source, mutant, seeds, timeoutMs)
-    if (caught === undefined) survivors++
-    console.log(`${caught === undefined ? 'SURVIVED' : 'caught  '} ${mutant.name}${caught === undefined ? '' : ` (${caught})`}`)
-  }
-  console.log(`${chosen.length - survivors} of ${chosen.length} planted bugs caught within ${seeds} seeds`)
-  return survivors === 0
+export function campaign(args: readonly string[]): Promise<boolean> {
+  const [seeds = '700', only = ''] = args
+  const core = new URL('../packages/core/', import.meta.url).pathname
+  return inCopy(core, ['src', 'package.json'], async (dir) => {
+    await writeFile(join(dir, 'child.ts'), CHILD)
+    const unchanged = await failing(dir, seeds)
+    if (unchanged !== undefined) {
+      console.log(`the unchanged machine fails: ${unchanged}`)
+      return false
+    }
+    const chosen = MUTANTS.filter(({ name }) => name.includes(only))
+    return hunt(chosen, join(dir, 'src'), () => failing(dir, seeds))
+  })
 }
 
-/** What caught the mutant, or undefined when everything passed. */
-async function trial(source: string, mutant: Mutant | undefined, seeds: string, timeoutMs: number): Promise<string | undefined> {
-  const dir = await mkdtemp(join(tmpdir(), 'pictor-mutant-'))
-  try {
-    await cp(join(source, 'src'), join(dir, 'src'), { recursive: true })
-    await cp(join(source, 'package.json'), join(dir, 'package.json'))
-    await symlink(join(source, 'node_modules'), join(dir, 'node_modules'))
-    if (mutant) {
-      const path = join(dir, 'src', mutant.file)
-      const text = await readFile(path, 'utf8')
-      if (text.split(mutant.find).length !== 2) throw new Error(`${mutant.name}: its text is not exactly once in ${mutant.file}`)
-      await writeFile(
-        path,
-        text.replace(mutant.find, () => mutant.put),
-      )
-    }
-    await writeFile(join(dir, 'child.ts'), CHILD)
-    return await new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        ['--conditions=source', 'child.ts', seeds],
-        { cwd: dir, timeout: timeoutMs },
-        (error, stdout, stderr) => {
-          if (!error) return resolve(undefined)
-          resolve(
-            stdout.trim().split('\n').at(-1) ||
-              (error.killed ? 'it never ends' : (stderr.split('\n').find((line) => line.includes('Error')) ?? error.message)),
-          )
-        },
+/** What fails with the core as it stands in the folder, or undefined when everything passes. */
+function failing(dir: string, seeds: string): Promise<string | undefined> {
+  // A mutant may wait for ever; on a busy machine a healthy trial takes its time.
+  const timeout = Math.max(120_000, Number(seeds) * 2_000)
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--conditions=source', 'child.ts', seeds], { cwd: dir, timeout }, (error, stdout, stderr) => {
+      if (!error) return resolve(undefined)
+      resolve(
+        stdout.trim().split('\n').at(-1) ||
+          (error.killed ? 'it never ends' : (stderr.split('\n').find((line) => line.includes('Error')) ?? error.message)),
       )
     })
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+  })
 }
