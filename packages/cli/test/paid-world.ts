@@ -9,54 +9,21 @@ import {
   type Address,
   type Bytes32,
   type Farm,
-  type Inspector,
   type Pictor,
   type PictorOptions,
   type Task,
 } from '@pictor/core'
-import { bundleRoot, privateKeySigner, randomPrivateKey, verifyReceipt, type Receipt } from '@pictor/core/proof'
+import { privateKeySigner, randomPrivateKey, verifyReceipt, type Receipt } from '@pictor/core/proof'
 import { simulatedFarm, simulatedFarmKey, type SimulatedFarmOptions } from '@pictor/core/simulate'
 import { signedFarm } from '@pictor/farm-protocol'
 import { encodePng } from '@pictor/image'
 import { Contract, JsonRpcProvider, Wallet } from 'ethers'
+import { simulatedInspector } from '../../core/test/simulated-inspector.ts'
 
 // Real: chain, escrow, token, runner, checkers, all signatures. Simulated, for speed: the scene, and the renderer of farms and checkers.
 
 const WIDTH = 96
 const HEIGHT = 64
-
-const simulatedInspector: Inspector = {
-  async inspect(path) {
-    return {
-      path,
-      bytes: 1,
-      frames: '1-6',
-      framesPerSecond: 24,
-      spec: {
-        software: 'blender',
-        softwareVersion: '3.4',
-        engine: 'CYCLES',
-        scene: 'Scene',
-        viewLayers: [],
-        camera: 'Camera',
-        samples: 8,
-        adaptive: false,
-        denoise: false,
-        seed: 1,
-        animatedSeed: false,
-        output: { format: 'PNG', width: WIDTH, height: HEIGHT, colorMode: 'RGB', bitDepth: 8 },
-        checkClass: 'crop',
-      },
-      external: [],
-      memoryMiB: 100,
-      warnings: [],
-    }
-  },
-  async bundle(_, files) {
-    const one = { path: 'scene.blend', ...(await files.put(new Uint8Array([1]))) }
-    return { root: bundleRoot([one]), entry: 'scene.blend', files: [one] }
-  },
-}
 
 /** Textured stripes that move with the frame; a badly rendered one has other stripes. */
 function simulatedPicture({ window }: Pick<Task, 'window'>, frame: number, honest: boolean): Uint8Array {
@@ -156,7 +123,7 @@ export async function paidWorld(token: 'usd' | 'pictor'): Promise<PaidWorld> {
       }),
     pictor: (options) =>
       createPictor({
-        inspector: simulatedInspector,
+        inspector: simulatedInspector({ frames: '1-6', width: WIDTH, height: HEIGHT }),
         signer: privateKeySigner(creator.privateKey),
         ledger: world.ledger(creator),
         token: deployment.token,

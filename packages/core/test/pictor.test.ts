@@ -6,7 +6,6 @@ import {
   signedRates,
   usd,
   type Farm,
-  type Inspector,
   type Money,
   type Pictor,
   type PictorOptions,
@@ -15,50 +14,17 @@ import {
   type RateSource,
 } from '../src/index.ts'
 import { memoryArtifacts } from '../src/artifacts/index.ts'
-import { bundleRoot, privateKeySigner, quoteHashOf, randomPrivateKey, signRate } from '../src/proof/index.ts'
+import { privateKeySigner, quoteHashOf, randomPrivateKey, signRate } from '../src/proof/index.ts'
 import { simulatedChecker, simulatedFarm, simulatedLedger, simulatedSigner, virtualClock } from '../src/simulate/index.ts'
+import { simulatedInspector } from './simulated-inspector.ts'
 
 const clock = virtualClock()
-
-/** Ten frames of nothing in particular. */
-const simulatedInspector: Inspector = {
-  async inspect(path) {
-    return {
-      path,
-      bytes: 1,
-      frames: '1-10',
-      framesPerSecond: 24,
-      spec: {
-        software: 'blender',
-        softwareVersion: '3.4',
-        engine: 'CYCLES',
-        scene: 'Scene',
-        viewLayers: [],
-        camera: 'Camera',
-        samples: 8,
-        adaptive: false,
-        denoise: false,
-        seed: 1,
-        animatedSeed: false,
-        output: { format: 'PNG', width: 64, height: 48, colorMode: 'RGB', bitDepth: 8 },
-        checkClass: 'crop',
-      },
-      external: [],
-      memoryMiB: 100,
-      warnings: [],
-    }
-  },
-  async bundle(_, files) {
-    const one = { path: 'scene.blend', ...(await files.put(new Uint8Array([1]))) }
-    return { root: bundleRoot([one]), entry: 'scene.blend', files: [one] }
-  },
-}
 
 const farm = (id: string): Farm => simulatedFarm({ id, clock, msPerWork: 1000 })
 
 const pictorOf = (farms: readonly Farm[] | (() => readonly Farm[]), more: Partial<PictorOptions> = {}) =>
   createPictor({
-    inspector: simulatedInspector,
+    inspector: simulatedInspector({ frames: '1-10', width: 64, height: 48 }),
     farms,
     checkers: [simulatedChecker({ id: 'checker', clock })],
     signer: simulatedSigner('creator'),

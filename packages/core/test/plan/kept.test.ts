@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { memoryArtifacts } from '../../src/artifacts/index.ts'
 import { memoOver, type Cache } from '../../src/cache/index.ts'
-import { usd, type Farm, type FarmInfo, type Inspector, type JobSpec } from '../../src/contract/index.ts'
+import { usd, type Farm, type FarmInfo } from '../../src/contract/index.ts'
 import { cheapestPlan } from '../../src/plan/make-plan.ts'
 import { prepare, type PlanRequest } from '../../src/plan/prepare.ts'
 import { simulatedCache } from '../../src/simulate/cache.ts'
-import { simulatedFarm, simulatedOrder, virtualClock } from '../../src/simulate/index.ts'
+import { simulatedFarm, virtualClock } from '../../src/simulate/index.ts'
+import { simulatedInspector } from '../simulated-inspector.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -13,7 +14,7 @@ const HOUR_MS = 3_600_000
 function planner(cache: Cache) {
   const clock = virtualClock()
   const counts = { probes: 0, quotes: 0, describes: 0 }
-  let version = '4.2.0'
+  let version = '3.4.0'
   let runs = 0
   const farms = ['one', 'two'].map((id): Farm => {
     const farm = simulatedFarm({ id, clock, msPerWork: 800, pollMs: 100 })
@@ -28,29 +29,7 @@ function planner(cache: Cache) {
       submit: (task, ctx) => (counts.probes++, farm.submit(task, ctx)),
     }
   })
-  const spec: JobSpec = simulatedOrder({
-    name: 'kept',
-    nowMs: clock.now(),
-    frames: [1],
-    quotes: [],
-    parties: {},
-    checkers: [],
-    quorum: 1,
-    deadlineMs: HOUR_MS,
-  }).spec
-  const inspector: Inspector = {
-    inspect: async () => ({
-      path: 'scene.blend',
-      bytes: 1,
-      frames: '1-20',
-      framesPerSecond: 24,
-      spec: spec.render,
-      external: [],
-      memoryMiB: 100,
-      warnings: [],
-    }),
-    bundle: async () => spec.bundle,
-  }
+  const inspector = simulatedInspector({ frames: '1-20', width: 320, height: 180 })
   const memo = memoOver(cache, clock)
   return {
     clock,
@@ -96,7 +75,7 @@ describe('a second plan of the same scene', () => {
     await plan()
     expect((await plan({ probeAgain: true })).asked).toMatchObject({ probes: 8 })
     expect((await plan({ frames: '5-9' })).asked).toMatchObject({ probes: 8, quotes: 2 })
-    upgrade('4.2.1')
+    upgrade('3.4.1')
     expect((await plan()).asked).toMatchObject({ probes: 0 })
     clock.jump(600_001)
     expect((await plan()).asked).toMatchObject({ probes: 8, describes: 2 })

@@ -4,9 +4,10 @@ import { leaseKeyDigest, privateKeySigner, randomPrivateKey, recoverAddress, req
 import { realProofs, type JobResult } from '../../src/run/index.ts'
 import { simulatedProofs, simulatedWorld } from '../../src/simulate/index.ts'
 
-it('sets after a replaced leaseKey carry the word of the creator to farms, checkers and ledger, and so does the receipt by its signature', async () => {
-  const world = simulatedWorld({
-    name: 'a replaced lease key',
+/** A job whose first farm fails, so that a second set of leases must be signed. */
+const leaseKeyWorld = (name: string) =>
+  simulatedWorld({
+    name,
     frames: 4,
     farms: [
       { id: 'bad', slots: 1, msPerWork: 1_000, faults: { taskFails: 1, taskFailClass: ['scene'] } },
@@ -16,6 +17,9 @@ it('sets after a replaced leaseKey carry the word of the creator to farms, check
     quorum: 1,
     order: { leaseMs: 4_000, graceMs: 300_000, options: { hedge: false } },
   })
+
+it('sets after a replaced leaseKey carry the word of the creator to farms, checkers and ledger, and so does the receipt by its signature', async () => {
+  const world = leaseKeyWorld('a replaced lease key')
   const next = privateKeySigner(randomPrivateKey())
   const creator = privateKeySigner(randomPrivateKey())
   const seen: Record<'ready' | 'ticket' | 'attest', LeaseSet[]> = { ready: [], ticket: [], attest: [] }
@@ -82,17 +86,7 @@ it('sets after a replaced leaseKey carry the word of the creator to farms, check
 })
 
 it('a process whose lease key was replaced by another process signs no more sets, and says which key is needed', async () => {
-  const world = simulatedWorld({
-    name: 'a key replaced elsewhere',
-    frames: 4,
-    farms: [
-      { id: 'bad', slots: 1, msPerWork: 1_000, faults: { taskFails: 1, taskFailClass: ['scene'] } },
-      { id: 'good', slots: 1, msPerWork: 1_000 },
-    ],
-    checkers: [{ id: 'a', pollMs: 500 }],
-    quorum: 1,
-    order: { leaseMs: 4_000, graceMs: 300_000, options: { hedge: false } },
-  })
+  const world = leaseKeyWorld('a key replaced elsewhere')
   const [old, other] = [privateKeySigner(randomPrivateKey()), privateKeySigner(randomPrivateKey())]
   const job = simulatedProofs().jobId(world.ledger.domain, world.order.terms)
   const replaced: LedgerEvent = {
