@@ -11,6 +11,7 @@ import {
   type JobEvent,
   type JobRun,
   type KeyRequest,
+  type Ledger,
   type Pictor,
 } from '@pictor/core'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
@@ -106,7 +107,15 @@ describe('a farm that seals what it renders', () => {
       sealing: { ...remote.sealing!, keys: async (request, ctx) => (await gate, remote.sealing!.keys(request, ctx)) },
     }))
     const dataDir = world.folder('sealed-data')
-    const pictor = world.pictor({ farms: [farm], checkers: gated, dataDir })
+    // Nothing is attested before the test has looked, however slow the machine is.
+    let post = (): void => {}
+    const looked = new Promise<void>((resolve) => (post = resolve))
+    const chain = world.ledger(world.creator)
+    const ledger: Ledger = {
+      ...chain,
+      send: async (action, ctx) => (action.kind === 'attest' && (await looked), chain.send(action, ctx)),
+    }
+    const pictor = world.pictor({ farms: [farm], checkers: gated, ledger, dataDir })
     closing.push(() => pictor.close())
     const run = await submit(pictor, 'sealed-out', 3_000)
 
@@ -129,6 +138,7 @@ describe('a farm that seals what it renders', () => {
     }
     for (const { remote } of checkers) expect(await ask(remote)).toMatch(/^not-(signed|attested)$/)
 
+    post()
     await until(run, 'batch-attested')
     const signers = (await pictor.material(run.id)).batches.flatMap(({ signatures }) => signatures.map(({ checker }) => checker))
     const alive = checkers.find(({ remote }) => signers.includes(remote.address))!
