@@ -1,14 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync, copyFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { folderArtifacts } from '../../../core/src/artifacts/index.ts'
 import type { Inspection } from '@pictor/core/contract'
 import { decodeImage } from '@pictor/image'
-import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { unpackedBytes } from '../src/blend/bytes.ts'
-import { checkClassOf, blendInspector, readBlend, renderSpecOf, selfHosted } from '../src/index.ts'
-import type { SceneFacts } from '../src/index.ts'
+import { blendInspector, selfHosted } from '../src/index.ts'
 import { buildScenes, bytesOf, finish, hasBlender, tempFolder } from './support.ts'
 
 const ctx = { key: 'inspect' }
@@ -19,167 +16,6 @@ if (!hasShared) console.log('skipped: the real scenes of ../shared/scenes are no
 
 const temp = tempFolder()
 afterAll(temp.remove)
-
-describe('reading a .blend without Blender', () => {
-  const plain = join(temp.path, 'plain-bytes.blend')
-  let bytes: Buffer
-  beforeAll(async () => {
-    const chunks: Buffer[] = []
-    for await (const chunk of unpackedBytes(orrery, 'zstd')) chunks.push(chunk)
-    bytes = Buffer.concat(chunks)
-    writeFileSync(plain, bytes)
-  })
-
-  it('reads every frame of a seekable zstd file, not only the first', async () => {
-    const header = await readBlend(orrery)
-    expect(header).toMatchObject({ versionCode: 304, compression: 'zstd', pointerBytes: 8, littleEndian: true })
-    expect(header.plainBytes).toBe(bytes.length)
-  })
-
-  it('reads the same from a plain and a gzip file', async () => {
-    const packed = join(temp.path, 'gzip.blend')
-    writeFileSync(packed, gzipSync(bytes))
-    const { blocks } = await readBlend(plain)
-    expect(await readBlend(packed)).toMatchObject({ blocks, compression: 'gzip' })
-  })
-
-  it('refuses a file that was cut off anywhere, in every packing', async () => {
-    const whole = { zstd: readFileSync(orrery), gzip: gzipSync(bytes), none: bytes }
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom('zstd', 'gzip', 'none'),
-        fc.double({ min: 0, max: 0.999, noNaN: true }),
-        async (packing, share) => {
-          const file = join(temp.path, 'cut.blend')
-          writeFileSync(file, whole[packing as keyof typeof whole])
-          truncateSync(file, Math.floor(share * whole[packing as keyof typeof whole].length))
-          await expect(readBlend(file)).rejects.toMatchObject({ code: 'scene-invalid' })
-        },
-      ),
-      { numRuns: 60 },
-    )
-  })
-
-  it('never fails in another way on files whose bytes were changed', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: bytes.length - 1 }), fc.integer({ min: 0, max: 255 }), async (at, value) => {
-        const file = join(temp.path, 'changed.blend')
-        const changed = Buffer.from(bytes)
-        changed[at] = value
-        writeFileSync(file, changed)
-        await readBlend(file).catch((error: unknown) => expect(error).toMatchObject({ code: 'scene-invalid' }))
-      }),
-      { numRuns: 40 },
-    )
-  })
-
-  it('refuses a bomb before it fills the memory', async () => {
-    const bomb = join(temp.path, 'bomb.blend')
-    // A block that claims 100 MiB of zeros, packed 1000 to 1, again and again.
-    const block = Buffer.alloc(24)
-    block.write('DATA')
-    block.writeUInt32LE(100 << 20, 4)
-    writeFileSync(bomb, gzipSync(Buffer.concat([Buffer.from('BLENDER-v304'), block, Buffer.alloc(100 << 20)])))
-    await expect(readBlend(bomb)).rejects.toMatchObject({ code: 'scene-invalid' })
-  })
-
-  it('tells a missing file, a folder, an empty file and a picture apart from a scene', async () => {
-    await expect(readBlend(join(temp.path, 'no.blend'))).rejects.toMatchObject({ code: 'scene-missing' })
-    await expect(readBlend(temp.path)).rejects.toMatchObject({ code: 'scene-missing' })
-    const file = join(temp.path, 'odd.blend')
-    for (const content of ['', 'BLENDER', 'BLENDER-x304', '\x89PNG\r\n\x1a\n']) {
-      writeFileSync(file, content, 'latin1')
-      await expect(readBlend(file)).rejects.toMatchObject({ code: 'scene-invalid' })
-    }
-  })
-})
-
-describe('what a scene orders', () => {
-  const facts: SceneFacts = {
-    name: 'Shot',
-    engine: 'CYCLES',
-    frameStart: 1,
-    frameEnd: 10,
-    frameStep: 1,
-    fps: 24,
-    width: 1920,
-    height: 1080,
-    percentage: 50,
-    border: false,
-    format: 'PNG',
-    colorMode: 'RGBA',
-    colorDepth: '16',
-    movie: false,
-    output: '',
-    motionBlur: false,
-    simplify: false,
-    multiview: false,
-    camera: 'A',
-    cameras: ['A', 'B'],
-    markers: [],
-    layers: [
-      { name: 'On', use: true, passes: ['combined'], aovs: [] },
-      { name: 'Off', use: false, passes: [], aovs: [] },
-    ],
-    compositor: { used: false, wide: [], fileOutputs: 0 },
-    sequencer: false,
-    eeveeSamples: 64,
-    viewTransform: 'Filmic',
-    cycles: {
-      samples: 128,
-      use_adaptive_sampling: true,
-      time_limit: 0,
-      seed: 3,
-      use_animated_seed: true,
-      use_denoising: false,
-      denoiser: 'OPENIMAGEDENOISE',
-      shading_system: false,
-      sample_offset: 0,
-    },
-  }
-
-  it('takes size, layers and sampling from the file', () => {
-    expect(renderSpecOf(facts, 304)).toMatchObject({
-      softwareVersion: '3.4',
-      viewLayers: ['On'],
-      camera: 'A',
-      samples: 128,
-      adaptive: true,
-      seed: 3,
-      animatedSeed: true,
-      output: { format: 'PNG', width: 960, height: 540, colorMode: 'RGBA', bitDepth: 16 },
-    })
-  })
-
-  it('leaves the camera to the timeline when markers switch it', () => {
-    expect(renderSpecOf({ ...facts, markers: [{ frame: 5, camera: 'B' }] }, 304).camera).toBe('')
-    expect(renderSpecOf({ ...facts, markers: [{ frame: 5, camera: 'B' }] }, 304, { camera: 'B' }).camera).toBe('B')
-  })
-
-  it('renders frames where the file asks for a movie', () => {
-    expect(renderSpecOf({ ...facts, format: 'FFMPEG', movie: true }, 304).output).toMatchObject({ format: 'PNG', bitDepth: 8 })
-  })
-
-  it('names camera, samples and format that cannot be had', () => {
-    expect(() => renderSpecOf(facts, 304, { camera: 'C' })).toThrow(/options\.camera.*A, B/)
-    expect(() => renderSpecOf(facts, 304, { samples: 0 })).toThrow(/options\.samples/)
-    expect(() => renderSpecOf(facts, 304, { format: 'BMP' as 'PNG' })).toThrow(/options\.format/)
-    expect(() => renderSpecOf({ ...facts, camera: null }, 304)).toThrow(/no camera/)
-  })
-
-  it('chooses crops only where a crop is the same as the picture', () => {
-    const denoised = { ...facts, cycles: { ...facts.cycles!, use_denoising: true } }
-    const blurred = { ...facts, compositor: { used: true, wide: ['BLUR'], fileOutputs: 0 } }
-    expect(checkClassOf(facts, 'JPEG')).toBe('crop')
-    for (const scene of [denoised, blurred]) {
-      expect(checkClassOf(scene, 'PNG')).toBe('sidecar')
-      expect(checkClassOf(scene, 'OPEN_EXR')).toBe('sidecar')
-      expect(checkClassOf(scene, 'JPEG')).toBe('replica')
-    }
-    expect(checkClassOf({ ...blurred, sequencer: true }, 'PNG')).toBe('replica')
-    expect(checkClassOf({ ...facts, engine: 'BLENDER_EEVEE' }, 'PNG')).toBe('replica')
-  })
-})
 
 describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, () => {
   const inspector = blendInspector()
