@@ -113,7 +113,10 @@ describe('a farm that seals what it renders', () => {
     const chain = world.ledger(world.creator)
     const ledger: Ledger = {
       ...chain,
-      send: async (action, ctx) => (action.kind === 'attest' && (await looked), chain.send(action, ctx)),
+      async send(action, ctx) {
+        if (action.kind === 'attest') await looked
+        return chain.send(action, ctx)
+      },
     }
     const pictor = world.pictor({ farms: [farm], checkers: gated, ledger, dataDir })
     closing.push(() => pictor.close())
