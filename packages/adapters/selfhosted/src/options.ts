@@ -61,7 +61,7 @@ export interface SelfHostedOptions {
   readonly environment?: Readonly<Record<string, string>>
   /**
    * `cpu` (default), or `gpu`: every GPU that Cycles finds gets `slots` slots of its own, each pinned to it; without one the farm declines. `auto` takes GPUs
-   * where there are any, else the CPU. Figures and tests so far come from CPUs only.
+   * where there are any, else the CPU. Run on NVIDIA cards (CUDA); the other kinds are written against Cycles' documentation.
    */
   readonly devices?: 'cpu' | 'gpu' | 'auto'
   /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1, and may claim in its PNG files that it took all. */

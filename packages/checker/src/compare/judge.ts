@@ -72,8 +72,8 @@ export function noiseRatioLimit(found: Pick<ReferenceStatistics, 'noiseRatioErro
 }
 
 /**
- * How far beyond a limit of bias an honest frame with motion blur may lie when farm and checker are of different device classes: the likely cause is
- * that they interpolate motion differently. Of 18 honest frames of an H100 (CUDA) against CPU renders six lay beyond a limit, one beyond twice, none beyond three times; without motion blur
+ * How far beyond a limit of bias an honest frame with motion blur may lie when farm and checker are of different device classes: which of two coincident
+ * faces that move a ray meets first is decided by rounding, differently on each (traced on an H100). Of 18 honest frames of an H100 (CUDA) against CPU renders six lay beyond a limit, one beyond twice, none beyond three times; without motion blur
  * none of 126 lay beyond (docs/checker.md).
  */
 export const BLUR_ALLOWANCE = 3
