@@ -1,4 +1,5 @@
 export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
+export type { ScanStatistic } from './compare/scan.ts'
 export {
   BLUR_ALLOWANCE,
   biasLimits,
@@ -32,7 +33,7 @@ export {
   type SamplingOptions,
 } from './sampling/rate.ts'
 export { checkCoverage, findDuplicates, type Coverage, type HashedFrame } from './sequence/duplicates.ts'
-export { differencePicture } from './verdict/difference-picture.ts'
+export { differencePicture, type Marks } from './verdict/difference-picture.ts'
 export { finding, published, scoreOf, verdictOf, type WeighedFinding, type Weight } from './verdict/finding.ts'
 export { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './path/check-path.ts'
 export type { CheckSet, FrameEntry, ReferenceFiles } from './path/manifest.ts'

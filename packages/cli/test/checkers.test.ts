@@ -58,7 +58,7 @@ describe.skipIf(!blender)('checkers as services', () => {
     creator = keystore('creator', devAccounts[1]!.privateKey)
     const owner = new Wallet(devAccounts[0]!.privateKey, new JsonRpcProvider(chain.rpcUrl))
     const token = new Contract(chain.token, ['function mint(address, uint256)'], owner)
-    const minted = (await token.getFunction('mint').send(devAccounts[1]!.address, 10_000_000n)) as { wait(): Promise<unknown> }
+    const minted = (await token.getFunction('mint').send(devAccounts[1]!.address, 50_000_000n)) as { wait(): Promise<unknown> }
     await minted.wait()
     for (const [i, name] of ['ada', 'bo', 'cyd', 'ada-seal', 'bo-seal'].entries()) keystore(name, devAccounts[2 + i]!.privateKey)
   }, 120_000)
@@ -181,8 +181,11 @@ describe.skipIf(!blender)('checkers as services', () => {
     const money = ['--rpc', rpcUrl, '--escrow', escrow, '--token', usd, '--keystore', creator, '--dispute-hours', '0']
     const order = ['--frames', '1-3', '--deadline', '15m', '--budget', '5', '--out', 'abandoned']
     const render = start(['render', 'cube.blend', ...order, ...money])
-    const [held] = await Promise.all([ada!.process.seen(/"type":"held"/), bo!.process.seen(/"type":"held"/)])
+    const failed = render.finished.then(({ stdout, stderr }) => Promise.reject(new Error(`it ended first: ${stdout}${stderr}`)))
+    const holding = Promise.all([ada!.process.seen(/"type":"held"/), bo!.process.seen(/"type":"held"/)])
+    const [held] = await Promise.race([holding, failed])
     render.kill('SIGKILL')
+    failed.catch(() => {})
     const { job } = JSON.parse(held) as { job: `0x${string}` }
 
     const ledger = evmLedger({ rpcUrl, escrow: escrow as `0x${string}` })
