@@ -1,32 +1,14 @@
 import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  decodeImage,
-  encodeExr,
-  isImageError,
-  pixelHash,
-  readImageInfo,
-  scanImage,
-  type ImageErrorCode,
-  type ImageFile,
-} from '../src/index.ts'
+import { decodeImage, encodeExr, pixelHash, readImageInfo, scanImage, type ImageFile } from '../src/index.ts'
 import { floatBitsToHalf, halfToFloat, halfToFloatBits, numberToHalf } from '../src/half.ts'
+import { codeOf } from './code-of.ts'
 import { attribute, writeExr, type WriterPart } from './exr-writer.ts'
 
 const fixture = (name: string): Uint8Array => readFileSync(new URL(`fixtures/${name}`, import.meta.url))
 const plane = (image: ImageFile, name: string, part = 0) =>
   image.parts[part]!.planes.find((candidate) => candidate.name === name)!
-
-const codeOf = (run: () => unknown): ImageErrorCode | 'none' => {
-  try {
-    run()
-  } catch (error) {
-    if (isImageError(error)) return error.code
-    throw error
-  }
-  return 'none'
-}
 
 describe('halves', () => {
   it('converts all 65,536 to floats and back', () => {

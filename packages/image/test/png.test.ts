@@ -1,8 +1,9 @@
 import { deflateSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeImage, encodePng, isImageError, readImageInfo, scanImage, type ImageErrorCode } from '../src/index.ts'
+import { decodeImage, encodePng, readImageInfo, scanImage, type ImageErrorCode } from '../src/index.ts'
 import { pngChunk } from '../src/png/encode.ts'
+import { codeOf } from './code-of.ts'
 import { header, rawPicture, SIGNATURE, writePng, type PngSpec } from './png-writer.ts'
 
 const CHANNELS: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
@@ -35,16 +36,6 @@ function expected(picture: PngSpec, pixel: number): number[] {
   const max = 2 ** picture.bitDepth - 1
   if (picture.colorType !== 3) return stored.map((value) => value / max)
   return [0, 1, 2].map((c) => picture.palette![stored[0]! * 3 + c]! / 255)
-}
-
-const codeOf = (run: () => unknown): ImageErrorCode | 'none' => {
-  try {
-    run()
-  } catch (error) {
-    if (isImageError(error)) return error.code
-    throw error
-  }
-  return 'none'
 }
 
 describe('PNG pixels', () => {

@@ -3,7 +3,7 @@ import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Network } from '@pictor/core/conformance'
 import type { Output } from '@pictor/core/contract'
-import { smallFarm } from '../../core/test/conformance/small-farm.ts'
+import { smallFarm, smallTask } from '../../core/test/conformance/small-farm.ts'
 import { farmHttp, pathOf, readHint, remoteFarm, retryAfter, serveFarm, signHint, SIGNATURE_HEADER } from '../src/index.ts'
 import { served, TOKEN } from './served.ts'
 
@@ -170,17 +170,7 @@ describe('webhooks', () => {
     const { server, close } = await served(subject.farm, { hints: [{ url: 'https://studio.example/hook', secret }] })
     const client = remoteFarm({ url: server.url, token: TOKEN, id: 'host', hintSecret: secret })
     const stage = await client.stage(subject.job.bundle, subject.files, ctx)
-    const base = {
-      contract: 1,
-      run: 'r',
-      id: 1,
-      attempt: 1,
-      purpose: 'probe',
-      bundle: subject.job.bundle,
-      stage,
-      spec: subject.job.render,
-    } as const
-    const ref = await client.submit({ ...base, work: { kind: 'frames', frames: [1] } }, ctx)
+    const ref = await client.submit(smallTask(subject.job, stage, [1], 'probe'), ctx)
     await subject.advance!(10)
     await expect.poll(() => got.length, { timeout: 3_000 }).toBeGreaterThan(0)
     expect(await client.hint!(got[0]!.headers, got[0]!.body)).toEqual([{ farm: 'host', ref: ref.ref }])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FarmCapabilities, FarmEvent, HostRating, Task, TaskRef } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, verifyCommit } from '@pictor/core/proof'
-import { smallJob } from '../../core/test/conformance/small-farm.ts'
+import { smallJob, smallTask } from '../../core/test/conformance/small-farm.ts'
 import {
   operatorFarm,
   quoteFrom,
@@ -67,17 +67,7 @@ function desk(options: Partial<OperatorFarmOptions> = {}, clock = { nowMs: 1_000
 async function taskOf(farm: ReturnType<typeof desk>['farm'], frames = [1, 2]): Promise<Task> {
   const { job, files } = await smallJob()
   const stage = await farm.stage(job.bundle, files, ctx)
-  return {
-    contract: 1,
-    run: 'r',
-    id: 1,
-    attempt: 1,
-    purpose: 'render',
-    bundle: job.bundle,
-    stage,
-    spec: job.render,
-    work: { kind: 'frames', frames },
-  }
+  return smallTask(job, stage, frames)
 }
 
 const types = (events: readonly FarmEvent[]): string[] =>

@@ -7,7 +7,7 @@ import type { Farm, LedgerDomain, Output, Task } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
 import { fileKeyOf, readLeaseSecret, unseal } from '@pictor/core/sealing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { smallFarm, supports as small } from '../../core/test/conformance/small-farm.ts'
+import { smallFarm, smallTask, supports as small } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, sealedFarm, signedFarm } from '../src/index.ts'
 import { dressed, sealSecretOf } from './lease.ts'
 import { served, TOKEN } from './served.ts'
@@ -55,17 +55,7 @@ async function rendered(dress: (task: Task) => Promise<Task> | Task) {
   }
   const farm = start()
   const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
-  const task = await dress({
-    contract: 1,
-    run: 'r',
-    id: 1,
-    attempt: 1,
-    purpose: 'render',
-    bundle: inner.job.bundle,
-    stage,
-    spec: inner.job.render,
-    work: { kind: 'frames', frames: [1, 2] },
-  })
+  const task = await dress(smallTask(inner.job, stage, [1, 2]))
   const submit = () => farm.submit(task, { key: 'k' })
   const finish = async (): Promise<void> => {
     for (let i = 0; i < 8; i++) await inner.advance!(10)

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Network, type FarmSubject } from '@pictor/core/conformance'
-import { smallFarm } from '../../core/test/conformance/small-farm.ts'
+import type { StageRef } from '@pictor/core/contract'
+import { smallFarm, smallTask } from '../../core/test/conformance/small-farm.ts'
 import type { ServeFarmOptions } from '../src/index.ts'
 import { served, TOKEN } from './served.ts'
 
@@ -209,23 +210,13 @@ describe('uploads', () => {
 
 async function submitted(context: Awaited<ReturnType<typeof start>>, token = TOKEN): Promise<string> {
   const { call, subject } = context
-  const { bundle, render } = subject.job
+  const { bundle } = subject.job
   for (const file of bundle.files) {
     const body = (await subject.files.read(file.hash)) as unknown as BodyInit
     await call('PUT', `/v1/files/${file.hash}?bytes=${file.bytes}`, { headers: { 'upload-offset': '0' }, body, token })
   }
-  const stage = (await call('POST', '/v1/stages', { json: bundle, token })).json
-  const task = {
-    contract: 1,
-    run: 'r',
-    id: 1,
-    attempt: 1,
-    purpose: 'probe',
-    bundle,
-    stage,
-    spec: render,
-    work: { kind: 'frames', frames: [1, 2] },
-  }
+  const stage = (await call('POST', '/v1/stages', { json: bundle, token })).json as unknown as StageRef
+  const task = smallTask(subject.job, stage, [1, 2], 'probe')
   const answer = await call('POST', '/v1/tasks', { json: task, token })
   expect(answer.status).toBe(200)
   return (answer.json as unknown as { ref: string }).ref

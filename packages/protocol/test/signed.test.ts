@@ -11,7 +11,7 @@ import {
   randomPrivateKey,
   verifyCommit,
 } from '@pictor/core/proof'
-import { smallFarm, supports as small } from '../../core/test/conformance/small-farm.ts'
+import { smallFarm, smallTask, supports as small } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, signedFarm } from '../src/index.ts'
 import { dressed } from './lease.ts'
 import { served, TOKEN } from './served.ts'
@@ -37,18 +37,7 @@ async function rendered(desired?: 'cancel'): Promise<{ events: FarmEvent[]; ref:
   const { farm, job, files } = subject
   const ctx = { key: 'k' }
   const stage = await farm.stage(job.bundle, files, ctx)
-  const bare: Task = {
-    contract: 1,
-    run: 'r',
-    id: 1,
-    attempt: 1,
-    purpose: 'render',
-    bundle: job.bundle,
-    stage,
-    spec: job.render,
-    work: { kind: 'frames', frames: [1, 2] },
-  }
-  const task = await subject.dress!(bare)
+  const task = await subject.dress!(smallTask(job, stage, [1, 2]))
   const ref = await farm.submit(task, ctx)
   for (let i = 0; i < (desired ? 3 : 6); i++) await subject.advance!(10)
   if (desired) await farm.set(ref, { desired }, ctx)
@@ -88,17 +77,7 @@ describe('signedFarm', () => {
     const inner = await smallFarm({ scenario: 'plain', network: new Network() })
     const farm = signedFarm(inner.farm, { signer })
     const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
-    const task: Task = {
-      contract: 1,
-      run: 'r',
-      id: 1,
-      attempt: 1,
-      purpose: 'render',
-      bundle: inner.job.bundle,
-      stage,
-      spec: inner.job.render,
-      work: { kind: 'frames', frames: [1] },
-    }
+    const task = smallTask(inner.job, stage, [1])
     await expect(farm.submit(task, { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused' })
     expect(await farm.submit({ ...task, purpose: 'probe' }, { key: 'b' })).not.toHaveProperty('leaseSignature')
     await expect(farm.submit(await dressed(other, task), { key: 'c' })).rejects.toMatchObject({ code: 'farm-refused' })
@@ -117,17 +96,7 @@ describe('a client with a pinned key', () => {
     const farm = remoteFarm({ url: server.url, token: TOKEN, key: signer.address })
     await farm.describe({ key: 'd' })
     const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
-    const bare = {
-      contract: 1,
-      run: 'r',
-      id: 1,
-      attempt: 1,
-      purpose: 'render',
-      bundle: inner.job.bundle,
-      stage,
-      spec: inner.job.render,
-    } as const
-    const task = await dressed(other, { ...bare, work: { kind: 'frames', frames: [1] } })
+    const task = await dressed(other, smallTask(inner.job, stage, [1]))
     await expect(farm.submit(task, { key: 'x' })).rejects.toMatchObject({ code: 'signature-invalid' })
     const strict = remoteFarm({ url: server.url, token: TOKEN, key: `0x${'9'.repeat(40)}` })
     await expect(strict.describe({ key: 'd' })).rejects.toMatchObject({ code: 'signature-invalid' })

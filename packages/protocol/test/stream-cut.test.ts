@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, describe, expect, it } from 'vitest'
 import { Network } from '@pictor/core/conformance'
 import type { FarmEvent } from '@pictor/core/contract'
-import { smallFarm } from '../../core/test/conformance/small-farm.ts'
+import { smallFarm, smallTask } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm } from '../src/index.ts'
 import { served, TOKEN } from './served.ts'
 
@@ -66,20 +66,7 @@ describe('an event stream that is cut in the middle of an event', () => {
     open.push({ close: () => client.close?.() })
     const stage = await client.stage(subject.job.bundle, subject.files, { key: 's' })
     const first = (await client.poll({}, { key: 'p' })).cursor
-    const ref = await client.submit(
-      {
-        contract: 1,
-        run: 'r',
-        id: 1,
-        attempt: 1,
-        purpose: 'probe',
-        bundle: subject.job.bundle,
-        stage,
-        spec: subject.job.render,
-        work: { kind: 'frames', frames: [1, 2, 3] },
-      },
-      { key: 'k' },
-    )
+    const ref = await client.submit(smallTask(subject.job, stage, [1, 2, 3], 'probe'), { key: 'k' })
     const seen: FarmEvent[] = []
     let cursor = first
     for (let turn = 0; turn < 60 && !seen.some((one) => one.type === 'state' && one.state === 'succeeded'); turn++) {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isPictorError, type Farm, type Output, type Task } from '@pictor/core/contract'
 import { memoryArtifacts } from '../../core/src/artifacts/index.ts'
-import { smallJob } from '../../core/test/conformance/small-farm.ts'
+import { smallJob, smallTask } from '../../core/test/conformance/small-farm.ts'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
 import { remoteFarm } from '../src/index.ts'
 import { toWire, type Schema } from '../src/schema.ts'
@@ -45,18 +45,7 @@ describe('values on the wire', () => {
   it('come back as they were, with every amount an exact bigint', async () => {
     const { job } = await smallJob()
     const signer = privateKeySigner(randomPrivateKey())
-    const bare: Task = {
-      contract: 1,
-      run: 'r',
-      id: 1,
-      attempt: 1,
-      purpose: 'render',
-      bundle: job.bundle,
-      stage: { farm: 'f', ref: 's' },
-      spec: job.render,
-      work: { kind: 'frames', frames: [-3, 1, 2] },
-      ext: { amount: '12', nested: [{ price: '7' }] },
-    }
+    const bare: Task = { ...smallTask(job, { farm: 'f', ref: 's' }, [-3, 1, 2]), ext: { amount: '12', nested: [{ price: '7' }] } }
     const task = await dressed(signer, { ...bare, work: { kind: 'frames', frames: [1, 2] } })
     expect(wire.taskSchema.read(JSON.parse(toWire(task)), 'task')).toEqual(task)
     const huge = { ...job, budget: { amount: 10n ** 60n + 1n, currency: 'PICTOR' }, later: { field: ['of', 2] } }
@@ -102,20 +91,11 @@ describe('a hostile farm', () => {
       completedAtMs: 1,
     }
     const ctx = { key: 'k' }
-    const task = {
-      contract: 1,
-      run: 'r',
-      id: 1,
-      attempt: 1,
-      purpose: 'probe',
-      bundle: job.bundle,
-      stage: { farm: 'f', ref: 's' },
-      spec: job.render,
-    } as const
+    const task = smallTask(job, { farm: 'f', ref: 's' }, [1], 'probe')
     const verbs: readonly ((farm: Farm) => Promise<unknown>)[] = [
       (farm) => farm.describe(ctx),
       (farm) => farm.stage(job.bundle, memoryArtifacts(), ctx),
-      (farm) => farm.submit({ ...task, work: { kind: 'frames', frames: [1] } }, ctx),
+      (farm) => farm.submit(task, ctx),
       (farm) => farm.poll({}, ctx).then((page) => page.events.map((event) => event.type)),
       (farm) => farm.set(output.task, { desired: 'cancel' }, ctx),
       (farm) => farm.open(output, { offset: 0 }, ctx),

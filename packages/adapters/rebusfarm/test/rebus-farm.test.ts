@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { farmConformance, Network, type FarmSubject, type FarmSupports } from '@pictor/core/conformance'
 import type { Farm, FarmEvent, TaskRef } from '@pictor/core/contract'
 import { encodePng } from '@pictor/image'
-import { smallFarm, supports as small } from '../../../core/test/conformance/small-farm.ts'
+import { smallFarm, smallTask, supports as small } from '../../../core/test/conformance/small-farm.ts'
 import { operatorSubject } from '../../../protocol/test/operator-subject.ts'
 import { served, TOKEN } from '../../../protocol/test/served.ts'
 import { rebusFarm, REBUSFARM_PRICES } from '../src/index.ts'
@@ -62,17 +62,7 @@ async function running(subject: FarmSubject): Promise<{ ref: TaskRef; events: ()
   const { farm, job, files } = subject
   const ctx = { key: 'k' }
   const stage = await farm.stage(job.bundle, files, ctx)
-  const task = {
-    contract: 1,
-    run: 'r',
-    id: 1,
-    attempt: 1,
-    purpose: 'probe',
-    bundle: job.bundle,
-    stage,
-    spec: job.render,
-  } as const
-  const ref = await farm.submit({ ...task, work: { kind: 'frames', frames: [1, 2, 3] } }, ctx)
+  const ref = await farm.submit(smallTask(job, stage, [1, 2, 3], 'probe'), ctx)
   for (let i = 0; i < 3; i++) await subject.advance!(1)
   return { ref, events: async () => (await farm.poll({}, ctx)).events }
 }

@@ -93,6 +93,24 @@ export async function smallJob(): Promise<{ job: JobSpec; files: ReturnType<type
   return { job, files }
 }
 
+/** A task of the small job, on its first attempt. */
+export const smallTask = (
+  { bundle, render }: Pick<JobSpec, 'bundle' | 'render'>,
+  stage: Task['stage'],
+  frames: readonly number[],
+  purpose: Task['purpose'] = 'render',
+): Task => ({
+  contract: 1,
+  run: 'r',
+  id: 1,
+  attempt: 1,
+  purpose,
+  bundle,
+  stage,
+  spec: render,
+  work: { kind: 'frames', frames },
+})
+
 /** A farm in memory whose time the kit advances: the plainest thing that keeps every rule. */
 export async function smallFarm({ scenario }: SubjectWish): Promise<FarmSubject> {
   const { job, files } = await smallJob()
