@@ -117,7 +117,7 @@ async function failing(dir: string): Promise<string | undefined> {
   let { ok, output } = await forge(dir, ['test', '--fail-fast', '--no-match-contract', 'Invariant|HandlerReach'], built)
   if (ok) ({ ok, output } = await forge(dir, ['test', '--match-contract', 'Invariant|HandlerReach'], built))
   if (/\[FAIL/.test(output))
-    return /\[FAIL[^\]*\][\s\S]*?((?:test|testFuzz|invariant)_\w+|afterInvariant)/.exec(output)?.[1] ?? 'a test'
+    return /\[FAIL[^\]]*\][\s\S]*?((?:test|testFuzz|invariant)_\w+|afterInvariant)/.exec(output)?.[1] ?? 'a test'
   if (!(ok && /Suite result: ok/.test(output))) throw new Error(`it does not compile:\n${output.slice(-2000)}`)
   return undefined
 }
