@@ -18,6 +18,8 @@ def versions(subject):
 
     def version(name, owner, field, value):
         before = getattr(owner, field)
+        if hasattr(before, 'copy'):
+            before = before.copy()  # a vector is a view of the owner's own
         setattr(owner, field, value)
         save(name)
         setattr(owner, field, before)
