@@ -1,5 +1,6 @@
 import { blockArea, type BlockGrid } from './blocks.ts'
 import { enclosing, type Area } from './picture.ts'
+import { summedArea } from './summed-area.ts'
 
 /** The rectangle of blocks that lies most to one side of the references. */
 export interface ScanStatistic {
@@ -23,16 +24,15 @@ export function scanBlocks(grid: BlockGrid, zs: readonly Float64Array[]): ScanSt
   let found: { value: number; first: number; last: number } | undefined
   const { columns, rows } = grid
   for (const z of zs) {
-    const sums = summed(z, grid)
-    const at = (column: number, row: number): number => sums[row * (columns + 1) + column]!
+    const clipped = z.map((one) => Math.max(-MOST, Math.min(MOST, one)))
+    const sums = summedArea(clipped, columns, rows)
     for (let h = SIDES.least; h <= Math.min(SIDES.most, rows); h++) {
       for (let w = SIDES.least; w <= Math.min(SIDES.most, columns); w++) {
         if (w * h < FEWEST) continue
         const scale = 1 / Math.sqrt(w * h)
         for (let row = 0; row + h <= rows; row++) {
           for (let column = 0; column + w <= columns; column++) {
-            const sum = at(column + w, row + h) - at(column, row + h) - at(column + w, row) + at(column, row)
-            const value = Math.abs(sum) * scale
+            const value = Math.abs(sums.over({ x: column, y: row, width: w, height: h })) * scale
             if (!found || value > found.value)
               found = { value, first: row * columns + column, last: (row + h - 1) * columns + column + w - 1 }
           }
@@ -41,17 +41,4 @@ export function scanBlocks(grid: BlockGrid, zs: readonly Float64Array[]): ScanSt
     }
   }
   return found && { value: found.value, area: enclosing(blockArea(grid, found.first), blockArea(grid, found.last)) }
-}
-
-/** Summed-area table of clipped values. */
-function summed(z: Float64Array, { columns, rows }: BlockGrid): Float64Array {
-  const out = new Float64Array((columns + 1) * (rows + 1))
-  for (let row = 0; row < rows; row++) {
-    let sum = 0
-    for (let column = 0; column < columns; column++) {
-      sum += Math.max(-MOST, Math.min(MOST, z[row * columns + column]!))
-      out[(row + 1) * (columns + 1) + column + 1] = out[row * (columns + 1) + column + 1]! + sum
-    }
-  }
-  return out
 }

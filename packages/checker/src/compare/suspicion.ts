@@ -1,5 +1,6 @@
 import type { Area, Picture } from './picture.ts'
 import { besideProbe, type BesideProbe } from './probe.ts'
+import { summedArea } from './summed-area.ts'
 
 /** Sizes of the areas that are ranked, in pixels of the probe: tiles, marks, lines of text. */
 const SHIFTED: readonly (readonly [number, number])[] = [
@@ -42,8 +43,8 @@ function mostShifted(beside: BesideProbe, { width, height }: Picture): Area {
   const sums = beside.map(({ difference, spread }) => {
     const t = difference.map((d, i) => Math.max(-MOST, Math.min(MOST, d / spread[i]!)))
     return {
-      sum: summed(t, width, height),
-      squares: summed(
+      sum: summedArea(t, width, height),
+      squares: summedArea(
         t.map((v) => v * v),
         width,
         height,
@@ -53,7 +54,7 @@ function mostShifted(beside: BesideProbe, { width, height }: Picture): Area {
   return best(width, height, SHIFTED, (area) =>
     sums.reduce((total, { sum, squares }) => {
       const pixels = area.width * area.height
-      return total + within(sum, width, area) ** 2 / (within(squares, width, area) + LEAST * pixels)
+      return total + sum.over(area) ** 2 / (squares.over(area) + LEAST * pixels)
     }, 0),
   )
 }
@@ -74,8 +75,8 @@ function leastDetailed(x: Picture, probe: Picture): Area {
       }
     }
   }
-  const sums = summed(lacking, width, height)
-  return best(width, height, BUSY, (area) => within(sums, width, area) / (area.width * area.height))
+  const sums = summedArea(lacking, width, height)
+  return best(width, height, BUSY, (area) => sums.over(area) / (area.width * area.height))
 }
 
 /** Squared difference of each pixel from the mean of its four neighbours; 0 on the border. */
@@ -104,24 +105,6 @@ function best(width: number, height: number, sizes: readonly (readonly [number, 
     }
   }
   return found
-}
-
-/** Summed-area table: entry (i, j) of `width + 1` columns is the sum left of and above it. */
-function summed(plane: Float32Array, width: number, height: number): Float64Array {
-  const out = new Float64Array((width + 1) * (height + 1))
-  for (let j = 0; j < height; j++) {
-    let row = 0
-    for (let i = 0; i < width; i++) {
-      row += plane[j * width + i]!
-      out[(j + 1) * (width + 1) + i + 1] = out[j * (width + 1) + i + 1]! + row
-    }
-  }
-  return out
-}
-
-function within(sums: Float64Array, width: number, { x, y, width: w, height: h }: Area): number {
-  const at = (i: number, j: number): number => sums[j * (width + 1) + i]!
-  return at(x + w, y + h) - at(x, y + h) - at(x + w, y) + at(x, y)
 }
 
 /** An area of the probe in pixels of the frame. */
