@@ -24,6 +24,7 @@ export async function download(
   let got = 0
   for (let attempt = 0; !signal.aborted; attempt++) {
     let waitMs: number | undefined
+    let retryAfterMs: number | undefined
     try {
       if (attempt === 0 && (await artifacts.has(output.hash))) return true
       const answer = await limitedCall(clock, tuning.callMs, signal, (limited) =>
@@ -55,8 +56,10 @@ export async function download(
         got = 0
       }
       if (isPictorError(error, 'store-failed')) waitMs = tuning.retryMaxMs
+      // A farm's rest ends when it says. With waits that double, a download would go on missing the moments in which a busy farm answers.
+      if (isPictorError(error)) retryAfterMs = error.details.retryAfterMs
     }
-    const again = waitMs ?? backoffMs(key, attempt, tuning)
+    const again = waitMs ?? backoffMs(key, attempt, tuning, retryAfterMs)
     if (!signal.aborted) await pause(clock, again, signal)
   }
   return false

@@ -69,4 +69,45 @@ describe('a farm that asks to be left alone for far longer than a stall', () => 
     expect(seen.hedged).toBeGreaterThan(0)
     expect(seen.framesTookMs).toBeLessThan(600_000)
   })
+
+  it('is asked again as soon as a rest is over: no download misses the moments in which a busy farm answers', async () => {
+    const at = simulatedWorld({
+      name: 'answers one second in three',
+      frames: 12,
+      farms: [{ id: 'one', slots: 12, msPerWork: 100, pollMs: 100 }],
+      checkers: [{ id: 'a', pollMs: 500 }],
+      quorum: 1,
+      deadlineMs: 3_600_000,
+    })
+    const startMs = at.clock.now()
+    const one = at.farms.get('one')!
+    const busy = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
+      return async (...args: A): Promise<R> => {
+        const phaseMs = (at.clock.now() - startMs) % 3_000
+        if (phaseMs < 1_000) return call(...args)
+        throw new PictorError('farm-unreachable', 'too many requests', {
+          details: { status: 429, retryAfterMs: 3_000 - phaseMs },
+        })
+      }
+    }
+    let opened = 0
+    const open: Farm['open'] = async (...args) => {
+      // The first try of each picture comes at a bad moment.
+      if (opened++ < 12)
+        throw new PictorError('farm-unreachable', 'too many requests', { details: { status: 429, retryAfterMs: 1_500 } })
+      return one.open(...args)
+    }
+    const farm: Farm = { ...one, poll: busy(one.poll), open: busy(open) }
+    const runner = at.runner('a', { farms: () => farm })
+    const run = await runner.submit(at.order)
+    let lastFrameAtMs: number | undefined
+    run.on('frame-delivered', () => void (lastFrameAtMs = at.clock.now()))
+    let ended = false
+    const done = run.done().finally(() => (ended = true))
+    expect(await at.clock.run(() => ended, { maxSteps: 200_000 })).toBe(true)
+    expect((await done).outcome).toBe('done')
+    await runner.close()
+    // 29 s; with waits that double at each refusal it took 185 s.
+    expect(lastFrameAtMs! - startMs).toBeLessThan(60_000)
+  })
 })
