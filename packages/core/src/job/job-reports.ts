@@ -1,6 +1,6 @@
 import { failureRule } from './failure.ts'
 import type { JobFact, JobInput } from './job-facts.ts'
-import { STRIKE_GAP_MS, endLive, freeRow, startAll, uncover } from './job-rows.ts'
+import { STRIKE_GAP_MS, endLive, freeRow, retell, startAll, uncover } from './job-rows.ts'
 import { maybeEvidence } from './job-settle.ts'
 import { FRAME, type JobStreamState, type TaskRow } from './job-state.ts'
 import { begin, type Decision, finish, restart } from './machine.ts'
@@ -78,11 +78,6 @@ function rememberFailure(state: JobStreamState, row: TaskRow, frames: readonly n
 /** The farm's own journal hears of what it is to blame for. */
 function tellFarm(state: JobStreamState, row: TaskRow, incident: 'refused' | 'failed', message: string): void {
   begin(state.agenda, { id: `tell-farm/${row.id}`, kind: 'tell-farm', task: row.id, farm: row.farm, incident, message })
-}
-
-/** Tells a live task anew what is wanted of it. */
-export function retell(state: JobStreamState, task: number): void {
-  if (state.agenda.open.has(`task/${task}`)) restart(state.agenda, { id: `task/${task}`, kind: 'task', task })
 }
 
 /** One of several leases over the same frames is whole: it counts, or another one did already. */

@@ -208,3 +208,8 @@ export function dropUnstarted(state: JobStreamState, farm: FarmRow, reason: Repl
   }
   farm.head = farm.queue.length
 }
+
+/** Tells a live task anew what is wanted of it. */
+export function retell(state: JobStreamState, task: number): void {
+  if (state.agenda.open.has(`task/${task}`)) restart(state.agenda, { id: `task/${task}`, kind: 'task', task })
+}

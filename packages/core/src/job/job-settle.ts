@@ -1,6 +1,5 @@
 import type { JobFact, JobInput } from './job-facts.ts'
-import { retell } from './job-reports.ts'
-import { freeRow } from './job-rows.ts'
+import { freeRow, retell } from './job-rows.ts'
 import type { JobStreamState } from './job-state.ts'
 import { begin, type Decision, finish } from './machine.ts'
 
