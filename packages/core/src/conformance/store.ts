@@ -182,6 +182,25 @@ const CASES: readonly { readonly name: string; readonly check: (subject: StoreSu
     },
   },
   {
+    name: 'a group with a posted input and without an owner is due before all others, ended or new, until the input is answered',
+    async check({ store }) {
+      const open = (await store.claim('0xcc', 'a', NOW, 1_000))!
+      await store.append('job:0xcc', open, 0, ['1'], { open: true })
+      const fence = (await store.claim(GROUP, 'a', NOW, 1_000))!
+      await store.append(JOB, fence, 0, ['1', 'end'], { open: false })
+      await store.post(GROUP, 'late', 'key-1')
+      await store.post('farm-new', 'first', 'key-1')
+      assert.deepEqual(await store.due(NOW + 999, 10), ['farm-new'], 'somebody holds the others')
+      const due = await store.due(NOW + 1_000, 10)
+      assert.deepEqual([...due].sort(), [GROUP, '0xcc', 'farm-new'])
+      assert.equal(due.at(-1), '0xcc')
+      const next = (await store.claim(GROUP, 'b', NOW + 1_000, 1_000))!
+      const [item] = await store.posted('b')
+      await store.append(JOB, next, 2, [], { answered: [item!.id] })
+      assert.deepEqual(await store.due(NOW + 5_000, 10), ['farm-new', '0xcc'])
+    },
+  },
+  {
     name: 'an input is posted once, reaches the owner, and goes with the facts that answer it',
     async check({ store }) {
       const fence = (await store.claim(GROUP, 'a', NOW, 1_000))!

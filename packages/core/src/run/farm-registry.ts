@@ -9,7 +9,7 @@ import {
   type FarmStanding,
 } from '../job/farm-health.ts'
 import type { CommandBase } from '../job/machine.ts'
-import type { Fence, Store } from '../store/types.ts'
+import type { Fence, PostedInput, Store } from '../store/types.ts'
 import { pause } from './effort.ts'
 import { streamReader } from './fold.ts'
 import { openStream, type StreamHost } from './stream.ts'
@@ -22,8 +22,10 @@ export interface FarmRegistry {
   all(): Promise<readonly FarmHealth[]>
   /** Resolves when the input is durable, here or in the inbox of the runner that keeps this farm's journal. The same key twice is one input. */
   tell(farm: string, input: FarmHealthInput, key?: string): Promise<void>
-  /** An input that another process posted. False when the group is no farm of ours. */
-  takePosted(group: string, body: string, id: number): Promise<boolean>
+  /** An input that another process posted. False when it is for no farm. */
+  takePosted(item: PostedInput): Promise<boolean>
+  /** Takes the journal of a farm to which something was posted and that nobody holds. False when the group is no farm. */
+  takeDue(group: string): Promise<boolean>
   /** Tells of every change of a farm's standing from now on, its present one first. Returns the function that ends it. */
   watch(farm: string, listener: (report: FarmHealth) => void): () => void
   /** Reads what other runners wrote. */
@@ -59,8 +61,6 @@ interface Entry {
   /** Ours when there is a host; otherwise what was last read of another runner's journal. */
   host: StreamHost<FarmHealthState, FarmHealthInput> | undefined
   fence: Fence | undefined
-  /** Something was posted to whoever holds the journal. */
-  posted: boolean
   seen: FarmHealthState
   /** Brings `seen` up to date with what another runner writes. */
   readonly read: () => Promise<FarmHealthState>
@@ -71,6 +71,7 @@ interface Entry {
 const KIND = 'farm'
 /** Groups are named by ids of runs, which begin with 0x; ids of farms are free text. */
 export const groupOfFarm = (farm: string): string => `farm-${encodeURIComponent(farm)}`
+const isFarm = (group: string): boolean => group.startsWith('farm-')
 const farmOfGroup = (group: string): string => decodeURIComponent(group.slice('farm-'.length))
 
 export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
@@ -113,7 +114,6 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
         const entry: Entry = {
           host: undefined,
           fence: undefined,
-          posted: false,
           seen,
           read,
           told: 'trusted',
@@ -160,6 +160,11 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
     return host
   }
 
+  /** The journal that a group is, if it is a farm's and ours to write. */
+  async function ownGroup(group: string): Promise<StreamHost<FarmHealthState, FarmHealthInput> | undefined> {
+    return isFarm(group) ? own(farmOfGroup(group), await entryOf(farmOfGroup(group))) : undefined
+  }
+
   return {
     look: async (farm) => report(farm, await entryOf(farm)),
     async all() {
@@ -178,16 +183,16 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       if (input.type !== 'incident' && farmHealthMachine.accept(entry.seen, input, clock.now()).facts.length === 0) return
       const host = await own(farm, entry)
       if (host) await host.send(input)
-      else {
-        await store.post(groupOfFarm(farm), JSON.stringify(input), key)
-        entry.posted = true
-      }
+      else await store.post(groupOfFarm(farm), JSON.stringify(input), key)
     },
-    async takePosted(group, body, id) {
-      if (!group.startsWith('farm-')) return false
-      const entry = await entryOf(farmOfGroup(group))
-      await (await own(farmOfGroup(group), entry))?.send(JSON.parse(body) as FarmHealthInput, id)
-      return true
+    async takePosted({ group, body, id }) {
+      const host = await ownGroup(group)
+      await host?.send(JSON.parse(body) as FarmHealthInput, id)
+      return isFarm(group)
+    },
+    async takeDue(group) {
+      await ownGroup(group)
+      return isFarm(group)
     },
     watch(farm, listener) {
       let over = false
@@ -210,9 +215,7 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
       for (const [farm, promise] of entries) {
         const entry = await promise
         if (entry.host) continue
-        // Whom it was posted to may be dead, and nobody else would look: whoever holds the journal reads what was posted to it.
-        if (entry.posted && (await own(farm, entry))) entry.posted = false
-        else entry.seen = await entry.read()
+        entry.seen = await entry.read()
         notice(farm, entry)
       }
     },

@@ -1,7 +1,7 @@
 import { isPictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
-import type { Fence } from '../store/types.ts'
+import type { Fence, PostedInput } from '../store/types.ts'
 import { pause } from './effort.ts'
 import { type JobHost, openJobHost, type Shared } from './job-host.ts'
 import { jobReader } from './view.ts'
@@ -102,6 +102,8 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     // The last facts' listeners run first: whoever waits for the end still sees this host's state.
     await Promise.resolve()
     if (entries.get(run)?.host === host) entry(run).host = undefined
+    // What came too late is refused now: nobody takes an ended run for it again and again.
+    for (const item of await store.posted(owner).catch(() => [])) if (item.group === run) await answer(item, host).catch(() => {})
     host.stop()
     await store.release(run, fence).catch(() => {})
     for (const listener of entry(run).listeners) listener()
@@ -128,34 +130,39 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
 
   /** Keeps claims, reads the inbox, takes over what others left behind. */
   function loop(): void {
-    looping ??= Promise.all([renewLoop(), inboxLoop()])
+    looping ??= Promise.all([
+      every(tuning.claimMs / 3, () => store.renew(owner, clock.now(), tuning.claimMs)),
+      // Beside the renewals: reading a thousand runs takes longer than a claim lasts.
+      every(tuning.claimMs / 3, async () => {
+        await registry.refresh().catch(() => {})
+        await takeDue()
+      }),
+      every(tuning.inboxMs, readInbox),
+    ])
   }
 
-  async function renewLoop(): Promise<void> {
+  async function every(ms: number, act: () => Promise<void>): Promise<void> {
     while (!closing.aborted) {
-      await pause(clock, tuning.claimMs / 3, closing)
-      if (closing.aborted) return
-      await store.renew(owner, clock.now(), tuning.claimMs).catch(() => {})
-      await registry.refresh().catch(() => {})
-      if (takesOver) await takeDue().catch(() => {})
+      await pause(clock, ms, closing)
+      if (!closing.aborted) await act().catch(() => {})
     }
   }
 
+  /** Journals of farms with something posted to somebody who is gone are read by any runner; runs are taken over by those that were told to. */
   async function takeDue(): Promise<void> {
-    for (const run of await store.due(clock.now(), 1_000)) if (run.startsWith('0x')) await take(run as Bytes32).catch(() => {})
+    for (const group of await store.due(clock.now(), 1_000))
+      if (!(await registry.takeDue(group).catch(() => true)) && takesOver) await take(group as Bytes32).catch(() => {})
   }
 
-  async function inboxLoop(): Promise<void> {
-    while (!closing.aborted) {
-      const posted = await store.posted(owner).catch(() => [])
-      for (const { id, group, body } of posted)
-        if (!(await registry.takePosted(group, body, id).catch(() => true)))
-          await entries
-            .get(group as Bytes32)
-            ?.host?.job.send(JSON.parse(body) as JobInput, id)
-            .catch(() => {})
-      await pause(clock, tuning.inboxMs, closing)
-    }
+  async function readInbox(): Promise<void> {
+    for (const item of await store.posted(owner))
+      if (!(await registry.takePosted(item).catch(() => true)))
+        await answer(item, entries.get(item.group as Bytes32)?.host).catch(() => {})
+  }
+
+  /** Hands a posted input to the run that it is for; it is out of the inbox with the facts that it causes, or with its refusal. */
+  async function answer({ id, body }: PostedInput, host: JobHost | undefined): Promise<void> {
+    await host?.job.send(JSON.parse(body) as JobInput, id)
   }
 
   return {

@@ -73,10 +73,11 @@ export function memoryStore(): Store {
       if (options.answered?.length) inbox = inbox.filter((item) => !options.answered!.includes(item.id))
     },
     async due(nowMs, limit) {
-      const names: string[] = []
-      for (const [name, held] of groups)
-        if (held.open && held.facts.length > 0 && (held.owner === undefined || held.untilMs <= nowMs)) names.push(name)
-      return names.slice(0, limit)
+      const posted = new Set(inbox.map((item) => item.group))
+      const open: string[] = []
+      for (const [name, held] of groups) if (held.open && held.facts.length > 0 && !posted.has(name)) open.push(name)
+      const free = ({ owner, untilMs }: Group): boolean => owner === undefined || untilMs <= nowMs
+      return [...posted, ...open].filter((name) => free(group(name))).slice(0, limit)
     },
     async post(name, body, dedupeKey) {
       const key = `${name} ${dedupeKey}`

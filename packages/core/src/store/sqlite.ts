@@ -141,7 +141,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     due: async (nowMs, limit) =>
       guard(() =>
         sql(
-          'SELECT name FROM grp WHERE open=1 AND (owner IS NULL OR until_ms<=?) AND EXISTS(SELECT 1 FROM stream WHERE grp=grp.id) LIMIT ?',
+          `SELECT name, id IN (SELECT grp FROM inbox) AS posted FROM grp
+           WHERE (owner IS NULL OR until_ms<=?) AND (posted OR (open=1 AND EXISTS(SELECT 1 FROM stream WHERE stream.grp=grp.id)))
+           ORDER BY posted DESC LIMIT ?`,
         )
           .all(nowMs, limit)
           .map((row) => (row as { name: string }).name),

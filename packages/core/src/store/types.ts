@@ -60,7 +60,7 @@ export interface Store {
    * @throws stale-fence, sequence-conflict, store-failed (nothing is kept)
    */
   append(stream: string, fence: Fence, expectedSeq: number, facts: readonly string[], options?: AppendOptions): Promise<void>
-  /** Groups that are open and that nobody holds at `nowMs`. */
+  /** Groups that nobody holds at `nowMs` and that want somebody: those with a posted input first, then those that are open. */
   due(nowMs: number, limit: number): Promise<readonly string[]>
   /** Puts an input into a group's inbox without a claim; a dedupe key that was seen before does nothing. */
   post(group: string, body: string, dedupeKey: string): Promise<void>
