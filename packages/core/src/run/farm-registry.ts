@@ -70,7 +70,7 @@ interface Entry {
 
 const KIND = 'farm'
 /** Groups are named by ids of runs, which begin with 0x; ids of farms are free text. */
-export const groupOfFarm = (farm: string): string => `farm-${encodeURIComponent(farm)}`
+const groupOfFarm = (farm: string): string => `farm-${encodeURIComponent(farm)}`
 const isFarm = (group: string): boolean => group.startsWith('farm-')
 const farmOfGroup = (group: string): string => decodeURIComponent(group.slice('farm-'.length))
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { JobFact } from '../job/job-facts.ts'
+import type { JobStreamState } from '../job/job-state.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobResult } from '../run/job-view.ts'
 import { sha256, simulatedContent } from './farm-model.ts'
 import { simulatedProofs } from './proofs.ts'
 import { readFact } from '../run/fact-text.ts'
-import { groupOfFarm } from '../run/farm-registry.ts'
 import { unitName, type World } from './world.ts'
 
 /** Folds the job's journal again and looks at the money after every fact. */
@@ -50,21 +50,26 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
     }
     if (page.length < 1_000) break
   }
-  for (const task of incidents.values()) {
-    const { farm } = state.rows.get(task)!
-    const known = (await world.runner('auditor').farm(farm)).incidents.some((one) => one.task === task && one.kind === 'refused')
-    if (!known && !(await isPosted(world, farm, task)))
-      broken.push(`the journal of ${farm} does not know that lease ${task} was refused`)
-  }
+  for (const task of await untold(world, state, [...incidents.values()]))
+    broken.push(`the journal of ${state.rows.get(task)!.farm} does not know that lease ${task} was refused`)
   for (const [i, count] of deliveredBy) if (count > 1) broken.push(`frame ${state.frames[i]} was delivered ${count} times`)
   return { facts, trace: digest.digest('hex') }
 }
 
-/** Whether the farm's journal will be told of a refusal by its inbox: the job may have ended before anybody could take the journal from a dead process. */
-async function isPosted({ store, clock }: World, farm: string, task: number): Promise<boolean> {
-  await store.claim(groupOfFarm(farm), 'auditor', clock.now() + 3_600_000, 1)
-  const inputs = (await store.posted('auditor')).map(({ body }) => JSON.parse(body) as { task?: number; kind?: string })
-  return inputs.some((input) => input.task === task && input.kind === 'refused')
+/** Refused leases that the journals of their farms never hear of, though somebody reads what lies in the inboxes of dead processes. */
+async function untold(world: World, { rows }: JobStreamState, refused: readonly number[]): Promise<readonly number[]> {
+  const auditor = world.runner('auditor')
+  const unknown = async (task: number): Promise<boolean> =>
+    !(await auditor.farm(rows.get(task)!.farm)).incidents.some((one) => one.task === task && one.kind === 'refused')
+  const left = (): Promise<number[]> => Promise.all(refused.map(unknown)).then((flags) => refused.filter((_, i) => flags[i]))
+  let tasks = await left()
+  if (tasks.length > 0) {
+    await auditor.start()
+    await world.clock.run(() => false, { untilMs: world.clock.now() + 120_000, maxSteps: 20_000 })
+    tasks = await left()
+  }
+  await auditor.close()
+  return tasks
 }
 
 /** Compares what the job says about its end with farms, ledger, artifacts and every vote. */
