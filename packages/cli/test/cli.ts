@@ -27,7 +27,7 @@ export interface Finished {
 export interface Started {
   readonly pid: number
   readonly finished: Promise<Finished>
-  /** Resolves when a line of stdout matches. */
+  /** Resolves with the first line of stdout that matches, also one that came before; rejects with what it printed when it ends without one. */
   seen(pattern: RegExp): Promise<string>
   kill(signal: NodeJS.Signals): void
 }
@@ -42,23 +42,39 @@ export function startPictor(
   })
   let stdout = ''
   let stderr = ''
-  const waiting: { pattern: RegExp; resolve: (line: string) => void }[] = []
+  let ended: Error | undefined
+  const looks = new Set<() => void>()
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString()
-    for (const line of stdout.split('\n'))
-      for (const wait of waiting.filter(({ pattern }) => pattern.test(line))) {
-        waiting.splice(waiting.indexOf(wait), 1)
-        wait.resolve(line)
-      }
+    for (const look of looks) look()
   })
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const finished = new Promise<Finished>((resolve) =>
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr, objects: parse(stdout) })),
+    child.on('close', (code, signal) => {
+      ended = new Error(`pictor ${args[0]} ended (${signal ?? code}): ${stdout.slice(-3000)}${stderr}`)
+      for (const look of looks) look()
+      resolve({ code, signal, stdout, stderr, objects: parse(stdout) })
+    }),
   )
+  const seen = (pattern: RegExp): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        // The last line may still be coming.
+        const found = stdout
+          .split('\n')
+          .slice(0, -1)
+          .find((line) => pattern.test(line))
+        if (found !== undefined) resolve(found)
+        else if (ended) reject(ended)
+        else return void looks.add(look)
+        looks.delete(look)
+      }
+      look()
+    })
   return {
     pid: child.pid!,
     finished,
-    seen: (pattern) => new Promise((resolve) => waiting.push({ pattern, resolve })),
+    seen,
     kill: (signal) => child.kill(signal),
   }
 }

@@ -22,7 +22,7 @@ export interface SettleAloneOptions {
   readonly graceMs?: number
   /** Every further checker of the terms posts this much later than the one before it, so that not all pay for the same transaction; an eighth of `silentMs`, at most 30 seconds, when left out. */
   readonly turnMs?: number
-  /** How often it looks; 5 seconds when left out. */
+  /** How often it looks; a tenth of `silentMs`, at least 0.1 and at most 5 seconds, when left out. */
   readonly everyMs?: number
   readonly now?: () => number
   readonly log?: (message: string) => void
@@ -41,7 +41,8 @@ export interface SettlingAlone {
  * votes it is the same batch, so nobody has to propose one. Whoever sees a quorum of signatures posts it, and after the dispute window the release.
  */
 export function settleAlone(given: SettleAloneOptions): SettlingAlone {
-  const { silentMs = 10 * 60_000, everyMs = 5_000, now = Date.now, log = () => {} } = given
+  const { silentMs = 10 * 60_000, now = Date.now, log = () => {} } = given
+  const { everyMs = Math.min(5_000, Math.max(100, silentMs / 10)) } = given
   const { graceMs = Math.min(60_000, silentMs / 4), turnMs = Math.min(30_000, silentMs / 8), checker } = given
   const options = { ...given, graceMs, turnMs, now }
   const startedAtMs = now()
