@@ -23,7 +23,7 @@ def files_at(path, kind, many):
     pattern = tile_pattern(path)
     if pattern:
         return sorted(glob.glob(glob.escape(path).replace(glob.escape(pattern), TILES[pattern])))
-    if kind == 'cache-folder':
+    if kind in {'cache-folder', 'disk-cache'}:
         return sorted(os.path.join(base, name) for base, _, names in os.walk(path) for name in names)
     if many and (numbered := split_number(path)):
         head, before, _, after = numbered
@@ -39,12 +39,12 @@ def split_number(path):
     return match and (head, name[:match.start(1)], match.group(1), match.group(2))
 
 
-def entry(kind, block, path, library, many=False):
+def entry(kind, block, path, library, many=False, **more):
     absolute = os.path.normpath(bpy.path.abspath(path, library=library))
     found = files_at(absolute, kind, many)
     return {
         'kind': kind, 'owner': block.name, 'stored': path, 'library': library.name if library else '', 'absolute': absolute,
-        'files': [{'path': name, 'bytes': os.path.getsize(name)} for name in found],
+        'files': [{'path': name, 'bytes': os.path.getsize(name)} for name in found], **more,
     }
 
 
@@ -176,13 +176,47 @@ def strips(scene):
 
 
 def point_caches():
+    """Simulations of points: who owns one, its kind, its cache."""
     for obj in bpy.data.objects:
         for modifier in obj.modifiers:
             cache = getattr(modifier, 'point_cache', None)
             if cache is not None:
                 yield obj, modifier.type, cache
+            canvas = getattr(modifier, 'canvas_settings', None)
+            for surface in canvas.canvas_surfaces if canvas else ():
+                yield obj, modifier.type, surface.point_cache
         for system in obj.particle_systems:
             yield obj, 'PARTICLES', system.point_cache
+    for scene in bpy.data.scenes:
+        if scene.rigidbody_world:
+            yield scene, 'RIGID_BODY', scene.rigidbody_world.point_cache
+
+
+def disk_caches():
+    """Caches in the folder that Blender names after the .blend beside which it lies."""
+    baked = {}
+    for owner, _, cache in point_caches():
+        if cache.use_disk_cache and not cache.use_external:
+            library = owner.library if cache.use_library_path else None
+            baked[library] = baked.get(library, False) or cache.is_baked
+    for library, needed in baked.items():
+        file = bpy.path.abspath(library.filepath, library=library.parent) if library else bpy.data.filepath
+        stem = os.path.splitext(os.path.basename(file))[0]
+        yield entry('disk-cache', library or bpy.context.scene, f'//blendcache_{stem}', library, needed=needed)
+
+
+def simulation_folders():
+    for obj in bpy.data.objects:
+        for modifier in obj.modifiers:
+            if modifier.type == 'FLUID' and modifier.fluid_type == 'DOMAIN':
+                domain = modifier.domain_settings
+                yield entry('cache-folder', obj, domain.cache_directory, obj.library, needed=domain.has_cache_baked_any)
+            if modifier.type == 'OCEAN' and modifier.is_cached:
+                yield entry('cache-folder', obj, modifier.filepath, obj.library, needed=True)
+    for owner, _, cache in point_caches():
+        if cache.use_external and cache.filepath:
+            yield entry('cache-folder', owner, cache.filepath, owner.library, needed=True)
+    yield from disk_caches()
 
 
 def caches():
@@ -201,14 +235,6 @@ def caches():
                 yield entry('meshcache', obj, modifier.filepath, obj.library)
             if modifier.type == 'MULTIRES' and modifier.is_external:
                 yield entry('multires', obj, modifier.filepath, obj.library)
-            if modifier.type == 'FLUID' and modifier.fluid_type == 'DOMAIN':
-                yield entry('cache-folder', obj, modifier.domain_settings.cache_directory, obj.library)
-    for obj, _, cache in point_caches():
-        if cache.use_external and cache.filepath:
-            yield entry('cache-folder', obj, cache.filepath, obj.library)
-    if any(cache.use_disk_cache for _, _, cache in point_caches()):
-        stem = os.path.splitext(os.path.basename(bpy.data.filepath))[0]
-        yield entry('cache-folder', bpy.context.scene, f'//blendcache_{stem}', None)
 
 
 def external():
@@ -229,6 +255,7 @@ def external():
             if node.type == 'TEX_IES' and node.mode == 'EXTERNAL' and node.filepath:
                 yield entry('light-profile', tree, node.filepath, tree.library)
     yield from caches()
+    yield from simulation_folders()
     for scene in bpy.data.scenes:
         for strip, path in strips(scene):
             yield entry('strip', strip, path, scene.library)

@@ -6,6 +6,7 @@ import bpy
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from scene_files import external, node_trees, point_caches  # noqa: E402
+from scene_guard import taken  # noqa: E402
 
 # Compositor nodes that look at one pixel at a time: a crop of the composite is the composite of the crop.
 POINTWISE = {
@@ -18,7 +19,7 @@ POINTWISE = {
 # --- what could surprise a farm --------------------------------------------------------------------------------------------------------------------------------
 
 def simulations():
-    found = [{'object': obj.name, 'type': kind, 'baked': cache.is_baked} for obj, kind, cache in point_caches()]
+    found = [{'object': obj.name, 'type': kind, 'baked': cache.is_baked or cache.use_external} for obj, kind, cache in point_caches()]
     for obj in bpy.data.objects:
         for modifier in obj.modifiers:
             if modifier.type == 'FLUID' and modifier.fluid_type == 'DOMAIN':
@@ -69,7 +70,7 @@ def compositor(scene):
         seen.add(tree.name)
         for node in tree.nodes:
             if node.type == 'OUTPUT_FILE':
-                outputs += 1  # load() has muted them
+                outputs += 1  # guard() has muted them
             if node.mute:
                 continue
             if node.type == 'GROUP':
@@ -102,11 +103,14 @@ def scene_facts(scene):
         'markers': [{'frame': m.frame, 'camera': m.camera.name} for m in scene.timeline_markers if m.camera],
         'layers': layers(scene), 'compositor': compositor(scene), 'viewTransform': scene.view_settings.view_transform,
         'sequencer': bool(render.use_sequencer and scene.sequence_editor and scene.sequence_editor.sequences_all),
-        'eeveeSamples': scene.eevee.taa_render_samples,
+        'eeveeSamples': scene.eevee.taa_render_samples, 'animatedSettings': taken.get(scene.name, []),
+        'freestyleScripts': [layer.name for layer in scene.view_layers if render.use_freestyle and layer.use_freestyle and layer.freestyle_settings.mode == 'SCRIPT'],
     }
     if render.engine == 'CYCLES':
         names = ('samples', 'use_adaptive_sampling', 'time_limit', 'seed', 'use_animated_seed', 'use_denoising', 'denoiser', 'shading_system', 'sample_offset')
         facts['cycles'] = {name: getattr(scene.cycles, name) for name in names if hasattr(scene.cycles, name)}
+        if scene.cycles.use_layer_samples != 'IGNORE':
+            facts['layerSamples'] = [layer.name for layer in scene.view_layers if layer.use and layer.samples > 0]
     return facts
 
 

@@ -79,6 +79,7 @@ def choose_engine(scene, order):
         put(cycles, 'use_adaptive_sampling', order['adaptive'])
         put(cycles, 'use_denoising', order['denoise'])
         put(cycles, 'time_limit', 0)
+        put(cycles, 'use_layer_samples', 'IGNORE')
         put(cycles, 'shading_system', False)  # OSL runs code of the scene
     elif order['engine'].startswith('BLENDER_EEVEE'):
         put(scene.eevee, 'taa_render_samples', order['samples'])

@@ -134,13 +134,6 @@ scene.collection.objects.link(bpy.data.objects.new('Speaker', speaker))
 save('lamp.blend')
 os.remove(os.path.join(outside, 'song.wav'))
 
-# The same profile from elsewhere, where no worker looks.
-profile.filepath = '//../outside/lamp.ies'
-with open(os.path.join(outside, 'lamp.ies'), 'w') as file:
-    file.write('IESNA:LM-63-2002\n')
-bpy.data.sounds.remove(bpy.data.sounds[0])
-save('far-lamp.blend')
-
 # Everything packed into the .blend, and gone from the disk.
 scene = fresh()
 paint(os.path.join(outside, 'packed.png'), (0, 0, 1, 1))
@@ -178,9 +171,3 @@ for obj in here.objects:
     scene.collection.objects.link(obj)
 save('lost-object.blend')
 os.replace(os.path.join(outside, 'props-1.blend'), os.path.join(outside, 'props.blend'))
-
-# A strip of the sequencer from elsewhere.
-scene = fresh()
-scene.sequence_editor_create()
-scene.sequence_editor.sequences.new_image('Plate', os.path.join(outside, 'clip.0001.png'), 1, 1)
-save('strip.blend')

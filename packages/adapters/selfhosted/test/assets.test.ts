@@ -96,15 +96,4 @@ describe.skipIf(!hasBlender)('files that scenes need', { timeout: 120_000 }, () 
     const bundle = await inspector.bundle(lamp, artifacts, ctx)
     expect(bundle.files.map((file) => file.path)).toEqual(['lamp.blend', 'lamp.ies'])
   })
-
-  it('are refused where no worker could be pointed at them, before anything is sent', async () => {
-    for (const [name, kind] of [
-      ['far-lamp.blend', 'light-profile'],
-      ['strip.blend', 'strip'],
-    ] as const)
-      await expect(inspector.bundle(await inspect(name), artifacts, ctx)).rejects.toMatchObject({
-        code: 'invalid-input',
-        message: expect.stringMatching(new RegExp(`scene\\.${kind}.*Make Paths Relative`)) as string,
-      })
-  })
 })

@@ -113,6 +113,24 @@ describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 120_000
     expect(pixelHash(await pixels(farm, events, again, 3))).toBe(pixelHash(full))
   })
 
+  it('renders what was ordered where the file animates samples, seed and script shaders, and inspection says so', async () => {
+    const found = await blendInspector().inspect(join(temp.path, 'animated-settings.blend'), {}, { key: 'look' })
+    expect(found.spec).toMatchObject({ samples: 7, animatedSeed: true })
+    const said = Object.fromEntries(found.warnings.map(({ code, message }) => [code, message]))
+    expect(said['animated-settings']).toMatch(/cycles\.samples, cycles\.seed, cycles\.shading_system/)
+    expect(said['layer-samples']).toMatch(/ViewLayer/)
+
+    const farm = farmIn(folder())
+    const moving = await bundleOf(temp.path, 'animated-settings.blend')
+    const still = await taskMaker(farm, plain.files, plain.bundle)
+    const animated = await taskMaker(farm, moving.files, moving.bundle)
+    const frames = { work: { kind: 'frames', frames: [3] } } as const
+    const wanted = await farm.submit(still(frames), { key: 'still' })
+    const other = await farm.submit({ ...animated(frames), id: 77 }, { key: 'animated' })
+    const events = await finish(farm, wanted, other)
+    expect(pixelHash(await pixels(farm, events, other, 3))).toBe(pixelHash(await pixels(farm, events, wanted, 3)))
+  })
+
   it('renders the ordered scene in motion, also when the file was saved with another one open', async () => {
     const farm = farmIn(folder())
     const maker = async (name: string) => {

@@ -31,6 +31,8 @@ describe('what a scene orders', () => {
     compositor: { used: false, wide: [], fileOutputs: 0 },
     sequencer: false,
     eeveeSamples: 64,
+    animatedSettings: [],
+    freestyleScripts: [],
     viewTransform: 'Filmic',
     cycles: {
       samples: 128,

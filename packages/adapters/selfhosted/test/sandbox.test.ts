@@ -145,7 +145,7 @@ describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', 
   it('inspects a foreign scene without running it, and says what it would have run', async () => {
     const found = await blendInspector({ trust: 'foreign' }).inspect(join(temp.path, 'hostile.blend'), {}, { key: 'look' })
     expect(found.warnings.map((one) => one.code)).toEqual(
-      expect.arrayContaining(['python-drivers', 'autorun-texts', 'file-outputs']),
+      expect.arrayContaining(['python-drivers', 'autorun-texts', 'file-outputs', 'freestyle-scripts']),
     )
     expect(readdirSync(temp.path).filter((name) => name.startsWith('canary'))).toEqual([])
   })

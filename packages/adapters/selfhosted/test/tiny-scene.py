@@ -157,7 +157,38 @@ scene.use_nodes = True
 writer = scene.node_tree.nodes.new('CompositorNodeOutputFile')
 writer.base_path = canary + '-output'
 scene.node_tree.links.new(scene.node_tree.nodes['Render Layers'].outputs['Image'], writer.inputs[0])
+# Switching the node off does not hold where a curve, a driver or a strip of another action switches it on again.
+nodes = scene.node_tree.nodes
+for way in ('curve', 'driver', 'strip'):
+    other = nodes.new('CompositorNodeOutputFile')
+    other.name, other.base_path = way, f'{canary}-{way}'
+    scene.node_tree.links.new(nodes['Render Layers'].outputs['Image'], other.inputs[0])
+nodes['curve'].keyframe_insert('mute', frame=1)
+nodes['driver'].driver_add('mute').driver.expression = '0'
+animation = scene.node_tree.animation_data
+curve_action, animation.action = animation.action, bpy.data.actions.new('Strip')
+nodes['strip'].keyframe_insert('mute', frame=1)
+track = animation.nla_tracks.new()
+track.strips.new('Strip', 1, animation.action)
+animation.action = curve_action
+# Freestyle runs a text while it renders, also where Blender was told to run none.
+text = bpy.data.texts.new('lines.py')
+text.write(f"open({canary + '-lines'!r}, 'w').write('x')")
+scene.render.use_freestyle = True
+lines = scene.view_layers[0].freestyle_settings
+lines.mode = 'SCRIPT'
+lines.modules.new().script = text
 save('hostile.blend')
+
+# Settings that the order decides, animated by the file.
+scene, cube = fresh()
+scene.cycles.samples, scene.cycles.shading_system = 7, True
+for name in ('samples', 'shading_system'):
+    scene.cycles.keyframe_insert(name, frame=1)
+scene.cycles.driver_add('seed').driver.expression = 'frame'
+scene.cycles.use_layer_samples = 'USE'
+scene.view_layers[0].samples = 5
+save('animated-settings.blend')
 
 # Code that never ends, wherever a scene can hold code.
 scene, cube = fresh()

@@ -11,12 +11,9 @@ import type { ExternalEntry } from './report.ts'
 
 /** Endings of files that a scene may rightly need from outside its own folder. A scene of a stranger must not carry off keys or letters as "textures". */
 const SCENE_FILES =
-  /\.(blend\d*|png|jpe?g|exr|hdr|tiff?|tga|bmp|webp|dpx|cin|jp2|psd|sgi|rgb|gif|avi|mov|mp4|mkv|webm|ogv|mpe?g|wav|mp3|flac|ogg|aac|m4a|aiff?|ttf|otf|ttc|woff2?|pfb|abc|usd[acz]?|vdb|mdd|pc2|obj|ply|stl|bphys|uni|raw|gz|ies|cube|osl|oso)$/i
+  /\.(blend\d*|png|jpe?g|exr|hdr|tiff?|tga|bmp|webp|dpx|cin|jp2|psd|sgi|rgb|gif|avi|mov|mp4|mkv|webm|ogv|mpe?g|wav|mp3|flac|ogg|aac|m4a|aiff?|ttf|otf|ttc|woff2?|pfb|abc|usd[acz]?|vdb|mdd|pc2|btx|obj|ply|stl|bphys|uni|raw|gz|ies|cube|osl|oso)$/i
 
-/** Kinds that workers point at the files of a bundle: `linked_files` in python/worker.py. */
-const LINKED: ReadonlySet<string> = new Set(['library', 'image', 'font', 'movieclip', 'cache', 'volume', 'meshcache'])
-
-/** Which file of the bundle a stored path means: same formula as `link_key` in python/worker.py. */
+/** Which file of the bundle a stored path means: same formula as `link_key` in python/scene_links.py. */
 export function linkKey(library: string, stored: string): string {
   return createHash('sha256').update(`${library}\0${stored}`).digest('hex')
 }
@@ -55,7 +52,6 @@ export async function bundleScene(
   const links: Record<string, string> = {}
   for (const one of facts.report.external) {
     if (one.files.length === 0 || one.kind === 'sound') continue // frames have no sound
-    if (!LINKED.has(one.kind)) requireInPlace(one, sceneFolder, facts.report.external)
     placeEntry(one, sceneFolder, places, links)
   }
   const files: BundleFile[] = []
@@ -71,34 +67,56 @@ export async function bundleScene(
 
 const isInside = (path: string): boolean => path !== '' && !path.startsWith('..') && !isAbsolute(path)
 
-/** Refuses what no worker can be pointed at elsewhere: it is found at its own path below the scene or not at all. */
-function requireInPlace(one: ExternalEntry, sceneFolder: string, all: readonly ExternalEntry[]): void {
-  const library = all.find(({ kind, owner }) => kind === 'library' && owner === one.library)
-  const inPlace = [one.absolute, ...(library ? [library.absolute] : [])].every((path) => isInside(relative(sceneFolder, path)))
-  if (inPlace && one.stored.startsWith('//') && !one.moved) return
-  throw invalid(
-    `scene.${one.kind}[${one.owner}]`,
-    "a file in the scene's folder, named by a path relative to it (File > External Data > Make Paths Relative)",
-    one.stored,
-  )
-}
+/** Kinds that stand for a folder and all that lies in it. */
+const FOLDERS: ReadonlySet<string> = new Set(['cache-folder', 'disk-cache'])
 
+/**
+ * Files in the scene's folder keep their place; others get one by the folder that they lie in, so that what lies side by side (the tiles of a texture, a library and its
+ * caches) still does.
+ */
 function placeEntry(one: ExternalEntry, sceneFolder: string, places: Map<string, string>, links: Record<string, string>): void {
+  if (FOLDERS.has(one.kind)) requirePlainNames(one)
   const inside = relative(sceneFolder, one.absolute)
-  const plainNames = one.files.every((file) => isPlainPath(relative(sceneFolder, file.path).split(sep).join('/')))
+  const plainNames = one.files.every((file) => isPlainPath(slashed(relative(sceneFolder, file.path))))
   if (isInside(inside) && plainNames) {
-    const path = inside.split(sep).join('/')
-    for (const file of one.files) places.set(relative(sceneFolder, file.path).split(sep).join('/'), file.path)
+    const path = slashed(inside)
+    for (const file of one.files) put(places, slashed(relative(sceneFolder, file.path)), file.path, one)
     if (one.library !== '' || one.stored !== `//${path}`) links[linkKey(one.library, one.stored)] = path
     return
   }
-  const folder = `_external/${createHash('sha256').update(dirname(one.absolute)).digest('hex').slice(0, 12)}`
+  const base = dirname(one.absolute)
+  const folder = `_external/${createHash('sha256').update(base).digest('hex').slice(0, 12)}`
   for (const file of one.files) {
     if (!SCENE_FILES.test(file.path))
       throw invalid(`scene.${one.kind}[${one.owner}]`, 'a file that scenes are made of, or one beside the scene', one.stored)
-    places.set(`${folder}/${plainName(basename(file.path))}`, file.path)
+    const name = slashed(relative(base, file.path)).split('/').map(plainName).join('/')
+    put(places, `${folder}/${name}`, file.path, one)
   }
   links[linkKey(one.library, one.stored)] = `${folder}/${plainName(basename(one.absolute))}`
+}
+
+const slashed = (path: string): string => path.split(sep).join('/')
+
+function put(places: Map<string, string>, path: string, source: string, one: ExternalEntry): void {
+  if ((places.get(path) ?? source) !== source)
+    throw invalid(
+      `scene.${one.kind}[${one.owner}]`,
+      `a name that differs from that of ${places.get(path)} in more than characters that not every system can store (: * ? " < > | \\)`,
+      source,
+    )
+  places.set(path, source)
+}
+
+/** Simulations find the files of their folder by names of their own, and their folder by the name of the .blend: neither can be renamed. */
+function requirePlainNames(one: ExternalEntry): void {
+  const base = dirname(one.absolute)
+  const odd = [one.absolute, ...one.files.map((file) => file.path)].find((path) => !isPlainPath(slashed(relative(base, path))))
+  if (odd === undefined) return
+  throw invalid(
+    `scene.${one.kind}[${one.owner}]`,
+    'a folder, and files in it, whose names every system can store (without : * ? " < > | \\): save the .blend under such a name and bake again',
+    odd,
+  )
 }
 
 /** Where a file really lies. A link from the scene's folder to elsewhere must lead to a file that scenes are made of, too. */

@@ -13,9 +13,9 @@ export type PathMap = Readonly<Record<string, string>>
 export async function findMoved(entries: readonly ExternalEntry[], sceneFolder: string, map: PathMap): Promise<ExternalEntry[]> {
   return await Promise.all(
     entries.map(async (entry) => {
-      if (entry.files.length > 0 || ['cache-folder', 'linked-data'].includes(entry.kind)) return entry
+      if (entry.files.length > 0 || ['disk-cache', 'linked-data'].includes(entry.kind)) return entry
       for (const candidate of candidates(entry.stored, sceneFolder, map)) {
-        const files = await filesAt(candidate)
+        const files = entry.kind === 'cache-folder' ? await filesBelow(candidate) : await filesAt(candidate)
         if (files.length > 0) return { ...entry, absolute: candidate, files, moved: true }
       }
       return entry
@@ -48,6 +48,13 @@ function candidates(stored: string, sceneFolder: string, map: PathMap): string[]
 function inside(folder: string, path: string): string | undefined {
   const whole = normalize(join(folder, path))
   return isAbsolute(folder) && whole.startsWith(`${normalize(folder).replace(/\/$/, '')}/`) ? whole : undefined
+}
+
+/** The plain files of a folder and of those in it. */
+async function filesBelow(folder: string): Promise<{ path: string; bytes: number }[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => [])
+  const files = entries.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name))
+  return (await Promise.all(files.sort().map(filesAt))).flat()
 }
 
 /** The plain file of a path, or those of a pattern of tiles. */

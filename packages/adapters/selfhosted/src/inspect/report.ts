@@ -52,6 +52,12 @@ export interface SceneFacts {
   readonly compositor: { readonly used: boolean; readonly wide: readonly string[]; readonly fileOutputs: number }
   readonly sequencer: boolean
   readonly eeveeSamples: number
+  /** Paths of settings that the file animates and that an order decides: they are held still. */
+  readonly animatedSettings: readonly string[]
+  /** View layers whose lines (Freestyle) would be drawn by Python. */
+  readonly freestyleScripts: readonly string[]
+  /** View layers that ask for samples of their own. */
+  readonly layerSamples?: readonly string[]
   readonly viewTransform: string
   readonly cycles?: {
     readonly samples: number
@@ -75,14 +81,13 @@ export interface ExternalEntry {
   readonly library: string
   readonly absolute: string
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  /** Of a folder for caches: whether something was baked into it, so that frames would lack it. */
+  readonly needed?: boolean
   /** Found elsewhere than the stored path says. */
   readonly moved?: boolean
 }
 
-/** Kinds without which frames render as they should: a folder for caches that may never be filled, and sound. */
-const NEEDLESS: readonly string[] = ['cache-folder', 'sound']
-
-/** Whether frames would lack the entry. */
+/** Whether frames would lack the entry. They have no sound, and a folder for caches may never have been filled. */
 export function isMissing(one: ExternalEntry): boolean {
-  return one.files.length === 0 && !NEEDLESS.includes(one.kind)
+  return one.files.length === 0 && one.kind !== 'sound' && one.needed !== false
 }

@@ -28,7 +28,8 @@ export function renderSpecOf(scene: SceneFacts, versionCode: number, options: In
     adaptive: cycles?.use_adaptive_sampling ?? false,
     denoise: cycles?.use_denoising ?? false,
     seed: cycles?.seed ?? 0,
-    animatedSeed: cycles?.use_animated_seed ?? false,
+    // A seed that a curve or driver changes is meant to differ from frame to frame, which is all that anybody sees of it.
+    animatedSeed: cycles !== undefined && (cycles.use_animated_seed || scene.animatedSettings.includes('cycles.seed')),
     ...(scene.motionBlur ? { motionBlur: true } : {}),
     output,
     checkClass: checkClassOf(scene, output.format),

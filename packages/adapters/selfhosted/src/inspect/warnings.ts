@@ -16,6 +16,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   'python-drivers': (_, { pythonDrivers: n }) => n > 0 && `${plural(n, 'driver')} run Python: ${POLL}`,
   'autorun-texts': (_, { autorunTexts: t }) =>
     t.length > 0 && `${plural(t.length, 'text')} would run when the file opens (${t.join(', ')}): ${POLL}`,
+  'freestyle-scripts': ({ freestyleScripts: layers }) =>
+    layers.length > 0 &&
+    `Freestyle draws ${plural(layers.length, 'view layer')} by Python (${layers.join(', ')}): the lines are left out; use its Parameter Editor mode`,
+  'animated-settings': ({ animatedSettings: paths }) =>
+    paths.length > 0 &&
+    `${plural(paths.length, 'render setting')} animated (${paths.join(', ')}): each is held as the order says`,
+  'layer-samples': ({ layerSamples: layers = [] }) =>
+    layers.length > 0 &&
+    `${plural(layers.length, 'view layer')} with samples of ${layers.length === 1 ? 'its' : 'their'} own (${layers.join(', ')}): all layers are rendered with the samples of the scene`,
   'add-ons': (_, { addOns }) =>
     addOns.length > 0 &&
     `the file holds data of add-ons (${addOns.join(', ')}), which farms do not run; apply or bake what they make`,

@@ -114,8 +114,12 @@ export async function stagedScene(workDir: string, manifest: BundleManifest): Pr
   if (!manifest.files.some((one) => one.path === LINKS_FILE)) return { file }
   const links = JSON.parse(await readFile(join(folder, LINKS_FILE), 'utf8')) as Record<string, string>
   const names = new Set(manifest.files.map((one) => one.path))
+  const holds = (path: string): boolean => {
+    const isTile = tilesOf(path)
+    return names.has(path) || [...names].some((name) => (isTile ? isTile(name) : name.startsWith(`${path}/`)))
+  }
   // A bundle from elsewhere must not make a scene read files of this machine.
-  const inside = Object.entries(links).filter(([, path]) => names.has(path) || [...names].some((name) => tilesOf(path)?.(name)))
+  const inside = Object.entries(links).filter(([, path]) => typeof path === 'string' && holds(path))
   return { file, links: Object.fromEntries(inside) }
 }
 
