@@ -1,6 +1,6 @@
 // What a checker signs: batches that follow from the votes, and the end of a job.
 import { expect, test } from 'vitest'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner, randomPrivateKey, signCanceled } from '@pictor/core/proof'
 import { type Ready, type SeedReveal, type Vote } from '@pictor/core/contract'
 import { createChecker } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only } from './job.ts'
@@ -42,6 +42,57 @@ test('a batch is signed only when it follows from the votes', async () => {
   expect(only(await sign(batch, votes.slice(1)), 'alarm').reason).toBe('own-votes')
   expect(only(await sign({ ...batch, validUntilS: 1000 }), 'alarm').reason).toBe('batch-expired')
   only(await sign(batch), 'batch-signature')
+})
+
+test('what a refused lease gives back at its release is not in the lock, so no later lease is ready for it', async () => {
+  const { checker, test } = await start({}, { farmBudget: 2_500n })
+  const { job } = test
+  const lease = test.lease(1, [1, 2])
+  const frames = new Map([1, 2].map((frame) => [frame, new Uint8Array(0)]))
+  const { commit, votes, seed } = await checkLease(checker, test, lease, frames)
+  const batch = batchOf(test, lease, [commit], votes)
+  expect(batch.results[0]!.acceptedWeight).toBe(0)
+  only(await act(checker, { kind: 'sign-batch', job, batch, votes, seeds: [seed] }), 'batch-signature')
+  // A ledger reserves full prices: 500 are left of 2,500, whatever the farm is paid of its 2,000.
+  const again = test.lease(2, [1, 2])
+  const events = await act(checker, { kind: 'ready', job, set: await test.set(1, [again]), leases: [again] })
+  expect(only(events, 'alarm').reason).toBe('farm-budget')
+})
+
+test('a batch that rests on fewer voters than the quorum is not signed: frames that nobody looked at would be paid', async () => {
+  const signers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey()))
+  const test = await makeJob(signers)
+  const { job } = test
+  const lease = test.lease(1, [1])
+  const [own, second] = signers.map((signer) => createChecker({ signer, renderer: noiseFarm(SCENE) }))
+  open.push(own!, second!)
+  const cast = []
+  for (const checker of [own!, second!]) cast.push(await checkLease(checker, test, lease, honest([1])))
+  const readies = await Promise.all(
+    [own!, second!].map(async (one) => only((await one.poll({ job: job.job }, { key: 'poll' })).events, 'ready').ready),
+  )
+  const [commit] = cast.map((one) => one.commit)
+  const seeds = cast.map(({ seed }) => seed)
+  const sign = (votes: readonly Vote[]) =>
+    act(own!, { kind: 'sign-batch', job, batch: batchOf(test, lease, [commit!], votes), votes, seeds, readies })
+  expect(only(await sign([]), 'alarm').reason).toBe('votes-missing')
+  expect(only(await sign(cast[1]!.votes), 'alarm').reason).toBe('votes-missing')
+  only(await sign(cast.flatMap((one) => one.votes)), 'batch-signature')
+})
+
+test('a lease that its farm ends with frames done is still held: its word gives up the rest only', async () => {
+  const { checker, test } = await start()
+  const { job } = test
+  const lease = test.lease(1, [1, 2])
+  only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
+  const commit = await test.commit(lease, honest([1]))
+  const word = { job: job.job, lease: 1, outputRoot: commit.outputRoot }
+  const canceled = [{ ...word, signature: await signCanceled(test.farm, job.domain, word) }]
+  const more = test.lease(2, [3])
+  // The creator has the frames already, and shows the farm's last word before its commitment.
+  const set = await test.set(1, [more])
+  only(await act(checker, { kind: 'ready', job, set, leases: [more], canceled }), 'ready')
+  only(await act(checker, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'held')
 })
 
 test.each([

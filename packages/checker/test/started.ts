@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
-import type { Checker } from '@pictor/core/contract'
+import type { Checker, Terms } from '@pictor/core/contract'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { makeJob, type TestJob } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -17,12 +17,13 @@ afterEach(async () => {
 /** A checker with a renderer of its own, and a job that it serves. */
 export async function start(
   options: Partial<CheckerOptions> = {},
+  terms: Partial<Terms> = {},
 ): Promise<{ checker: Checker; test: TestJob; farm: ReturnType<typeof noiseFarm> }> {
   const signer = options.signer ?? privateKeySigner(randomPrivateKey())
   const farm = noiseFarm(SCENE)
   const checker = createChecker({ signer, renderer: farm, ...options, sampling: { full: 0, ...options.sampling } })
   open.push(checker)
-  return { checker, test: await makeJob([signer]), farm }
+  return { checker, test: await makeJob([signer], { terms }), farm }
 }
 
 /** Honest frames by number. */

@@ -1,6 +1,5 @@
 import {
   PictorError,
-  type Address,
   type DigestSigner,
   type Farm,
   type FarmEvent,
@@ -8,7 +7,16 @@ import {
   type LeaseTicket,
   type Ledger,
 } from '@pictor/core/contract'
-import { followOpenings, outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket } from '@pictor/core/proof'
+import {
+  followOpenings,
+  outputRoot,
+  requireTaskOfLease,
+  signCanceled,
+  signCommit,
+  signLeaseAccept,
+  verifyLeaseTicket,
+  type LeaseWants,
+} from '@pictor/core/proof'
 
 /** What a signed farm must not forget. A `Map` of plain data fits; a farm that restarts needs one that lasts. */
 export interface LeaseBook {
@@ -16,11 +24,9 @@ export interface LeaseBook {
   set(ref: string, ticket: LeaseTicket): unknown
 }
 
-/** Options of {@link signedFarm}. */
-export interface SignedFarmOptions {
+/** Options of {@link signedFarm}. `payTo` is the signer's address when left out. */
+export interface SignedFarmOptions extends LeaseWants {
   readonly signer: DigestSigner
-  /** Account that is paid. Default: the signer's address. */
-  readonly payTo?: Address
   readonly book?: LeaseBook
   /** The ledger that the farm is paid from: it must hold the job's money, and its leaseKey counts. Left out, the creator's word is taken for both. */
   readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
@@ -34,8 +40,9 @@ export interface SignedFarmOptions {
  */
 export function signedFarm(
   farm: Farm,
-  { signer, payTo, book = new Map<string, LeaseTicket>(), ledger, now = Date.now }: SignedFarmOptions,
+  { signer, book = new Map<string, LeaseTicket>(), ledger, now = Date.now, ...wants }: SignedFarmOptions,
 ): Farm {
+  const payTo = wants.payTo ?? signer.address
   const openings = ledger && followOpenings(ledger, 'farm-refused')
   /** All outputs of a task, from the farm itself: a poll from a cursor sees only the last of them. */
   const outputsOf = async (ref: string, signal: AbortSignal | undefined): Promise<FrameOutput[]> => {
@@ -74,14 +81,16 @@ export function signedFarm(
   return {
     ...farm,
     async describe(ctx) {
-      return { ...(await farm.describe(ctx)), key: signer.address, payTo: payTo ?? signer.address }
+      return { ...(await farm.describe(ctx)), key: signer.address, payTo }
     },
     async submit(task, ctx) {
       ctx.signal?.throwIfAborted()
       if (task.purpose === 'render' && !task.lease)
         throw new PictorError('farm-refused', 'a render needs a lease', { details: { path: 'task.lease' } })
       if (task.lease) {
-        await openings?.require(task.lease, undefined, ctx)
+        requireTaskOfLease(task, task.lease, { ...wants, payTo })
+        const { seq, setRoot } = task.lease.set
+        await openings?.require(task.lease, seq === 0 ? setRoot : undefined, ctx)
         const committee = await openings?.committee(task.lease, ctx)
         verifyLeaseTicket(task.lease, signer.address, now(), committee, await openings?.leaseKey(task.lease, ctx))
       }

@@ -1,15 +1,5 @@
 import { createHash } from 'node:crypto'
-import type {
-  Address,
-  BundleManifest,
-  DigestSigner,
-  Lease,
-  LeaseTicket,
-  LedgerDomain,
-  SealKey,
-  Task,
-  Terms,
-} from '@pictor/core/contract'
+import type { Address, DigestSigner, Lease, LeaseTicket, LedgerDomain, SealKey, Task, Terms } from '@pictor/core/contract'
 import { sealPublicKey } from '@pictor/core/sealing'
 import {
   jobIdOf,
@@ -23,6 +13,7 @@ import {
   seedsOf,
   signLeaseSet,
   signReady,
+  specHashOf,
   ZERO_ADDRESS,
   ZERO_HASH,
 } from '@pictor/core/proof'
@@ -31,8 +22,9 @@ import {
 export async function ticketFor(
   farm: DigestSigner,
   frames: readonly number[],
-  bundle: BundleManifest,
+  { bundle, spec }: Pick<Task, 'bundle' | 'spec'>,
   domain: LedgerDomain = localDomain(KEY),
+  changed: { readonly lease?: Partial<Lease>; readonly terms?: Partial<Terms>; readonly seq?: number } = {},
 ): Promise<LeaseTicket> {
   const creator = privateKeySigner(randomPrivateKey())
   const leaseKey = privateKeySigner(randomPrivateKey())
@@ -46,7 +38,7 @@ export async function ticketFor(
     checkBudget: 1_000_000n,
     frameCap: 1_000_000n,
     checkFee: 1_000n,
-    specHash: ZERO_HASH,
+    specHash: specHashOf(spec),
     bundleRoot: bundle.root,
     quoteHash: ZERO_HASH,
     checkers: checkers.map(({ address }) => address),
@@ -63,6 +55,7 @@ export async function ticketFor(
     refundAfterS: nowS + 10_800,
     disputeWindowS: 0,
     resolveByS: 600,
+    ...changed.terms,
   }
   const job = jobIdOf(domain, terms.creator, terms.runId)
   const lease: Lease = {
@@ -76,15 +69,17 @@ export async function ticketFor(
     checkClass: 'crop',
     commitByS: nowS + 1_800,
     hedgeOf: 0,
+    ...changed.lease,
   }
   const leases = [lease]
-  const set = await signLeaseSet(leaseKey, domain, { job, seq: 1, leases })
+  const { seq = 1 } = changed
+  const set = await signLeaseSet(leaseKey, domain, { job, seq, leases })
   const seedRoot = seedRootOf(seedsOf(`0x${'22'.repeat(32)}`, job, [1]))
   const ready = await Promise.all(
     checkers
       .slice(0, 2)
       .map((checker) =>
-        signReady(checker, domain, { job, seq: 1, setRoot: leaseSetRoot(leases), bundleRoot: bundle.root, seedRoot }),
+        signReady(checker, domain, { job, seq, setRoot: leaseSetRoot(leases), bundleRoot: bundle.root, seedRoot }),
       ),
   )
   const sealKeys = await Promise.all(checkers.map((checker) => sealKeyOf(checker, domain)))
@@ -103,7 +98,12 @@ async function sealKeyOf(checker: DigestSigner, domain: LedgerDomain): Promise<S
 const KEY =
   '0x0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8' as const
 
-export async function dressed(farm: DigestSigner, task: Task, domain?: LedgerDomain): Promise<Task> {
+export async function dressed(
+  farm: DigestSigner,
+  task: Task,
+  domain?: LedgerDomain,
+  changed?: Parameters<typeof ticketFor>[4],
+): Promise<Task> {
   const frames = task.work.kind === 'frames' ? task.work.frames : [1]
-  return { ...task, purpose: 'render', lease: await ticketFor(farm, frames, task.bundle, domain) }
+  return { ...task, purpose: 'render', lease: await ticketFor(farm, frames, task, domain, changed) }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { farmConformance, Network, type FarmSubject, type FarmSupports, type SubjectWish } from '@pictor/core/conformance'
-import type { FarmEvent, Task, TaskRef } from '@pictor/core/contract'
+import type { Address, Bytes32, FarmEvent, Lease, LedgerDomain, Task, TaskRef } from '@pictor/core/contract'
 import {
   canceledDigest,
   isSignedBy,
@@ -18,6 +18,8 @@ import { served, TOKEN } from './served.ts'
 
 const signer = privateKeySigner(randomPrivateKey())
 const other = privateKeySigner(randomPrivateKey())
+
+const tile = { kind: 'tiles', frame: 1, tiles: [{ x: 0, y: 0, width: 8, height: 8 }] } as const
 
 async function signedSubject(wish: SubjectWish): Promise<FarmSubject> {
   const inner = await smallFarm(wish)
@@ -81,6 +83,46 @@ describe('signedFarm', () => {
     await expect(farm.submit(task, { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused' })
     expect(await farm.submit({ ...task, purpose: 'probe' }, { key: 'b' })).not.toHaveProperty('leaseSignature')
     await expect(farm.submit(await dressed(other, task), { key: 'c' })).rejects.toMatchObject({ code: 'farm-refused' })
+  })
+})
+
+describe('signedFarm works for nothing but what its lease pays for', () => {
+  const ours = (changed: Partial<Lease>) => ({ lease: changed })
+  it.each<[string, string, Parameters<typeof dressed>[3], Partial<Task>]>([
+    ['pay to somebody else', 'ticket.lease.payTo', ours({ payTo: other.address }), {}],
+    ['less than it works for', 'ticket.lease.price', ours({ price: 199_999n }), {}],
+    ['more for the platform than it agreed to', 'ticket.terms.platformFeeBps', { terms: { platformFeeBps: 251 } }, {}],
+    ['more frames than the lease', 'task.work', {}, { work: { kind: 'frames', frames: [1, 2, 3] } }],
+    ['other frames than the lease', 'task.work', {}, { work: { kind: 'frames', frames: [1, 3] } }],
+    ['tiles of a whole frame', 'task.work', ours({ frames: [1], weights: [1] }), { work: tile }],
+    ['a tile that the spec does not have', 'task.work', ours({ frames: [1], weights: [1], part: 1 }), { work: tile }],
+    ['another scene', 'task.bundle.root', { terms: { bundleRoot: `0x${'77'.repeat(32)}` } }, {}],
+    ['another spec than checkers go by', 'task.spec', { terms: { specHash: `0x${'77'.repeat(32)}` } }, {}],
+    ['a window', 'task.window', {}, { window: { samples: 1 } }],
+  ])('refuses %s, at %s', async (_name, path, changed, asked) => {
+    const inner = await smallFarm({ scenario: 'plain', network: new Network() })
+    const farm = signedFarm(inner.farm, { signer, minFramePrice: 100_000n, maxPlatformFeeBps: 250 })
+    const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
+    const task = { ...(await dressed(signer, smallTask(inner.job, stage, [1, 2]), undefined, changed)), ...asked }
+    await expect(farm.submit(task, { key: 'a' })).rejects.toMatchObject({ code: 'farm-refused', details: { path } })
+    expect((await farm.poll({}, { key: 'p' })).events).toEqual([])
+  })
+
+  it('refuses a lease set 0 that the ledger does not have', async () => {
+    const inner = await smallFarm({ scenario: 'plain', network: new Network() })
+    const base = { id: '1', atMs: 1, status: 'final' as const, type: 'opened' as const, farmBudget: 1n, checkBudget: 1n }
+    const farmOf = (domain: LedgerDomain, job: Bytes32, creator: Address, setRoot: Bytes32) =>
+      signedFarm(inner.farm, {
+        signer,
+        ledger: { domain, poll: async () => ({ events: [{ ...base, job, creator, setRoot }], cursor: '1', waitMs: 1 }) },
+      })
+    const stage = await inner.farm.stage(inner.job.bundle, inner.files, { key: 's' })
+    const task = await dressed(signer, smallTask(inner.job, stage, [1, 2]), undefined, { seq: 0 })
+    const { domain, job, terms, set } = task.lease!
+    const other = farmOf(domain, job, terms.creator, `0x${'77'.repeat(32)}`)
+    await expect(other.submit(task, { key: 'a' })).rejects.toMatchObject({ details: { reason: 'set-root' } })
+    const same = farmOf(domain, job, terms.creator, set.setRoot)
+    expect(await same.submit(task, { key: 'a' })).toHaveProperty('leaseSignature')
   })
 })
 

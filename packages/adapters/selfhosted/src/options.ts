@@ -36,8 +36,12 @@ export interface SelfHostedOptions {
   readonly rating?: Partial<HostRating>
   /** The farm's key: accepts leases and signs commitments. Without it the farm takes no leases. */
   readonly signer?: DigestSigner
-  /** Account that is paid; default: the signer's address. */
+  /** Account that is paid; default: the signer's address. Leases that pay another are refused. */
   readonly payTo?: Address
+  /** The least that a lease pays for each of its frames, gross, in the smallest unit of the job's currency. Default: what the terms offer, for the estimate is the runner's. */
+  readonly minFramePrice?: bigint
+  /** The most that the platform takes of the pay, in basis points. Default: what the terms say; escrows allow 3,000. */
+  readonly maxPlatformFeeBps?: number
   /**
    * The ledger that the farm is paid from. Leases are taken of this one only, once it holds the job's money by the terms shown, and under the leaseKey in force there. Without it
    * the farm takes the creator's word for both, as one's own farm may.
@@ -80,7 +84,18 @@ export interface Recycle {
   readonly rssMiB: number
 }
 
-type Optional = 'price' | 'rating' | 'signer' | 'payTo' | 'simulateCheat' | 'commitEvery' | 'ledgers' | 'drawnCheckers' | 'ledger'
+type Optional =
+  | 'price'
+  | 'rating'
+  | 'signer'
+  | 'payTo'
+  | 'minFramePrice'
+  | 'maxPlatformFeeBps'
+  | 'simulateCheat'
+  | 'commitEvery'
+  | 'ledgers'
+  | 'drawnCheckers'
+  | 'ledger'
 
 /** Options with every default filled in. */
 export type Settings = Required<Omit<SelfHostedOptions, Optional | 'recycle' | 'blender'>> &

@@ -12,12 +12,13 @@ import {
   leaseAcceptDigest,
   leaseLeaf,
   signReady,
+  specHashOf,
   verifyCommit,
 } from '@pictor/core/proof'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { selfHosted } from '../src/index.ts'
 import type { SelfHostedOptions } from '../src/index.ts'
-import { buildScenes, bundleOf, finish, hasBlender, stateOf, taskMaker, tempFolder, watch } from './support.ts'
+import { buildScenes, bundleOf, finish, hasBlender, stateOf, taskMaker, tempFolder, TINY, watch } from './support.ts'
 
 const key = (n: number): DigestSigner => privateKeySigner(`0x${String(n).padStart(64, '0')}`)
 const [creator, leaseKey, farmKey, checker] = [key(1), key(2), key(3), key(4)]
@@ -39,7 +40,7 @@ async function ticketFor(
     checkBudget: 0n,
     frameCap: 1000n,
     checkFee: 0n,
-    specHash: zero,
+    specHash: specHashOf(TINY),
     bundleRoot,
     quoteHash: zero,
     checkers: [checker.address],
@@ -171,6 +172,8 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }
     ['a price that nobody signed', (ticket: LeaseTicket) => ({ ...ticket, lease: { ...ticket.lease, price: 999n } })],
     ['a lease for another farm', async () => await ticketFor(scene.bundle.root, frames, { farm: checker.address })],
     ['a lease for other frames', async () => await ticketFor(scene.bundle.root, [1, 2])],
+    ['a lease that pays somebody else', async () => await ticketFor(scene.bundle.root, frames, { payTo: checker.address })],
+    ['a lease that pays less than it works for', async () => await ticketFor(scene.bundle.root, frames, { price: 29n })],
     ['a lease for another scene', async () => await ticketFor(`0x${'77'.repeat(32)}`, frames)],
     ['no checker that is ready', (ticket: LeaseTicket) => ({ ...ticket, ready: [] })],
     [
@@ -178,7 +181,7 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }
       (ticket: LeaseTicket) => ({ ...ticket, terms: { ...ticket.terms, registryDraw: 3 } }),
     ],
   ] as [string, (ticket: LeaseTicket) => LeaseTicket | Promise<LeaseTicket>][])('refuses %s', async (_, spoil) => {
-    const { farm, task } = await farmWith()
+    const { farm, task } = await farmWith({ minFramePrice: 10n })
     const lease = await spoil(await ticketFor(scene.bundle.root, frames))
     const asked: Task = task({ work, lease })
     await expect(farm.submit(asked, { key: 'a' })).rejects.toMatchObject({
@@ -209,11 +212,14 @@ describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }
     const { farm, task } = await farmWith({ ledger })
     const asked = (key: string, more: Partial<LeaseTicket> = {}) =>
       farm.submit(task({ work, lease: { ...lease, ...more } }), { key })
+    await expect(farm.submit(task({ work }), { key: 'unpaid' })).rejects.toMatchObject({ code: 'farm-refused' })
     const unlocked = { code: 'ledger-unreachable', details: { reason: 'not-open' } }
     await expect(asked('early')).rejects.toMatchObject(unlocked)
     const opened = { type: 'opened', creator: terms.creator, farmBudget, checkBudget, setRoot: lease.set.setRoot } as const
     events.push({ ...base, id: '1', ...opened, termsHash: hashTerms(terms) })
     expect((await asked('locked')).leaseSignature).toBeDefined()
+    const otherSet = { set: { ...lease.set, setRoot: zero } }
+    await expect(asked('other set', otherSet)).rejects.toMatchObject({ details: { reason: 'set-root' } })
     const dearer = { terms: { ...terms, farmBudget: 2_000_000n } }
     await expect(asked('dearer', dearer)).rejects.toMatchObject({ code: 'farm-refused', details: { reason: 'terms' } })
     const elsewhere = { domain: { ...domain, chainId: 5 } }

@@ -221,11 +221,7 @@ export function createActions(tools: ActionTools): Perform {
     const { batchHash, validUntilS } = batch
     const message = { job: job.job, batchHash, validUntilS }
     const [signature] = await signer.sign(job.domain, [{ kind: 'batch', message }])
-    for (const { lease, acceptedWeight } of batch.results) {
-      const sum = lease.weights.reduce((total, weight) => total + weight, 0)
-      const charge = (lease.price * BigInt(acceptedWeight)) / BigInt(sum)
-      state.leases[lease.id] = { ...state.leases[lease.id]!, charge, attested: true }
-    }
+    for (const { lease } of batch.results) state.leases[lease.id] = { ...state.leases[lease.id]!, attested: true }
     const due = dueKeys(state, batch.results)
     if (Object.keys(due).length > 0) state.keysDue = { ...state.keysDue, [batchHash]: due }
     return [{ type: 'batch-signature', batchHash, signature: { checker: signer.address, signature: signature! }, atMs: now() }]

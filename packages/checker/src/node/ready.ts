@@ -50,9 +50,7 @@ export function inspectSet(
  */
 export function inspectLeases(state: JobState, { job, set, leases }: ReadyRequest, nowMs: number): readonly KnownLease[] {
   for (const lease of leases) inspectLease(state, job, set, lease, nowMs)
-  const added = leases.map(
-    (lease): KnownLease => state.leases[lease.id] ?? { lease, seq: set.seq, charge: lease.price, attested: false },
-  )
+  const added = leases.map((lease): KnownLease => state.leases[lease.id] ?? { lease, seq: set.seq, attested: false })
   const all = { ...state.leases, ...Object.fromEntries(added.map((one) => [one.lease.id, one])) }
   inspectBudgets({ ...state, leases: all }, job, nowMs)
   return added
@@ -98,16 +96,16 @@ function inspectLease(state: JobState, job: CheckerJob, set: LeaseSet, lease: Le
 }
 
 /**
- * A lease is live until its commitBy has passed without a commitment this checker holds; after a batch it costs what the batch accepts. The rest of the
- * farm budget must cover all live prices, the check budget all frames' fees.
+ * A lease is live until its commitBy has passed without a commitment this checker holds. A batch costs its leases' full prices, whatever it accepts: ledgers reserve these, and
+ * what they return at the release is the creator's credit, not locked any more. The farm budget must cover all prices, the check budget all frames' fees.
  */
 function inspectBudgets(state: JobState, job: CheckerJob, nowMs: number): void {
   let farm = 0n
   let frames = 0
-  for (const { lease, charge, attested, canceled } of Object.values(state.leases)) {
+  for (const { lease, attested, canceled } of Object.values(state.leases)) {
     const lapsed = canceled || (!attested && !state.commits[lease.id] && lease.commitByS * 1000 < nowMs)
     if (lapsed) continue
-    farm += charge
+    farm += lease.price
     frames += lease.frames.length
   }
   const { farmBudget, checkBudget, checkFee } = job.terms

@@ -48,7 +48,14 @@ function inspectResult(state: JobState, request: BatchRequest, result: LeaseResu
     throw refuse('lease-unknown', `lease ${lease.id} is in no set that this checker is ready for`)
   const ours = votes.filter((vote) => vote.lease === lease.id)
   requireOwnVotes(state, ours, lease.id, self)
-  for (const checker of new Set(ours.map((vote) => vote.checker))) requireSeed(state, request, known.seq, lease.id, checker, self)
+  const voters = new Set(ours.map((vote) => vote.checker))
+  // Frames without votes are unsure, and paid unless somebody objects: nobody may choose that for a lease that q checkers could have looked at.
+  if (state.commits[lease.id] && voters.size < job.terms.quorum)
+    throw refuse(
+      'votes-missing',
+      `lease ${lease.id} needs votes of ${job.terms.quorum} checkers, shown are those of ${voters.size}`,
+    )
+  for (const checker of voters) requireSeed(state, request, known.seq, lease.id, checker, self)
   const merged = leaseResultOf({
     lease,
     seq: known.seq,

@@ -17,8 +17,6 @@ import type {
 export interface KnownLease {
   readonly lease: Lease
   readonly seq: number
-  /** What the lease still costs the budget: its price, or after a batch was signed the accepted share of it. */
-  readonly charge: bigint
   readonly attested: boolean
   /** Its farm gave it up by signature and nothing of it is held here: it costs nothing, and nothing of it will be held. */
   readonly canceled?: true

@@ -1,15 +1,31 @@
+import { canonicalJson } from '../contract/codec.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Address, LeaseTicket } from '../contract/messages.ts'
+import type { Task } from '../contract/task.ts'
 import { leaseLeaf } from './lease.ts'
 import { requireLeaseKey } from './lease-key.ts'
 import { verifyProof } from './merkle.ts'
 import { verifyReady } from './sign.ts'
-import { ZERO_ADDRESS, jobIdOf } from './terms.ts'
+import { ZERO_ADDRESS, jobIdOf, specHashOf } from './terms.ts'
 import { badSignature } from './signature.ts'
 
+/** What a farm works for; what is left out is not asked. */
+export interface LeaseWants {
+  /** The account that must be paid. */
+  readonly payTo?: Address
+  /** The least that a lease pays for each of its frames, gross, in the smallest unit of the job's currency: the runner's estimate is not the farm's. */
+  readonly minFramePrice?: bigint
+  /** The most that the platform takes of the pay, in basis points. Escrows allow 3,000. */
+  readonly maxPlatformFeeBps?: number
+}
+
 function refuse(path: string, expected: string, found: unknown): PictorError {
-  return new PictorError('farm-refused', `ticket.${path}: expected ${expected}, found ${String(found)}`, {
-    details: { path: `ticket.${path}`, reason: 'lease' },
+  return refuseAt(`ticket.${path}`, expected, found)
+}
+
+function refuseAt(path: string, expected: string, found: unknown): PictorError {
+  return new PictorError('farm-refused', `${path}: expected ${expected}, found ${String(found)}`, {
+    details: { path, reason: 'lease' },
   })
 }
 
@@ -45,6 +61,35 @@ export function verifyLeaseTicket(
   if (set.seq > 0 || set.signature) requireLeaseKey(domain, terms, set, leaseKey, 'ticket.set')
   requireReadyQuorum(ticket, checkers)
 }
+
+/**
+ * What a farm makes sure of beside the ticket: the task asks for exactly what the lease is judged by and pays for, and pays whom and what the farm wants. Checkers compare with
+ * the terms' scene and spec and pay the lease's frames: a task for others, for more of them, or with a window would be work that nobody pays.
+ * @throws farm-refused naming the field of the task or its ticket
+ */
+export function requireTaskOfLease({ work, spec, window, bundle }: Task, ticket: LeaseTicket, wants: LeaseWants): void {
+  const { lease, terms } = ticket
+  const { payTo, minFramePrice = 0n, maxPlatformFeeBps = Infinity } = wants
+  if (payTo !== undefined && lease.payTo !== payTo) throw refuse('lease.payTo', payTo, lease.payTo)
+  const least = minFramePrice * BigInt(lease.frames.length)
+  if (lease.price < least) throw refuse('lease.price', `at least ${least} for ${lease.frames.length} frames`, lease.price)
+  if (terms.platformFeeBps > maxPlatformFeeBps)
+    throw refuse('terms.platformFeeBps', `at most ${maxPlatformFeeBps}`, terms.platformFeeBps)
+  if (bundle.root !== terms.bundleRoot)
+    throw refuseAt('task.bundle.root', `the scene of the terms, ${terms.bundleRoot}`, bundle.root)
+  const specHash = specHashOf(spec)
+  if (specHash !== terms.specHash) throw refuseAt('task.spec', `the spec of the terms, ${terms.specHash}`, specHash)
+  if (window) throw refuseAt('task.window', 'none: a lease is for whole pictures', canonicalJson(window))
+  const frames = 'frames' in work ? work.frames : [work.frame]
+  if (frames.length !== lease.frames.length || frames.some((frame, i) => frame !== lease.frames[i]))
+    throw refuseAt('task.work', `the frames of the lease, ${lease.frames.join()}`, frames.join())
+  // The part of a frame is the tile that the spec, and so the terms' specHash, gives its number.
+  const tiles = work.kind === 'tiles' ? work.tiles : []
+  const fits = lease.part === 0 ? work.kind !== 'tiles' : tiles.length === 1 && sameTile(tiles[0], spec.tiles?.[lease.part - 1])
+  if (!fits) throw refuseAt('task.work', `part ${lease.part} of its frame`, work.kind)
+}
+
+const sameTile = (a: unknown, b: unknown): boolean => b !== undefined && canonicalJson(a) === canonicalJson(b)
 
 function requireReadyQuorum({ domain, terms, job, set, ready }: LeaseTicket, checkers: readonly Address[]): void {
   const quorum = terms.quorum

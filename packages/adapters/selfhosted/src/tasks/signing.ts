@@ -1,50 +1,57 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { canonicalJson, PictorError } from '@pictor/core/contract'
+import { PictorError } from '@pictor/core/contract'
 import type { Bytes32, DigestSigner, FrameOutput, Output, Signature, Task } from '@pictor/core/contract'
-import { outputRoot, signCanceled, signCommit, signLeaseAccept, verifyLeaseTicket, type Openings } from '@pictor/core/proof'
+import {
+  outputRoot,
+  requireTaskOfLease,
+  signCanceled,
+  signCommit,
+  signLeaseAccept,
+  verifyLeaseTicket,
+  type Openings,
+} from '@pictor/core/proof'
 import type { Settings } from '../options.ts'
 import type { TaskRow, TaskStore } from './store.ts'
 
-type LeaseSettings = Pick<Settings, 'signer' | 'ledgers' | 'drawnCheckers' | 'now'> & { readonly openings: Openings | undefined }
+type LeaseSettings = Pick<
+  Settings,
+  'signer' | 'payTo' | 'minFramePrice' | 'maxPlatformFeeBps' | 'ledgers' | 'drawnCheckers' | 'now'
+> & { readonly openings: Openings | undefined }
 
 function refused(message: string): PictorError {
   return new PictorError('farm-refused', message, { details: { path: 'task.lease', reason: 'lease' } })
 }
 
 /**
- * Accepts a lease: verifies its ticket and countersigns it. A `render` task without a lease is accepted as it is (one's own farm without a ledger).
- * @throws farm-refused or signature-invalid when the ticket does not hold or names other frames
+ * Accepts a lease: verifies its ticket and countersigns it. A `render` task without a lease is accepted as it is by one's own farm; a farm that follows a ledger is paid by
+ * leases alone.
+ * @throws farm-refused or signature-invalid when the ticket does not hold or is for other work than the task
  */
 export async function acceptLease(
   task: Task,
-  { signer, ledgers, drawnCheckers, openings, now }: LeaseSettings,
+  { signer, payTo, minFramePrice, maxPlatformFeeBps, ledgers, drawnCheckers, openings, now }: LeaseSettings,
 ): Promise<Signature | undefined> {
   const ticket = task.lease
-  if (!ticket || task.purpose !== 'render') return undefined
+  if (task.purpose !== 'render') return undefined
+  if (!ticket && openings) throw refused('this farm is paid from a ledger: a render needs a lease')
+  if (!ticket) return undefined
   if (!signer) throw refused('this farm has no key and takes no leases')
-  const { domain, lease, terms } = ticket
+  const { domain, terms } = ticket
   const known =
     ledgers?.some((one) => one.chainId === domain.chainId && one.verifyingContract === domain.verifyingContract) ?? true
   if (!known) throw refused(`this farm takes no leases of ledger ${domain.verifyingContract} on chain ${domain.chainId}`)
   if (terms.registryDraw > 0 && !drawnCheckers && !openings)
     throw refused('this farm follows no ledger and cannot tell which checkers the registry drew')
-  await openings?.require(ticket)
+  requireTaskOfLease(task, ticket, {
+    payTo: payTo ?? signer.address,
+    ...(minFramePrice === undefined ? {} : { minFramePrice }),
+    ...(maxPlatformFeeBps === undefined ? {} : { maxPlatformFeeBps }),
+  })
+  await openings?.require(ticket, ticket.set.seq === 0 ? ticket.set.setRoot : undefined)
   const asked = terms.registryDraw > 0 && drawnCheckers ? await drawnCheckers(ticket) : undefined
   const checkers = asked ?? (await openings?.committee(ticket)) ?? terms.checkers
   verifyLeaseTicket(ticket, signer.address, now(), checkers, await openings?.leaseKey(ticket))
-  const ordered = task.work.kind === 'frames' || task.work.kind === 'command' ? task.work.frames : [task.work.frame]
-  const same = lease.frames.length === ordered.length && lease.frames.every((frame, i) => frame === ordered[i])
-  if (lease.part > 0 && !isTile(task, lease.part)) throw refused(`the task is not part ${lease.part} of its frame`)
-  if (!same || task.bundle.root !== terms.bundleRoot)
-    throw refused('the lease is for other frames or another scene than the task')
-  return await signLeaseAccept(signer, domain, ticket.job, ticket.set.seq, lease)
-}
-
-/** Whether the task renders exactly the tile that the spec, and so the terms' specHash, gives the number `part`. */
-function isTile({ work, spec }: Task, part: number): boolean {
-  return (
-    work.kind === 'tiles' && work.tiles.length === 1 && canonicalJson(work.tiles[0]) === canonicalJson(spec.tiles?.[part - 1])
-  )
+  return await signLeaseAccept(signer, domain, ticket.job, ticket.set.seq, ticket.lease)
 }
 
 function committed(outputs: readonly Output[]): FrameOutput[] {

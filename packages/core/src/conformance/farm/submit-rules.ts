@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Task } from '../../contract/task.ts'
-import { failure, sameRef, type Bench } from './bench.ts'
+import { failure, FRAMES, sameRef, type Bench } from './bench.ts'
 import { overHttp, type Rule } from './rule.ts'
 
 /** How many tasks a full reconcile shows. */
@@ -39,7 +39,7 @@ export const submitRules: readonly Rule[] = [
     async check(bench) {
       const task = await bench.task()
       await bench.farm.submit(task, bench.ctx('submit'))
-      const other: Task = { ...task, work: { kind: 'frames', frames: [1] } }
+      const other: Task = { ...(await bench.task({ kind: 'frames', frames: [1] })), id: task.id }
       await failure(bench.farm.submit(other, bench.ctx('submit')), ['conflict'])
     },
   },
@@ -79,13 +79,24 @@ export const submitRules: readonly Rule[] = [
   {
     name: 'a task whose lease cannot be verified is refused',
     change:
-      'verify lease, set, proof and Ready signatures (verifyLease in @pictor/core/proof) before starting; throw farm-refused',
+      'verify lease, set, proof and Ready signatures (verifyLeaseTicket in @pictor/core/proof) before starting; throw farm-refused',
     skip: (supports) => (supports.leases ? undefined : 'the farm takes no leases (supports.leases)'),
     async check(bench) {
       const task = await bench.task()
       assert(task.lease, 'FarmSubject.dress gave no lease')
       const lease = { ...task.lease, lease: { ...task.lease.lease, price: task.lease.lease.price + 1n } }
       await failure(bench.farm.submit({ ...task, lease }, bench.ctx('forged')), ['farm-refused', 'signature-invalid'])
+    },
+  },
+  {
+    name: 'a task that asks for more frames than its lease pays for is refused',
+    change:
+      'compare frames, part, scene and spec of the task with the lease and its terms (requireTaskOfLease in @pictor/core/proof)',
+    skip: (supports) => (supports.leases ? undefined : 'the farm takes no leases (supports.leases)'),
+    async check(bench) {
+      const task = await bench.task()
+      const more: Task = { ...task, work: { kind: 'frames', frames: [...FRAMES, Math.max(...FRAMES) + 1] } }
+      await failure(bench.farm.submit(more, bench.ctx('more')), ['farm-refused', 'signature-invalid'])
     },
   },
 ]
