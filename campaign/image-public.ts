@@ -1,9 +1,10 @@
-// pnpm campaign image-public FOLDER...: reads every EXR and PNG of public test sets (openexr-images with its Damaged folder, PngSuite), which are not kept here.
-// A valid file must equal what oiiotool (OpenEXR, libpng) reads, bit for bit; a damaged one must end in a typed error or in pixels, soon and in bounded memory.
+// pnpm campaign image-public [--three EXRLoader.js] FOLDER...: reads every EXR and PNG of public test sets (openexr-images with its Damaged folder, PngSuite), which are not kept here.
+// A valid file must equal what oiiotool (OpenEXR, libpng) and three's EXRLoader read, bit for bit; a damaged one must end in a typed error or in pixels, soon and in bounded memory.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { decodeImage, isImageError, pixelHash, scanImage, type ImageFile, type ImagePart, type Plane } from '@pictor/image'
 import type { Campaign } from '../scripts/campaign.ts'
 
@@ -15,8 +16,9 @@ function* filesUnder(path: string): Generator<string> {
   else for (const name of readdirSync(path).toSorted()) if (name !== '.git') yield* filesUnder(join(path, name))
 }
 
-/** Files that are damaged on purpose: the folder Damaged (names end in `_exr`), and PngSuite's names that start with x. */
-const damaged = (file: string): boolean => /Damaged\//.test(file) || /^x[a-z0-9]{7}\.png$/.test(basename(file))
+/** Files that are damaged on purpose: the folder Damaged, whatever they are called, and PngSuite's names that start with x. */
+const damaged = (file: string): boolean =>
+  (/\/Damaged\//.test(file) && !file.endsWith('.rst')) || /^x[a-z0-9]{7}\.png$/.test(basename(file))
 
 /** Names the first difference between a decoded picture and oiiotool's reading of it; undefined where they are equal. */
 function difference(file: string, image: ImageFile, scratch: string): string | undefined {
@@ -97,11 +99,59 @@ function firstDifference(plane: Plane, read: Samples, channel: number, stride: n
   return -1
 }
 
-export const campaign: Campaign = async (folders) => {
+/** three's loader, as far as it is used here: floats of R, G, B and A (1 where the file has none), or of Y, from the bottom row up. */
+interface ThreeLoader {
+  setDataType(type: number): this
+  parse(bytes: ArrayBuffer): { readonly width: number; readonly height: number; readonly data: Float32Array }
+}
+/** three's number of `FloatType`. */
+const FLOATS = 1015
+
+/** What three's EXRLoader reads of a file's first part beside what was read here, in words; undefined where it has no reading of the same thing. */
+function besideThree(bytes: Uint8Array<ArrayBuffer>, { parts }: ImageFile, loader: ThreeLoader): string | undefined {
+  const { planes, width, height, compression = '' } = parts[0]!
+  const named = (name: string): Plane | undefined => planes.find((plane) => plane.name === name)
+  const colours = ['R', 'G', 'B'].map(named)
+  const own = colours.every((plane) => plane) ? [...colours, named('A')] : [named('Y')]
+  const alike = own.every((plane) => !plane || (plane.type === own[0]?.type && plane.type !== 'uint32' && !plane.xSampling))
+  if (!own[0] || !alike || named('RY')) return undefined
+  let read: ReturnType<ThreeLoader['parse']>
+  try {
+    read = loader.setDataType(FLOATS).parse(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+  } catch {
+    return 'three: cannot read it'
+  }
+  if (read.width !== width || read.height !== height) return 'three: DIFFERS in size'
+  const stride = read.data.length / (width * height)
+  let most = 0
+  for (const [channel, plane] of own.entries()) {
+    if (!plane) continue
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const [a, b] = [plane.data[y * width + x]!, read.data[((height - 1 - y) * width + x) * stride + channel]!]
+        if (!Object.is(a + 0, b + 0)) most = Math.max(most, Math.abs(a - b) / (1 + Math.abs(a)) || Infinity)
+      }
+    }
+  }
+  if (most === 0) return 'three: equal'
+  // DWA is lossy: where its cosines are rounded differs among readers.
+  return compression.startsWith('dwa') && most < 2e-3 ? 'three: within 2e-3 (DWA)' : `three: DIFFERS by ${most}`
+}
+
+async function threeLoader(path: string | undefined): Promise<ThreeLoader | undefined> {
+  if (path === undefined) return undefined
+  const { EXRLoader } = (await import(pathToFileURL(resolve(path)).href)) as { EXRLoader: new () => ThreeLoader }
+  return new EXRLoader()
+}
+
+export const campaign: Campaign = async (args) => {
+  const at = args.indexOf('--three')
+  const folders = args.filter((_, i) => at < 0 || (i !== at && i !== at + 1))
   if (folders.length === 0) {
-    console.error('usage: pnpm campaign image-public FOLDER...   (checkouts of openexr-images and PngSuite)')
+    console.error('usage: pnpm campaign image-public [--three .../three/examples/jsm/loaders/EXRLoader.js] FOLDER...')
     return false
   }
+  const loader = await threeLoader(at < 0 ? undefined : args[at + 1])
   const oracle = spawnSync('oiiotool', ['--version']).status === 0
   if (!oracle) console.log('oiiotool is not installed: pixels are not compared (apt install openimageio-tools)')
   const scratch = mkdtempSync(join(tmpdir(), 'image-public-'))
@@ -112,8 +162,8 @@ export const campaign: Campaign = async (folders) => {
     if (file) console.log(`${what.padEnd(28)} ${file}${why ? `: ${why}` : ''}`)
   }
   for (const file of folders.flatMap((folder) => [...filesUnder(folder)])) {
-    if (!/[._]exr$|\.png$/.test(file)) continue
     const kind = damaged(file) ? 'damaged' : 'valid'
+    if (kind === 'valid' && !/[._]exr$|\.png$/.test(file)) continue
     const bytes = readFileSync(file)
     const startedAt = performance.now()
     try {
@@ -127,6 +177,8 @@ export const campaign: Campaign = async (folders) => {
         count(`${kind}: read`)
         continue
       }
+      const beside = loader && image.format === 'exr' ? besideThree(bytes, image, loader) : undefined
+      if (beside) count(beside, beside.endsWith('equal') ? undefined : file)
       const why = difference(file, image, scratch)
       if (why?.startsWith('oiiotool')) count('valid: read here only', file, why)
       else if (why) {

@@ -96,25 +96,22 @@ function checkRepeatedTile(features: FrameFeatures): WeighedFinding[] {
 /** Textured whole blocks that have the same sums in every plane, in groups of two or more. */
 function twinsOf({ means, near, blank, ...grid }: FrameFeatures): readonly (readonly number[])[] {
   const textured = [...near.keys()].filter((block) => !blank[block] && near[block]! >= TEXTURED && isWhole(grid, block))
-  // Few blocks share even the first plane's sum, and numbers are faster keys than words.
-  return alike(textured, (block) => means[0]![block]!).flatMap((group) =>
-    alike(group, (block) => means.map((plane) => plane[block]!).join()),
-  )
-}
-
-function isWhole(grid: Parameters<typeof blockArea>[0], block: number): boolean {
-  const { width, height } = blockArea(grid, block)
-  return width === grid.side && height === grid.side
-}
-
-/** Groups of two or more blocks that have one key. */
-function alike(blocks: readonly number[], keyOf: (block: number) => string | number): readonly (readonly number[])[] {
-  const groups = new Map<string | number, number[]>()
-  for (const block of blocks) {
-    const key = keyOf(block)
+  // Few blocks share even the first plane's sum, so that only those are told apart by all.
+  const first = means[0]!
+  const sorted = Float64Array.from(textured, (block) => first[block]!).sort()
+  const shared = new Set(sorted.filter((sum, i) => sum === sorted[i + 1]))
+  const groups = new Map<string, number[]>()
+  for (const block of textured) {
+    if (!shared.has(first[block]!)) continue
+    const key = means.map((plane) => plane[block]!).join()
     const group = groups.get(key)
     if (group) group.push(block)
     else groups.set(key, [block])
   }
   return [...groups.values()].filter((group) => group.length > 1)
+}
+
+/** Whether a block has its full size: only the last column and row take what is left. */
+function isWhole({ width, height, side, columns, rows }: Parameters<typeof blockArea>[0], block: number): boolean {
+  return ((block + 1) % columns !== 0 || width === columns * side) && (block < (rows - 1) * columns || height === rows * side)
 }

@@ -53,16 +53,17 @@ function createIntegerClassifier(type: PixelType): Classifier {
   return (r, g, b, counts) => {
     if (half && countVectors(r, g, b, counts, { blackEnd, lowEnd, high, top })) return
     const [rs, gs, bs] = [r.samples as Uint16Array, g.samples as Uint16Array, b.samples as Uint16Array]
-    const stride = r.stride
+    const stride = g.stride
+    const [red0, blue0] = [r.at - g.at, b.at - g.at]
+    const end = g.at + g.count * stride
     let black = 0
     let magenta = 0
-    let [ri, gi, bi] = [r.at, g.at, b.at]
-    for (let i = 0; i < r.count; i++, ri += stride, gi += stride, bi += stride) {
-      const green = gs[gi]!
+    for (let i = g.at; i < end; i += stride) {
+      const green = gs[i]!
       // Most pixels have some green: one comparison settles them.
       if (green >= lowEnd && (green & sign) === 0) continue
-      const red = rs[ri]!
-      const blue = bs[bi]!
+      const red = rs[red0 + i]!
+      const blue = bs[blue0 + i]!
       if ((green & magnitude) < blackEnd && (red & magnitude) < blackEnd && (blue & magnitude) < blackEnd) black++
       else if (red > high && red <= top && blue > high && blue <= top && (green & magnitude) <= top) magenta++
     }

@@ -1,5 +1,5 @@
 import { ImageError, type ImageErrorWhere } from '../../error.ts'
-import { inflateExact } from '../../inflate.ts'
+import { inflateExact, release } from '../../inflate.ts'
 import { decodeB44 } from './b44.ts'
 import { decodeDwa } from './dwa.ts'
 import { decodePiz } from './piz.ts'
@@ -24,8 +24,11 @@ export function decodeChunk(
   }
   switch (compression) {
     case 'zip':
-    case 'zips':
-      return reconstruct(inflateExact(input, block.bytes, where).bytes, out)
+    case 'zips': {
+      const { bytes } = inflateExact(input, block.bytes, where)
+      reconstruct(bytes, out)
+      return release(bytes)
+    }
     case 'rle': {
       const runs = new Uint8Array(block.bytes)
       expandRuns(input, runs, where)

@@ -1,5 +1,5 @@
 import { ImageError, type ImageErrorWhere } from '../../error.ts'
-import { inflateExact } from '../../inflate.ts'
+import { inflateExact, release } from '../../inflate.ts'
 import type { Block } from '../layout.ts'
 
 /**
@@ -29,6 +29,7 @@ export function decodePxr24(input: Uint8Array, block: Block, out: Uint8Array, wh
       from += planes * width
     }
   }
+  release(bytes)
   if (to !== out.length) throw new ImageError('bad-length', `PXR24 rows fill ${to} of ${out.length} bytes`, where)
 }
 
