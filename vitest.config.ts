@@ -13,7 +13,10 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   resolve: { conditions },
   test: {
-    testTimeout: 30_000,
+    // A limit for what hangs, not for what is slow: a passing test never waits for it, and a busy machine is no fault.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     // One a core: left to itself vitest leaves a core idle, which on two cores doubles the time.
     maxWorkers: availableParallelism(),
     projects: dirs.map((dir) => ({

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await link(join(REPOSITORY, 'packages/chain/node_modules/ethers'), join(folder, 'node_modules/ethers'))
   // An example is no published package: its README imports it from where it stands.
   await link(join(REPOSITORY, 'examples/cloud'), join(folder, 'node_modules/@pictor/example-cloud'))
-}, 240_000)
+})
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** Programs of a document: TypeScript blocks that import what they use. One that imports nothing, or is fenced `ts sketch`, is no whole program. */
@@ -63,7 +63,7 @@ describe('examples in documents', () => {
       }
     expect(sources.length).toBeGreaterThan(12)
     expect(errorsOf(folder, sources, { skipLibCheck: true, allowImportingTsExtensions: true })).toEqual([])
-  }, 120_000)
+  })
   it.each(documents)('links of %s lead somewhere', async (document) => {
     const text = await readFile(join(REPOSITORY, document), 'utf8')
     const links = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map((match) => match[1]!)

@@ -50,5 +50,5 @@ describe('the reference', () => {
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
-  }, 180_000)
+  })
 })

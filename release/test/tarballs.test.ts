@@ -16,7 +16,7 @@ const NOT_ESM = ['node10', 'node16-cjs']
 let packed: readonly PackedPackage[]
 beforeAll(async () => {
   packed = await packAll()
-}, 240_000)
+})
 
 const names = packageFolders().map((folder) => manifestOf(folder).name)
 const tarballOf = (name: string) => packed.find((one) => one.name === name)!.tarball

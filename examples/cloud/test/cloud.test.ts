@@ -50,7 +50,7 @@ beforeAll(async () => {
   })
   renderer = selfHosted({ id: 'checks', workDir: join(folder, 'checks'), signer: signer('renderer'), price: { perHostHour: 0n } })
   cloud = await open()
-}, 60_000)
+})
 afterAll(async () => {
   await cloud?.close()
   for (const one of [farm, renderer]) await one?.close?.()

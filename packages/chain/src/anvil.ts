@@ -30,6 +30,9 @@ export const devAccounts: readonly DevAccount[] = DEV.map(([address, key]) => ({
   privateKey: `0x${key}`,
 }))
 
+/** A chain that does not answer by then will not. */
+const START_MS = 60_000
+
 /** A running development chain. */
 export interface DevChain {
   readonly rpcUrl: string
@@ -95,7 +98,7 @@ export async function startAnvil(
     child.ref()
     await exited
   }
-  for (const giveUpAtMs = Date.now() + 20_000; ;) {
+  for (const giveUpAtMs = Date.now() + START_MS; ;) {
     try {
       if (Number(await rpc.call<string>('eth_chainId', [])) === chainId) break
     } catch {

@@ -5,7 +5,7 @@ import type { CallContext, LedgerEvent } from '@pictor/core/contract'
 import { isPictorError } from '@pictor/core/contract'
 import { batchHash, ESCROW_JOBS_SLOT, hashTerms, privateKeySigner } from '@pictor/core/proof'
 import { Interface, Wallet } from 'ethers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { contracts, devAccounts, escrowLayout, evmLedger, startAnvil } from '../src/index.ts'
 import { readTerms, tokenAbi } from '../src/wire.ts'
 import { devWorld, type DevWorld } from './dev-world.ts'
@@ -22,6 +22,8 @@ beforeEach(async () => {
 })
 
 const creator = devAccounts[0]!
+/** How long a condition may take on a busy machine. */
+const WAIT_MS = 60_000
 let keys = 0
 const ctx = (key = `key ${++keys}`): CallContext => ({ key })
 
@@ -36,7 +38,7 @@ const ledgerOn = (options: Partial<Parameters<typeof evmLedger>[0]> = {}) =>
     rpcUrl: world.rpcUrl,
     escrow: world.deployment.escrow,
     signer: new Wallet(creator.privateKey),
-    timeoutMs: 15_000,
+    timeoutMs: 120_000,
     ...options,
   })
 
@@ -65,10 +67,12 @@ describe('evmLedger', () => {
       await sender.send({ to: registry, data: registryAbi.encodeFunctionData('stake', []) })
     }
     // No block that could decide comes by itself here: the first try is left alone with an open job, and the next one goes on.
-    const early: unknown = await ledgerOn({ timeoutMs: 500 })
-      .open(s.terms, s.setRoot, ctx('open'))
-      .catch((error: unknown) => error)
-    expect(isPictorError(early, 'ledger-unreachable') && early.details.reason).toBe('not-drawn')
+    await vi.waitFor(async () => {
+      const early: unknown = await ledgerOn({ timeoutMs: 500 })
+        .open(s.terms, s.setRoot, ctx('open'))
+        .catch((error: unknown) => error)
+      expect(isPictorError(early, 'ledger-unreachable') && early.details.reason).toBe('not-drawn')
+    }, WAIT_MS)
     await world.mine(2)
     const ledger = ledgerOn()
     const { job } = await ledger.open(s.terms, s.setRoot, ctx('open'))
@@ -184,13 +188,11 @@ describe('on a chain that is slow or changes its mind', () => {
     await ledger.open(first.terms, first.setRoot, ctx())
     await world.rpc.call('evm_setAutomine', [false])
     const opening = ledger.open(s.terms, s.setRoot, ctx())
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    const { transactions } = await world.rpc.call<{ transactions: { maxPriorityFeePerGas: string }[] }>('eth_getBlockByNumber', [
-      'pending',
-      true,
-    ])
-    expect(transactions.length).toBe(1)
-    expect(BigInt(transactions[0]!.maxPriorityFeePerGas)).toBeGreaterThan(1_100_000_000n)
+    await vi.waitFor(async () => {
+      const transactions = await world.pending()
+      expect(transactions.length).toBe(1)
+      expect(BigInt(transactions[0]!.maxPriorityFeePerGas)).toBeGreaterThan(1_100_000_000n)
+    }, WAIT_MS)
     await world.mine(1)
     await opening
     expect((await ledger.money(s.job, ctx())).status).toBe('open')
@@ -201,8 +203,11 @@ describe('on a chain that is slow or changes its mind', () => {
     const ledger = ledgerOn({ allowance: 'unlimited' })
     await ledger.open(s.terms, s.setRoot, ctx())
     await world.rpc.call('evm_setAutomine', [false])
-    const impatient = ledgerOn({ timeoutMs: 200 }).send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
-    await expect(impatient).rejects.toMatchObject({ code: 'ledger-unreachable' })
+    await vi.waitFor(async () => {
+      const impatient = ledgerOn({ timeoutMs: 200 }).send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
+      await expect(impatient).rejects.toMatchObject({ code: 'ledger-unreachable' })
+      expect(await world.pending()).toHaveLength(1)
+    }, WAIT_MS)
     const again = ledgerOn().send({ kind: 'cancel', terms: s.terms }, ctx('cancel'))
     await new Promise((resolve) => setTimeout(resolve, 300))
     await world.mine(1)
@@ -238,7 +243,7 @@ describe('on a chain that is slow or changes its mind', () => {
   })
 })
 
-it('a kill -9 between send and receipt never pays twice', { timeout: 60_000 }, async () => {
+it('a kill -9 between send and receipt never pays twice', async () => {
   const s = await scenario('killed')
   const ledger = ledgerOn({ allowance: 'unlimited' })
   await ledger.open(s.terms, s.setRoot, ctx())
@@ -253,11 +258,7 @@ it('a kill -9 between send and receipt never pays twice', { timeout: 60_000 }, a
     },
     stdio: 'inherit',
   })
-  for (let i = 0; i < 200; i++) {
-    const { transactions } = await world.rpc.call<{ transactions: unknown[] }>('eth_getBlockByNumber', ['pending', false])
-    if (transactions.length > 0) break
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  await vi.waitFor(async () => expect(await world.pending()).not.toHaveLength(0), WAIT_MS)
   child.kill('SIGKILL')
   const again = ledgerOn().send({ kind: 'top-up', terms: s.terms, farmBudget: 7n, checkBudget: 0n }, ctx('the one top-up'))
   await new Promise((resolve) => setTimeout(resolve, 300))
@@ -267,7 +268,7 @@ it('a kill -9 between send and receipt never pays twice', { timeout: 60_000 }, a
   expect((await ledger.money(s.job, ctx())).deposited).toBe(s.terms.farmBudget + s.terms.checkBudget + 7n)
 })
 
-it('a development chain keeps its state between runs and ends with its process', { timeout: 30_000 }, async () => {
+it('a development chain keeps its state between runs and ends with its process', async () => {
   const { mkdtemp, rm } = await import('node:fs/promises')
   const { tmpdir } = await import('node:os')
   const dir = await mkdtemp(`${tmpdir()}/pictor-chain-`)

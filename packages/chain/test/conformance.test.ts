@@ -24,7 +24,7 @@ const make: MakeLedger = async (keys) => {
       escrow: world.deployment.escrow,
       signer: new Wallet(key),
       replaceAfterMs: 60_000,
-      timeoutMs: 10_000,
+      timeoutMs: 120_000,
     })
   return {
     ledger: on(creator.privateKey),

@@ -19,6 +19,8 @@ export interface DevWorld {
   nowS(): Promise<number>
   advance(seconds: number): Promise<void>
   mine(blocks: number): Promise<void>
+  /** Transactions that wait for a block. */
+  pending(): Promise<readonly { readonly maxPriorityFeePerGas: string }[]>
   reset(): Promise<void>
   stop(): Promise<void>
 }
@@ -43,7 +45,7 @@ export async function devWorld(options: { readonly blockTimeS?: number } = {}): 
     deployment,
     senderOf: (key) =>
       createSender(rpc, new Wallet(key), new Wallet(key).address.toLowerCase() as Address, chain.chainId, {
-        timeoutMs: 20_000,
+        timeoutMs: 120_000,
         replaceAfterMs: 60_000,
         pollMs: 5,
       }),
@@ -71,6 +73,10 @@ export async function devWorld(options: { readonly blockTimeS?: number } = {}): 
     },
     async mine(blocks) {
       await rpc.call('anvil_mine', [`0x${blocks.toString(16)}`])
+    },
+    async pending() {
+      type Block = { readonly transactions: readonly { readonly maxPriorityFeePerGas: string }[] }
+      return (await rpc.call<Block>('eth_getBlockByNumber', ['pending', true])).transactions
     },
     async reset() {
       await rpc.call('evm_revert', [snapshot])

@@ -140,7 +140,7 @@ async function pair(): Promise<readonly [LedgerScenario, LedgerScenario]> {
       escrow: world.deployment.escrow,
       signer: new Wallet(privateKey),
       allowance: 'unlimited',
-      timeoutMs: 20_000,
+      timeoutMs: 120_000,
     }),
     creator,
     token: world.deployment.token,
@@ -162,7 +162,7 @@ async function pair(): Promise<readonly [LedgerScenario, LedgerScenario]> {
   return [await scenarioOn(evm, options), await scenarioOn(local, options)]
 }
 
-it('escrow and local book agree on every random job', { timeout: 110_000 }, async () => {
+it('escrow and local book agree on every random job', async () => {
   await fc.assert(
     fc.asyncProperty(commands, async (list) => {
       const [evm, local] = await pair()

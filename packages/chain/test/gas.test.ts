@@ -54,7 +54,7 @@ function compare(chain: string, measured: Measured): void {
 }
 
 describe('gas', () => {
-  it('keeps its ceilings under the rules of today, everything included', { timeout: 60_000 }, async () => {
+  it('keeps its ceilings under the rules of today, everything included', async () => {
     const gas = await measureAll(osaka, { ...JOBS, ...EVERYTHING }, true)
     for (const suffix of ['', ', everything']) {
       const [one, ten, fifty, frames] = Object.keys(JOBS).map((name) => gas[name + suffix]!) as [
@@ -72,7 +72,7 @@ describe('gas', () => {
     compare('osaka', gas)
   })
 
-  it('keeps its ceilings under the rules to come', { timeout: 60_000 }, async () => {
+  it('keeps its ceilings under the rules to come', async () => {
     const gas = await measureAll(amsterdam, JOBS, false)
     const [one, , fifty, frames] = Object.values(gas) as [GasUsed, GasUsed, GasUsed, GasUsed]
     expect((fifty.attest - one.attest) / 49, 'one more task in root mode').toBeLessThanOrEqual(35_000)

@@ -83,7 +83,7 @@ describe('a node', () => {
     expect((await ledger.money(s.job, ctx())).status).toBe('open')
     const only = ledgerOn({ rpcUrl: [mortal, other], rpcTimeoutMs: 300 })
     await expect(only.money(s.job, ctx())).rejects.toMatchObject({ code: 'invalid-input', details: { path: 'chainId' } })
-  }, 20_000)
+  })
 
   it.each([
     ['a block number that is none', on('eth_blockNumber', () => 'banana')],
@@ -144,7 +144,7 @@ describe('a node', () => {
     )
     const opening = ledgerOn({ rpcUrl: liar, allowance: 'unlimited' }).open(s.terms, s.setRoot, ctx())
     await expect(opening).rejects.toMatchObject({ code: 'ledger-unreachable' })
-  }, 20_000)
+  })
 
   it('that asks for absurd fees gets no more than the cap', async () => {
     const s = await scenario('fees')

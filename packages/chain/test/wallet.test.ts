@@ -75,7 +75,7 @@ const ledgerOf = (key?: string) =>
   evmLedger({
     rpcUrl: world.rpcUrl,
     escrow: world.deployment.escrow,
-    timeoutMs: 15_000,
+    timeoutMs: 120_000,
     ...(key ? { signer: new Wallet(key) } : {}),
   })
 

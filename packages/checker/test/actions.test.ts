@@ -62,9 +62,9 @@ test('a runner that comes back serves its files elsewhere: what was asked before
   const hold = { kind: 'hold', job, lease, commit, farm: lease.farm } as const
   const files = { ...job.files, has: gone, read: gone, path: gone }
   await checker.send({ ...hold, job: { ...job, files } }, { key: 'hold 1' })
-  await vi.waitFor(() => expect(reads).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(reads).toBeGreaterThan(0), 60_000)
   await checker.send(hold, { key: 'hold 1' })
-  for (let waits = 0; waits < 200; waits++) {
+  for (let waits = 0; waits < 6_000; waits++) {
     const { events } = await checker.poll({ job: job.job }, { key: 'poll' })
     expect(events.map(({ type }) => type)).not.toContain('alarm')
     if (events.some(({ type }) => type === 'held')) return

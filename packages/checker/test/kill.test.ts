@@ -57,7 +57,7 @@ async function insist(
     if (!isPictorError(error) || !error.retryable) throw error
   }
   let taken = false
-  for (let i = 0; i < 3_000; i++) {
+  for (let i = 0; i < 6_000; i++) {
     if (!taken) await checker.send(action, { key }).then(() => (taken = true), away)
     const page = await checker.poll({ job: action.job.job }, { key: 'poll' }).catch(away)
     if (page?.events.some(wanted)) return [...page.events]

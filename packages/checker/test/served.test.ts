@@ -118,7 +118,7 @@ test('a killed checker does by itself what it had taken, once it is back', async
   await first.close()
   // Nothing is sent again: the inbox of the new process knows.
   const second = await serve(folder, key)
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 6_000; i++) {
     const { events } = await second.checker.poll({ job: job.job }, { key: 'poll' })
     if (events.some((event) => event.type === 'checked')) break
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -61,7 +61,7 @@ function settle(
 }
 
 async function until(world: World, type: string, count: number): Promise<void> {
-  for (let i = 0; i < 1_000; i++) {
+  for (let i = 0; i < 6_000; i++) {
     if ((await world.events()).filter((event) => event.type === type).length >= count) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -125,7 +125,7 @@ test('a peer that reveals another seed than its Ready committed to makes no quor
 })
 
 async function seen(checker: Checker, { test: { job } }: World, type: CheckerEvent['type']): Promise<void> {
-  for (let i = 0; i < 1_000; i++) {
+  for (let i = 0; i < 6_000; i++) {
     if ((await checker.poll({ job: job.job }, { key: 'test' })).events.some((event) => event.type === type)) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -33,7 +33,7 @@ const spec: RenderSpec = {
   output: { format: 'PNG', width: WIDTH, height: HEIGHT, colorMode: 'RGB', bitDepth: 8 },
 }
 
-describe.skipIf(!blender)('frames that a compositor blurs', { timeout: 120_000 }, () => {
+describe.skipIf(!blender)('frames that a compositor blurs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sidecar-'))
   const files = folderArtifacts(join(folder, 'files'))
   let renderer: Farm
@@ -59,7 +59,7 @@ describe.skipIf(!blender)('frames that a compositor blurs', { timeout: 120_000 }
     const job = await makeJob([], { spec, files, scene })
     honest = await rendered(job, spec, 'honest')
     short = await rendered(job, { ...spec, samples: 2 }, 'short')
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const checker of open) await checker.close?.()
     await renderer.close?.()

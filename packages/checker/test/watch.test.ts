@@ -11,7 +11,7 @@ const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
 
 /** Waits for the lease to be told in this state. */
 async function told(checker: Checker, test: TestJob, state: string) {
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 6_000; i++) {
     const { events } = await checker.poll({ job: test.job.job }, { key: 'poll' })
     const found = events.find((event) => event.type === 'lease-progress' && event.state === state)
     if (found?.type === 'lease-progress') return found

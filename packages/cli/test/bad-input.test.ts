@@ -9,7 +9,7 @@ if (!blender) console.log(`bad-input.test.ts is skipped: ${blenderReason}`)
 describe.skipIf(!blender)('pictor render refuses bad input before any money moves', () => {
   const folder = temporaryFolder()
   const scene = join(folder.path, 'good.blend')
-  beforeAll(() => makeScene(scene), 60_000)
+  beforeAll(() => makeScene(scene))
   afterAll(() => folder.remove())
 
   const render = (file: string, extra: readonly string[] = []) =>
@@ -53,7 +53,7 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
   it('a scene without a camera', async () => {
     makeScene(join(folder.path, 'blind.blend'), "bpy.data.objects.remove(bpy.data.objects['Camera'])")
     await refused(await render('blind.blend'), 'scene-invalid', 4)
-  }, 60_000)
+  })
 
   it('a missing texture, about which Blender is silent', async () => {
     const script = [
@@ -69,20 +69,13 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
     const result = await render('untextured.blend')
     await refused(result, 'asset-missing', 4)
     expect(JSON.stringify(result.objects.find((object) => object.type === 'error'))).toContain('wood.png')
-  }, 60_000)
+  })
 
-  it(
-    'a budget below the cheapest plan',
-    async () => refused(await render(scene, ['--budget', '0.000001']), 'budget-too-small', 5),
-    90_000,
-  )
+  it('a budget below the cheapest plan', async () =>
+    refused(await render(scene, ['--budget', '0.000001']), 'budget-too-small', 5))
 
-  it(
-    'a deadline that nobody can meet',
-    async () =>
-      refused(await render(scene, ['--frames', '1-100000', '--deadline', '90s', '--budget', '100000']), 'deadline-impossible', 5),
-    90_000,
-  )
+  it('a deadline that nobody can meet', async () =>
+    refused(await render(scene, ['--frames', '1-100000', '--deadline', '90s', '--budget', '100000']), 'deadline-impossible', 5))
 
   it('a frame range that cannot be read', async () => refused(await render(scene, ['--frames', '1-5,3']), 'invalid-input', 4))
 
@@ -102,7 +95,7 @@ describe.skipIf(!blender)('pictor render refuses bad input before any money move
       env: { PICTOR_KEYSTORE_PASSWORD: 'secret' },
     })
     await refused(result, 'ledger-unreachable', 6)
-  }, 90_000)
+  })
 })
 
 describe('pictor farm serve refuses options that it cannot follow, before anything starts', () => {

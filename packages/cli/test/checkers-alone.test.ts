@@ -15,7 +15,7 @@ describe.skipIf(!blender)('checkers as services', () => {
   let world: CheckerWorld
   beforeAll(async () => {
     world = await checkerWorld()
-  }, 120_000)
+  })
   afterAll(() => world.stop())
 
   it('settle a job alone whose runner is killed with -9 once they hold its first lease, and its farm is paid', async () => {

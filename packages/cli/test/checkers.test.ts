@@ -14,7 +14,7 @@ describe.skipIf(!blender)('checkers as services', () => {
   let world: CheckerWorld
   beforeAll(async () => {
     world = await checkerWorld()
-  }, 120_000)
+  })
   afterAll(() => world.stop())
 
   const pictures = (folder: string): readonly string[] =>
@@ -47,7 +47,7 @@ describe.skipIf(!blender)('checkers as services', () => {
     expect(verified.code, verified.stdout).toBe(0)
     const receipt = readFileSync(join(world.path, 'out', 'receipt.json'), 'utf8')
     for (const { address } of [ada, bo]) expect(receipt).toContain(address)
-  }, 240_000)
+  })
 
   it('refuse to start twice on one folder, and name the process that has it', async () => {
     const again = await world.run(['checker', 'serve', '--state-dir', 'ada', '--keystore', 'ada.json'])
@@ -56,7 +56,7 @@ describe.skipIf(!blender)('checkers as services', () => {
       code: 'conflict',
       message: expect.stringContaining('process ') as string,
     })
-  }, 60_000)
+  })
 
   it('keep their keys out of the process that opens scenes', () => {
     for (const name of ['ada', 'bo']) {
@@ -97,7 +97,7 @@ describe.skipIf(!blender)('checkers as services', () => {
     const attach = await world.run(['render', '--attach', run!, '--out', 'sealed-out', ...mine])
     expect(attach.code, attach.stdout.slice(-3000) + attach.stderr).toBe(0)
     expect(pictures('sealed-out')).toHaveLength(3)
-  }, 240_000)
+  })
 })
 
 describe('pictor checker', () => {
@@ -114,5 +114,5 @@ describe('pictor checker', () => {
     const half = await pictor(['checker', 'serve', '--keystore', 'k.json', '--port', 'x', '--json'], { cwd: folder.path, env })
     expect(half.objects[0]).toMatchObject({ message: expect.stringContaining('--port') as string })
     folder.remove()
-  }, 60_000)
+  })
 })

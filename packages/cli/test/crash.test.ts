@@ -13,7 +13,7 @@ const KILLS = 10
 
 describe.skipIf(!blender)('kill -9 of the command line', () => {
   const folder = temporaryFolder()
-  beforeAll(() => makeScene(join(folder.path, 'cube.blend')), 60_000)
+  beforeAll(() => makeScene(join(folder.path, 'cube.blend')))
   afterAll(() => folder.remove())
 
   it(`at ${KILLS} points of a ${FRAMES}-frame job loses nothing, renders nothing accepted again and pays nothing twice`, async () => {
@@ -55,7 +55,7 @@ describe.skipIf(!blender)('kill -9 of the command line', () => {
     expect(paidTwice(join(cwd, '.pictor'))).toEqual([])
     expect(integrity(join(cwd, '.pictor', 'pictor.db'))).toBe('ok')
     expect(orphans(cwd)).toEqual([])
-  }, 240_000)
+  })
 })
 
 /** Batches that the local book released more than once. */

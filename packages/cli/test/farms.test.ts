@@ -47,7 +47,7 @@ describe('pictor farms', () => {
       },
       { type: 'farm', id: 'away', reach: 'failed', code: 'farm-unreachable' },
     ])
-  }, 60_000)
+  })
 
   it('warns of prices older than 90 days and shows the latest troubles', () => {
     const trouble = (job: string) => ({ run: '0x1', job, startedAtMs: Date.UTC(2026, 10, 1), reason: 'frame refused' })

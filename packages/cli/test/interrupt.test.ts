@@ -11,7 +11,7 @@ describe.skipIf(!blender)('a run under way', () => {
   const folder = temporaryFolder()
   const options = { cwd: folder.path }
   const job = ['render', 'slow.blend', '--frames', '1-6', '--deadline', '1h', '--budget', '5', '--out', 'out', '--json']
-  beforeAll(() => makeScene(join(folder.path, 'slow.blend'), 's.cycles.samples = 192'), 60_000)
+  beforeAll(() => makeScene(join(folder.path, 'slow.blend'), 's.cycles.samples = 192'))
   afterAll(() => folder.remove())
 
   it('detaches at the first Ctrl-C and is taken up again, also after its lease key was rotated', async () => {
@@ -34,7 +34,7 @@ describe.skipIf(!blender)('a run under way', () => {
     const book = await pictor(['ledger', run, '--json'], options)
     expect(book.objects.filter(({ type }) => type === 'lease-key-replaced')).toMatchObject([{ leaseKey }])
     expect((await pictor(['rotate-lease-key', '--json'], options)).objects, 'no job is open').toEqual([])
-  }, 120_000)
+  })
 
   it('signs with the new lease key as soon as another process has rotated it, and with the old one no more', async () => {
     const key = (name: string) => ({ signer: { $key: name } })
@@ -69,7 +69,7 @@ describe.skipIf(!blender)('a run under way', () => {
     expect((await pictor(['verify', join('rotated-out', 'receipt.json'), '--json'], options)).objects.at(-1)).toMatchObject({
       answer: expect.stringMatching(/consistent|anchored/) as string,
     })
-  }, 120_000)
+  })
 
   it('that is only being planned ends at Ctrl-C, and its probes with it', async () => {
     const planning = startPictor(
@@ -82,7 +82,7 @@ describe.skipIf(!blender)('a run under way', () => {
     expect(ended.code).not.toBe(0)
     expect(ended.objects.some((object) => object.type === 'plans')).toBe(false)
     expect(JSON.stringify(ended.objects) + ended.stderr).toMatch(/canceled|Ctrl-C/)
-  }, 120_000)
+  })
 
   it('is canceled from another process, which says first what is lost and what comes back', async () => {
     // Long enough that no machine renders it in the time that the canceling process needs to start.
@@ -120,7 +120,7 @@ describe.skipIf(!blender)('a run under way', () => {
     }
     expect([book.locked, book.pending]).toEqual(['0', '0'])
     expect(BigInt(book.released) + BigInt(book.refunded)).toBe(BigInt(book.deposited))
-  }, 120_000)
+  })
 
   it('refuses changes that say nothing or nonsense, and names the option', async () => {
     const run = `0x${'ab'.repeat(32)}`
@@ -133,7 +133,7 @@ describe.skipIf(!blender)('a run under way', () => {
       expect(refused.objects.at(-1)).toMatchObject({ type: 'error', code: 'invalid-input', details: { path } })
       expect(refused.code).toBe(4)
     }
-  }, 60_000)
+  })
 
   it('refuses a run that does not exist', async () => {
     const absent = await pictor(['render', '--attach', `0x${'ab'.repeat(32)}`, '--out', 'out', '--json'], options)

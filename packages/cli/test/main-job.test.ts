@@ -24,7 +24,7 @@ describe.skipIf(!blender)('the main job on three farms with an escrow', () => {
     result = await pictor(['demo', '--scene', 'cube.blend', '--frames', `1-${FRAMES}`, '--out', 'out', '--json'], {
       cwd: folder.path,
     })
-  }, 240_000)
+  })
   afterAll(() => folder.remove())
 
   const of = (type: string) => result.objects.filter((object) => object.type === type)

@@ -49,7 +49,7 @@ describe.skipIf(!blender)('a job in PICTOR, checked by whom the registry draws, 
       await sent.wait(1, 30_000)
     }
     provider.destroy()
-  }, 120_000)
+  })
   afterAll(async () => {
     for (const started of running) started.kill('SIGKILL')
     await Promise.all(running.map((started) => started.finished))
@@ -89,7 +89,7 @@ describe.skipIf(!blender)('a job in PICTOR, checked by whom the registry draws, 
       message: expect.stringContaining('the rate expired at') as string,
       hint: expect.stringContaining('nothing was locked') as string,
     })
-  }, 120_000)
+  })
 
   it('is planned, locked, drawn, rendered, paid and proven', async () => {
     const stake = ['checker', 'stake', '--keystore', 'ada.json', '--rpc', chain.rpcUrl, '--registry', chain.registry]
@@ -129,5 +129,5 @@ describe.skipIf(!blender)('a job in PICTOR, checked by whom the registry draws, 
     expect([receipt.terms.registryDraw, receipt.terms.checkers, receipt.committee]).toEqual([1, [], [address]])
     const verified = await run('verify', join('out', 'receipt.json'), '--rpc', chain.rpcUrl)
     expect(verified.code, verified.stdout).toBe(0)
-  }, 240_000)
+  })
 })

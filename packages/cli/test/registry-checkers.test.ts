@@ -6,7 +6,7 @@ import { createChecker, settleAlone } from '@pictor/checker'
 import { createPictor, usd, type Address, type Bytes32, type Checker, type Ledger, type LedgerEvent } from '@pictor/core'
 import { leaseSetRoot, privateKeySigner, randomPrivateKey, verifyReceipt } from '@pictor/core/proof'
 import { Interface } from 'ethers'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { devWorld, type DevWorld } from '../../chain/test/dev-world.ts'
 import { act, makeJob, only } from '../../checker/test/job.ts'
 import { noiseFarm, renderNoise } from '../../checker/test/noise-renderer.ts'
@@ -37,7 +37,7 @@ beforeAll(async () => {
   await world.fund(creator.address)
   // A draw is decided by blocks that nobody's transaction makes.
   await world.rpc.call('evm_setIntervalMining', [1])
-}, 60_000)
+})
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
@@ -48,7 +48,7 @@ function ledgerOf(signer?: { readonly address: Address }): Ledger {
   return evmLedger({
     rpcUrl: world.rpcUrl,
     escrow,
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
     ...(signer ? { signer: world.signerOf(signer as never) } : {}),
   })
 }
@@ -130,7 +130,7 @@ describe.skipIf(!blender)('a job whose checkers the registry draws', () => {
     expect(answer).toBe('anchored')
     const stranger = { ...receipt, committee: [...committee.slice(1), privateKeySigner(randomPrivateKey()).address].sort() }
     expect(verifyReceipt(stranger, trust)).toMatchObject({ answer: 'broken' })
-  }, 180_000)
+  })
 })
 
 it('the checkers of a job whose creator vanished before the draw are drawn by a checker, once, whoever else tries', async () => {
@@ -164,19 +164,19 @@ it('the checkers of a job whose creator vanished before the draw are drawn by a 
   const chain = { rpcUrl: world.rpcUrl, escrow, chainId, fromBlock }
   const checkers = keys.slice(0, 2).map((key) => privateKeySigner(key))
   for (const checker of checkers) {
-    const { draw } = evmLedger({ ...chain, timeoutMs: 20_000, signer: world.signerOf(checker) })
+    const { draw } = evmLedger({ ...chain, timeoutMs: 120_000, signer: world.signerOf(checker) })
     const namings = followNamings(chain, checker.address, new Set(), context, draw)
     closing.push(() => namings.close())
   }
   const drawn = () => said.filter((one) => one.type === 'drawn' && one.job === job.job)
-  for (let i = 0; i < 200 && drawn().length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 100))
+  await vi.waitFor(() => expect(drawn()).toHaveLength(2), 120_000)
   events = await eventsOf(ledgerOf(), job.job)
   expect(events.map(({ type }) => type)).toEqual(['opened', 'drawn'])
   for (const { committee } of drawn()) expect(committee).toEqual(committeeIn(events))
   expect(drawn()).toHaveLength(2)
   const named = said.filter((one) => one.type === 'named' && one.job === job.job).length
   expect(named).toBe(checkers.filter(({ address }) => committeeIn(events).includes(address)).length)
-}, 60_000)
+})
 
 it('checkers that the registry drew settle alone what a simulated runner left behind, and who was not drawn is never ready', async () => {
   const ledger = ledgerOf(creator)
@@ -225,12 +225,15 @@ it('checkers that the registry drew settle alone what a simulated runner left be
     })
     closing.push(() => settling.close())
   }
-  let events: readonly LedgerEvent[] = []
-  for (let i = 0; i < 300 && !events.some(({ type }) => type === 'released'); i++) {
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    events = await eventsOf(ledger, job.job)
-  }
+  const events = await vi.waitFor(
+    async () => {
+      const found = await eventsOf(ledger, job.job)
+      expect(found.map(({ type }) => type)).toContain('released')
+      return found
+    },
+    { timeout: 120_000, interval: 100 },
+  )
   const paid = events.flatMap((event) => (event.type === 'released' ? event.paid : []))
   expect(paid.find(({ role }) => role === 'farm')).toMatchObject({ account: lease.payTo, amount: lease.price })
   for (const { account } of paid.filter(({ role }) => role === 'checker')) expect(committee).toContain(account)
-}, 60_000)
+})

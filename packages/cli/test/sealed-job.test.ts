@@ -28,7 +28,7 @@ const FRAMES = 6
 
 let world: PaidWorld
 const closing: (() => unknown)[] = []
-beforeAll(async () => (world = await paidWorld('usd')), 60_000)
+beforeAll(async () => (world = await paidWorld('usd')))
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
@@ -157,7 +157,7 @@ describe('a farm that seals what it renders', () => {
     expect([...hashesIn(world.folder('sealed-out'))].sort()).toEqual([...hashes].sort())
     const receipt = await pictor.receipt(run.id)
     expect((await world.verified(receipt)).answer).toBe('anchored')
-  }, 60_000)
+  })
 
   it('is delivered by another checker when one serves wrong keys, which is told, and by a runner that came back', async () => {
     const farm = await sealingFarm('sealing-2')
@@ -197,5 +197,5 @@ describe('a farm that seals what it renders', () => {
     for await (const event of again.events()) if (event.type === 'job-blocked') told.push(event.reason)
     expect(told.join('\n')).toContain(first!.address)
     expect(told.join('\n')).toContain('another checker is asked')
-  }, 60_000)
+  })
 })

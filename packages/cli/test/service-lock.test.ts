@@ -41,4 +41,4 @@ it('one service has a folder: the second is told who, also while the first stand
   first.kill('SIGKILL')
   await once(first, 'exit')
   expect(refusal()).toBeUndefined()
-}, 30_000)
+})

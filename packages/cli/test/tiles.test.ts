@@ -82,31 +82,27 @@ describe.skipIf(!blender)('one frame over two farms', () => {
     folder.remove()
   })
 
-  it.each(['PNG', 'OPEN_EXR'] as const)(
-    'is the unsplit render, pixel for pixel, as %s',
-    async (format) => {
-      const whole = await render(`whole-${format}`, { inspect: { format } })
-      const split = await render(`tiles-${format}`, { inspect: { format }, tiles: 4 })
-      const tasks = split.events.flatMap((event) => (event.type === 'task-start' ? [event] : []))
-      expect(tasks.map(({ part }) => part).sort()).toEqual([1, 2, 3, 4])
-      expect(new Set(tasks.map(({ farm }) => farm))).toEqual(new Set(['one', 'two']))
-      expect(split.parts).toHaveLength(4)
-      const verdicts = split.events.flatMap((event) => (event.type === 'frame-verdict' ? [event] : []))
-      // Small jobs have every part compared with the checker's own render.
-      expect(verdicts.map(({ verdict, reports }) => [verdict, reports.every((report) => report.checked)])).toEqual(
-        Array.from({ length: 4 }, () => ['accept', true]),
-      )
-      expect(new Set(split.result.frames.map(({ path }) => path)).size).toBe(1)
-      const [a, b] = [decodeImage(whole.file), decodeImage(split.file)]
-      expect([b.width, b.height]).toEqual([300, 260])
-      expect(b.parts[0]!.planes.map((plane) => plane.name)).toEqual(a.parts[0]!.planes.map((plane) => plane.name))
-      for (const [c, plane] of a.parts[0]!.planes.entries()) expect(b.parts[0]!.planes[c]!.data).toEqual(plane.data)
-      const { money } = split.result
-      expect(money.paid + money.refunded).toBe(money.locked)
-      expect(verifyReceipt(split.receipt).answer).not.toBe('broken')
-    },
-    180_000,
-  )
+  it.each(['PNG', 'OPEN_EXR'] as const)('is the unsplit render, pixel for pixel, as %s', async (format) => {
+    const whole = await render(`whole-${format}`, { inspect: { format } })
+    const split = await render(`tiles-${format}`, { inspect: { format }, tiles: 4 })
+    const tasks = split.events.flatMap((event) => (event.type === 'task-start' ? [event] : []))
+    expect(tasks.map(({ part }) => part).sort()).toEqual([1, 2, 3, 4])
+    expect(new Set(tasks.map(({ farm }) => farm))).toEqual(new Set(['one', 'two']))
+    expect(split.parts).toHaveLength(4)
+    const verdicts = split.events.flatMap((event) => (event.type === 'frame-verdict' ? [event] : []))
+    // Small jobs have every part compared with the checker's own render.
+    expect(verdicts.map(({ verdict, reports }) => [verdict, reports.every((report) => report.checked)])).toEqual(
+      Array.from({ length: 4 }, () => ['accept', true]),
+    )
+    expect(new Set(split.result.frames.map(({ path }) => path)).size).toBe(1)
+    const [a, b] = [decodeImage(whole.file), decodeImage(split.file)]
+    expect([b.width, b.height]).toEqual([300, 260])
+    expect(b.parts[0]!.planes.map((plane) => plane.name)).toEqual(a.parts[0]!.planes.map((plane) => plane.name))
+    for (const [c, plane] of a.parts[0]!.planes.entries()) expect(b.parts[0]!.planes[c]!.data).toEqual(plane.data)
+    const { money } = split.result
+    expect(money.paid + money.refunded).toBe(money.locked)
+    expect(verifyReceipt(split.receipt).answer).not.toBe('broken')
+  })
 
   it('is locked, attested and paid tile by tile on a chain too, with a receipt that its block anchors', async () => {
     const keys = keyFile(join(folder.path, 'chain-keys.json'), 'keys of a test')
@@ -138,7 +134,7 @@ describe.skipIf(!blender)('one frame over two farms', () => {
       await onChain.close()
       await chain.close()
     }
-  }, 180_000)
+  })
 
   it('is refused for frames whose tiles would not fit together, and left whole by auto', async () => {
     const request = { scene, frames: '3', deadline: '1h', budget: usd('20'), inspect: { format: 'JPEG' } } as const
@@ -146,5 +142,5 @@ describe.skipIf(!blender)('one frame over two farms', () => {
     expect((await pictor.plan({ ...request, tiles: 'auto' })).fastest.spec.render.tiles).toBeUndefined()
     expect((await pictor.plan({ ...request, inspect: {}, tiles: 'auto' })).fastest.spec.render.tiles).toHaveLength(2)
     await expect(pictor.plan({ ...request, tiles: 1 })).rejects.toMatchObject({ code: 'invalid-input' })
-  }, 180_000)
+  })
 })

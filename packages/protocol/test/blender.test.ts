@@ -30,7 +30,7 @@ describe.skipIf(!hasBlender)('a protocol server that renders with Blender', () =
         { token: tokens.garage, tenant: 'garage' },
       ],
     })
-  }, 60_000)
+  })
   afterAll(async () => {
     await server?.close()
     await host?.close?.()
@@ -40,52 +40,48 @@ describe.skipIf(!hasBlender)('a protocol server that renders with Blender', () =
   it.each([
     ['RebusFarm', (url: string) => rebusFarm({ lane: 'partner', url, token: tokens.rebus, key: signer.address, id: 'farm' })],
     ['GarageFarm', (url: string) => garageFarm({ lane: 'partner', url, token: tokens.garage, key: signer.address, id: 'farm' })],
-  ] as const)(
-    'serves the partner lane of %s from scene to signed, decodable frames',
-    async (_name, make) => {
-      const farm = make(server.server.url)
-      const { files, bundle } = await bundleOf(temp.path, 'plain.blend')
-      expect(await farm.describe({ key: 'd' })).toMatchObject({ lane: 'partner', key: signer.address })
-      const stage = await farm.stage(bundle, files, { key: 's' })
-      const bare: Task = {
-        contract: 1,
-        run: 'run',
-        id: 1,
-        attempt: 1,
-        purpose: 'render',
-        bundle,
-        stage,
-        spec: TINY,
-        work: { kind: 'frames', frames: [1, 2] },
-      }
-      const task = await dressed(signer, bare)
-      const ticket = task.lease!
-      const ref = await farm.submit(task, { key: 'same key for both tenants' })
-      const accept = { job: ticket.job, seq: ticket.set.seq, lease: 1, leaf: leaseLeaf(ticket.lease) }
-      expect(isSignedBy(leaseAcceptDigest(ticket.domain, accept), ref.leaseSignature!, signer.address)).toBe(true)
+  ] as const)('serves the partner lane of %s from scene to signed, decodable frames', async (_name, make) => {
+    const farm = make(server.server.url)
+    const { files, bundle } = await bundleOf(temp.path, 'plain.blend')
+    expect(await farm.describe({ key: 'd' })).toMatchObject({ lane: 'partner', key: signer.address })
+    const stage = await farm.stage(bundle, files, { key: 's' })
+    const bare: Task = {
+      contract: 1,
+      run: 'run',
+      id: 1,
+      attempt: 1,
+      purpose: 'render',
+      bundle,
+      stage,
+      spec: TINY,
+      work: { kind: 'frames', frames: [1, 2] },
+    }
+    const task = await dressed(signer, bare)
+    const ticket = task.lease!
+    const ref = await farm.submit(task, { key: 'same key for both tenants' })
+    const accept = { job: ticket.job, seq: ticket.set.seq, lease: 1, leaf: leaseLeaf(ticket.lease) }
+    expect(isSignedBy(leaseAcceptDigest(ticket.domain, accept), ref.leaseSignature!, signer.address)).toBe(true)
 
-      const events: FarmEvent[] = []
-      let cursor: string | undefined
-      const ended = () => events.some((event) => event.type === 'state' && ['succeeded', 'failed'].includes(event.state))
-      while (!ended()) {
-        const page = await farm.poll(cursor === undefined ? {} : { cursor }, { key: 'p' })
-        events.push(...page.events)
-        cursor = page.cursor
-        if (!ended()) await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-      const outputs = events.flatMap((event) => (event.type === 'output' ? [event.output] : []))
-      expect(outputs.map(({ frame }) => frame).sort()).toEqual([1, 2])
-      for (const output of outputs) {
-        const body = await farm.open(output, { offset: 0 }, { key: 'o' })
-        if (!('stream' in body)) throw new Error(body.unavailable)
-        const chunks: Uint8Array[] = []
-        for await (const chunk of body.stream) chunks.push(chunk)
-        expect(decodeImage(Buffer.concat(chunks))).toMatchObject({ width: 32, height: 24 })
-      }
-      const commit = events.find((event) => event.type === 'commit')!.commit
-      expect(() => verifyCommit(ticket.domain, commit, signer.address)).not.toThrow()
-      await farm.close?.()
-    },
-    60_000,
-  )
+    const events: FarmEvent[] = []
+    let cursor: string | undefined
+    const ended = () => events.some((event) => event.type === 'state' && ['succeeded', 'failed'].includes(event.state))
+    while (!ended()) {
+      const page = await farm.poll(cursor === undefined ? {} : { cursor }, { key: 'p' })
+      events.push(...page.events)
+      cursor = page.cursor
+      if (!ended()) await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const outputs = events.flatMap((event) => (event.type === 'output' ? [event.output] : []))
+    expect(outputs.map(({ frame }) => frame).sort()).toEqual([1, 2])
+    for (const output of outputs) {
+      const body = await farm.open(output, { offset: 0 }, { key: 'o' })
+      if (!('stream' in body)) throw new Error(body.unavailable)
+      const chunks: Uint8Array[] = []
+      for await (const chunk of body.stream) chunks.push(chunk)
+      expect(decodeImage(Buffer.concat(chunks))).toMatchObject({ width: 32, height: 24 })
+    }
+    const commit = events.find((event) => event.type === 'commit')!.commit
+    expect(() => verifyCommit(ticket.domain, commit, signer.address)).not.toThrow()
+    await farm.close?.()
+  })
 })

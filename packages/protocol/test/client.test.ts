@@ -172,7 +172,7 @@ describe('webhooks', () => {
     const stage = await client.stage(subject.job.bundle, subject.files, ctx)
     const ref = await client.submit(smallTask(subject.job, stage, [1], 'probe'), ctx)
     await subject.advance!(10)
-    await expect.poll(() => got.length, { timeout: 3_000 }).toBeGreaterThan(0)
+    await expect.poll(() => got.length).toBeGreaterThan(0)
     expect(await client.hint!(got[0]!.headers, got[0]!.body)).toEqual([{ farm: 'host', ref: ref.ref }])
     await close()
   })

@@ -5,7 +5,7 @@ import { simulatedWorld, type VirtualClock } from '../../core/src/simulate/index
 import { remoteFarm } from '../src/index.ts'
 import { served, TOKEN } from './served.ts'
 
-it('a runner leaves a real server alone for as long as its 429 asks, with every call', { timeout: 60_000 }, async () => {
+it('a runner leaves a real server alone for as long as its 429 asks, with every call', async () => {
   const at = simulatedWorld({
     name: 'rate limited',
     frames: 12,

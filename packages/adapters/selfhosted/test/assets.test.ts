@@ -13,7 +13,7 @@ const temp = tempFolder()
 afterAll(temp.remove)
 
 /** Files that a scene needs, each in the way in which scenes lose them. */
-describe.skipIf(!hasBlender)('files that scenes need', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('files that scenes need', () => {
   const inspector = blendInspector()
   const artifacts = folderArtifacts(join(temp.path, 'artifacts'))
   const shot = (name: string): string => join(temp.path, 'shot', name)
@@ -25,7 +25,7 @@ describe.skipIf(!hasBlender)('files that scenes need', { timeout: 120_000 }, () 
     execFileSync('blender', ['-b', '--factory-startup', '-Y', '--python-exit-code', '9', '-P', script, '--', temp.path], {
       stdio: 'pipe',
     })
-  }, 120_000)
+  })
 
   it('are sent from outside its folder, and a farm far away renders the same picture (UVTILE texture, mesh cache, font)', async () => {
     const found = await inspect('outside.blend')

@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 afterAll(temp.remove)
 
-describe.skipIf(!hasBlender)('calibration', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('calibration', () => {
   it('is measured once for each Blender and device, and anew when one of them changes', async () => {
     const workDir = join(temp.path, 'kept')
     const blender = (await blenderAt('blender'))!

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { selfHosted } from '../src/index.ts'
 import { TINY, buildScenes, bundleOf, hasBlender, tempFolder } from './support.ts'
 
-describe.skipIf(!hasBlender)('the farm contract, with a real Blender', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('the farm contract, with a real Blender', () => {
   const temp = tempFolder()
   let made = 0
   let scene: Awaited<ReturnType<typeof bundleOf>>

@@ -101,7 +101,7 @@ describe('devices and versions', () => {
   })
 })
 
-describe.skipIf(!hasBlender)('devices of this machine', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('devices of this machine', () => {
   const temp = tempFolder()
   afterAll(temp.remove)
 

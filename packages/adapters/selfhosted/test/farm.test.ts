@@ -34,7 +34,7 @@ const failureOf = (events: readonly FarmEvent[]) =>
   events.findLast((event): event is FarmEvent & { type: 'state' } => event.type === 'state' && event.failure !== undefined)
     ?.failure
 
-describe.skipIf(!hasBlender)('a farm of one’s own Blender', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('a farm of one’s own Blender', () => {
   const temp = tempFolder()
   const open: Farm[] = []
   let plain: Awaited<ReturnType<typeof bundleOf>>

@@ -52,7 +52,6 @@ async function rendered(deed: string, trust: 'own' | 'foreign', frames: readonly
 
 describe.each(sandbox ? (['own', 'foreign'] as const) : (['own'] as const))(
   'a renderer that a scene has taken over (trust: %s)',
-  { timeout: 120_000 },
   (trust) => {
     it.each(['link', 'pipe', 'folder'])('cannot deliver a %s instead of a picture', async (deed) => {
       const { state, events, handed } = await rendered(deed, trust, [1])

@@ -17,7 +17,7 @@ if (!hasShared) console.log('skipped: the real scenes of ../shared/scenes are no
 const temp = tempFolder()
 afterAll(temp.remove)
 
-describe.skipIf(!hasBlender)('inspecting with Blender', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('inspecting with Blender', () => {
   const inspector = blendInspector()
   const artifacts = folderArtifacts(join(temp.path, 'artifacts'))
   const inspect = (name: string) => inspector.inspect(join(temp.path, name), {}, ctx)

@@ -77,7 +77,7 @@ async function ticketFor(
   return { domain, terms, job, lease, set: { job, seq: 0, setRoot }, proof: leaseProof([lease], 1), ready: [ready] }
 }
 
-describe.skipIf(!hasBlender)('leases of a farm with a key', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('leases of a farm with a key', () => {
   const temp = tempFolder()
   const open: Farm[] = []
   let scene: Awaited<ReturnType<typeof bundleOf>>

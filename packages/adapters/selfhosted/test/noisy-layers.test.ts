@@ -40,7 +40,7 @@ describe('the hash of the layers in a picture', () => {
   })
 })
 
-describe.skipIf(!hasBlender)('layers beside frames that are denoised or composited', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('layers beside frames that are denoised or composited', () => {
   let farm: Farm
   let scene: Awaited<ReturnType<typeof bundleOf>>
   const spec: RenderSpec = { ...TINY, checkClass: 'sidecar' }

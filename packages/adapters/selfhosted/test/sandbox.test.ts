@@ -71,7 +71,7 @@ found['roots'] = sorted(os.listdir('/'))
 json.dump(found, open(out + '/found.json', 'w'))
 `
 
-describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', { timeout: 120_000 }, () => {
+describe.skipIf(!sandbox || !hasBlender)('the sandbox around scenes of others', () => {
   beforeAll(() => buildScenes(temp.path))
 
   it('leaves code that took over Blender nothing to take', async () => {

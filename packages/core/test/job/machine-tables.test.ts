@@ -69,7 +69,7 @@ function picture(moves: readonly Move<string>[]): string {
 }
 
 describe('the tables of moves', () => {
-  it('hold every move that simulated jobs make, and these make every move but rare ones', { timeout: 120_000 }, async () => {
+  it('hold every move that simulated jobs make, and these make every move but rare ones', async () => {
     const made = await movesMade(100)
     for (const [moves, seen] of [
       [JOB_MOVES, made.job],

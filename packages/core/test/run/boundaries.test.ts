@@ -72,25 +72,21 @@ async function everything(world: World, result: JobResult | undefined): Promise<
 describe('a process that dies', () => {
   // Calls go to the store, farms, checkers, the ledger and the artifacts: dying before and after each of them is dying before an effect, between an effect and its
   // commit, and after a commit.
-  it(
-    'at any call of a short job, before or after its effect, loses nothing, pays nothing twice and orders nothing twice',
-    { timeout: 120_000 },
-    async () => {
-      const { calls, broken } = await trial(shortJob('alive'), {})
-      expect(broken).toEqual([])
-      expect(calls).toBeGreaterThan(80)
-      const failed: string[] = []
-      let deaths = 0
-      for (let call = 1; call <= calls; call++)
-        for (const effect of ['before', 'after'] as const) {
-          const report = await trial(shortJob(`dies ${call} ${effect}`), { killAtCall: call, effect })
-          if (report.died) deaths++
-          if (report.broken.length > 0) failed.push(`${effect} call ${call}: ${report.broken.join('; ')}`)
-        }
-      expect(failed).toEqual([])
-      expect(deaths).toBeGreaterThan(1.9 * calls)
-    },
-  )
+  it('at any call of a short job, before or after its effect, loses nothing, pays nothing twice and orders nothing twice', async () => {
+    const { calls, broken } = await trial(shortJob('alive'), {})
+    expect(broken).toEqual([])
+    expect(calls).toBeGreaterThan(80)
+    const failed: string[] = []
+    let deaths = 0
+    for (let call = 1; call <= calls; call++)
+      for (const effect of ['before', 'after'] as const) {
+        const report = await trial(shortJob(`dies ${call} ${effect}`), { killAtCall: call, effect })
+        if (report.died) deaths++
+        if (report.broken.length > 0) failed.push(`${effect} call ${call}: ${report.broken.join('; ')}`)
+      }
+    expect(failed).toEqual([])
+    expect(deaths).toBeGreaterThan(1.9 * calls)
+  })
 })
 
 describe('a runner', () => {

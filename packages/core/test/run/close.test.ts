@@ -22,8 +22,8 @@ it('a process whose runner was closed in the middle of a job ends by itself; rea
     expect({ code, wrong }).toEqual({ code: 0, wrong: '' })
     expect(JSON.parse(out)).toEqual({ reasons: ['enough', 'enough'], listeners: 0, phase: 'running', timers: 0 })
     // Its last word was said after close(): nothing held it for longer than an exit takes on a busy machine.
-    expect(Date.now() - saidAtMs).toBeLessThan(5_000)
+    expect(Date.now() - saidAtMs).toBeLessThan(20_000)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}, 60_000)
+})

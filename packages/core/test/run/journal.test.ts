@@ -58,7 +58,7 @@ beforeAll(async () => {
       streams.set(stream, [...(streams.get(stream) ?? []), body])
     for (const [stream, bodies] of streams) journals.push({ stream, bodies })
   }
-}, 60_000)
+})
 
 async function storeOf(stream: string, bodies: readonly string[], cut: number, snapshot?: string): Promise<Store> {
   const store = memoryStore()

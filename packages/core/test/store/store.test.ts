@@ -78,13 +78,16 @@ describe('the SQLite store', () => {
 
   describe('whose lock another process holds', () => {
     /** A process that stands still inside a transaction. */
-    async function stoppedWriter(path: string): Promise<{ readonly pid: number; kill(signal: NodeJS.Signals): void }> {
+    async function stoppedWriter(
+      path: string,
+    ): Promise<{ readonly pid: number; kill(signal: NodeJS.Signals): void; readonly gone: Promise<unknown> }> {
       const program = `const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(path)})
         process.on('SIGCONT', () => db.exec('COMMIT')); db.exec('BEGIN IMMEDIATE'); console.log('locked'); setTimeout(() => {}, 60_000)`
       const child = spawn(process.execPath, ['--no-warnings', '-e', program])
       await new Promise((resolve) => child.stdout.once('data', resolve))
+      const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGSTOP')
-      return { pid: child.pid!, kill: (signal) => void child.kill(signal) }
+      return { pid: child.pid!, kill: (signal) => void child.kill(signal), gone }
     }
 
     it.each(['SIGCONT', 'SIGKILL'] as const)('waits without blocking the event loop and writes after its %s', async (signal) => {
@@ -125,6 +128,7 @@ describe('the SQLite store', () => {
         expect(String(refusal)).toContain(`kill -CONT ${other.pid}`)
       }
       other.kill('SIGKILL')
+      await other.gone
       await store.append('job:0xaa', fence, 0, ['again'])
       expect((await store.read('0xaa', 0, 10)).map((fact) => fact.body)).toEqual(['again'])
       await store.close()
