@@ -11,8 +11,12 @@ import {
   noiseRatioLimit,
   seedLockedTolerance,
   withinTolerance,
+  type Picture,
 } from '../src/index.ts'
 import { blockArea, blockGrid } from '../src/compare/blocks.ts'
+import { SAME_SEED } from '../src/compare/seed-locked.ts'
+import { noiseCorrelation, SHARED_NOISE, sharedNoise } from '../src/compare/shared-noise.ts'
+import { judgeByReferences } from '../src/compare/with-references.ts'
 import { blurred, changed, painted, picture } from './pictures.ts'
 
 const A = picture({ seed: 1 })
@@ -139,6 +143,23 @@ describe('at the same seed', () => {
     expect(found.offShare).toBe(0)
     expect(found.gain).toBeGreaterThan(limit.gain)
     expect(found.noiseCorrelation).toBeGreaterThan(0.99)
+  })
+  test('shared noise tells the seed also where edges outweigh noise, and after a change', () => {
+    // Checks of two pixels, the same in all renders: their high-pass correlates whatever the seed.
+    const edged = (p: Picture): Picture =>
+      changed(p, (plane, width) => plane.map((v, i) => v * 0.2 + ((((i % width) >> 1) + (Math.floor(i / width) >> 1)) % 2) * 0.5))
+    const [own, a, b, other] = [1, 2, 3, 4].map((seed) => edged(picture({ seed }))) as [Picture, Picture, Picture, Picture]
+    expect(noiseCorrelation(other, own)).toBeGreaterThan(SAME_SEED)
+    expect(Math.abs(sharedNoise(other, own, a, b))).toBeLessThan(0.05)
+    expect(sharedNoise(own, own, a, b)).toBeCloseTo(0.5, 1)
+    const darker = changed(own, (plane) => plane.map((v) => v * 0.999))
+    expect(sharedNoise(darker, own, a, b)).toBeGreaterThan(SHARED_NOISE)
+    // Which is what a verdict by references rests on: a change at the ordered seed is no other seed, an honest other seed is.
+    const area = { x: 20, y: 20, width: 64, height: 48 }
+    const references = { renders: [a, b], crops: [{ picture: cut(own, area), area }] }
+    const weights = (x: Picture): string[] => judgeByReferences(x, 16, references, []).map(({ weight }) => weight)
+    expect(weights(darker)).toContain('refuse')
+    expect(new Set(weights(other))).toEqual(new Set(['note']))
   })
   test('a comparison of no pixels proves nothing', () => {
     const tiny = cut(A, { x: 0, y: 0, width: 2, height: 2 })

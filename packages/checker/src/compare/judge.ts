@@ -71,6 +71,11 @@ export function noiseRatioLimit(found: Pick<ReferenceStatistics, 'noiseRatioErro
   return Math.max(LEAST_NOISE_RATIO, NOISE_RATIO_ERRORS * unsure(found.activeBlocks) * found.noiseRatioError)
 }
 
+/** Whether the frame clearly has less noise than two renders at the ordered settings: more samples, of which those ordered may be the first. */
+export function overDelivers(found: ReferenceStatistics): boolean {
+  return found.noiseRatio < -noiseRatioLimit(found)
+}
+
 /**
  * How far beyond a limit of bias an honest frame with motion blur may lie when farm and checker are of different device classes: which of two coincident
  * faces that move a ray meets first is decided by rounding, differently on each (traced on an H100). Of 18 honest frames of an H100 (CUDA) against CPU renders six lay beyond a limit, one beyond twice, none beyond three times; without motion blur

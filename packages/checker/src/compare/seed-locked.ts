@@ -1,6 +1,7 @@
 import { blockArea, blockGrid, forBlockRuns } from './blocks.ts'
 import { requireSameShape } from './references.ts'
 import type { Area, Picture } from './picture.ts'
+import { noiseCorrelation } from './shared-noise.ts'
 
 /** How far a render lies from one made with the same seed. */
 export interface SeedLockedStatistics {
@@ -12,12 +13,18 @@ export interface SeedLockedStatistics {
   readonly offBlock: number
   /** |mean signed difference| over mean level, largest over channels: an exposure shift too small for any single pixel. */
   readonly gain: number
-  /** Correlation of the two pictures' pixel noise (difference from their 3 x 3 mean): near 1 with one seed, near 0 with two. */
+  /** Correlation of the two pictures' pixel noise (difference from their neighbours): near 1 with one seed, near 0 with two where noise outweighs edges. */
   readonly noiseCorrelation: number
   /** Smallest box around the pixels that are off. */
   readonly offArea?: Area
   readonly pixels: number
 }
+
+/**
+ * Above this correlation of pixel noise a frame was made with the ordered seed: a difference beyond the tolerance is then real, not another seed. Two seeds measured
+ * -0.12 to 0.69 (smooth pictures, where edges dominate), one seed 0.92 to 1. Where renders of other seeds are at hand, `sharedNoise` knows edges from noise.
+ */
+export const SAME_SEED = 0.85
 
 /** Limits of {@link SeedLockedStatistics} for an honest frame. */
 export interface SeedLockedTolerance {
@@ -114,30 +121,5 @@ export function withinTolerance(found: SeedLockedStatistics, limit: SeedLockedTo
     found.gain <= limit.gain
   )
 }
-
-/** Correlation of high-pass residuals: what remains of a pixel after its four neighbours' mean, the part of a picture that is mostly noise. */
-export function noiseCorrelation(x: Picture, y: Picture): number {
-  const { width, height } = x
-  let xx = 0
-  let yy = 0
-  let xy = 0
-  for (let c = 0; c < x.colour.length; c++) {
-    const p = x.colour[c]!
-    const q = y.colour[c]!
-    for (let row = 1; row < height - 1; row++) {
-      for (let i = row * width + 1; i < row * width + width - 1; i++) {
-        const a = clip(p[i]! - (p[i - 1]! + p[i + 1]! + p[i - width]! + p[i + width]!) / 4)
-        const b = clip(q[i]! - (q[i - 1]! + q[i + 1]! + q[i - width]! + q[i + width]!) / 4)
-        xx += a * a
-        yy += b * b
-        xy += a * b
-      }
-    }
-  }
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0
-}
-
-/** Edges of objects are shared by all seeds; clipping keeps them from outweighing the noise. */
-const clip = (v: number): number => Math.max(-0.05, Math.min(0.05, v))
 
 const areaOf = (area: Area): number => area.width * area.height

@@ -1,8 +1,9 @@
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
-import { judgeReferences, judgeSeedLocked, noiseRatioLimit } from './judge.ts'
+import { judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from './judge.ts'
 import { cut, type Area, type Picture } from './picture.ts'
 import { compareWithReferences } from './references.ts'
-import { compareSeedLocked, seedLockedTolerance, withinTolerance } from './seed-locked.ts'
+import { compareSeedLocked, SAME_SEED, seedLockedTolerance, withinTolerance } from './seed-locked.ts'
+import { SHARED_NOISE, sharedNoise } from './shared-noise.ts'
 
 /** Renders that somebody trusted made beforehand. */
 export interface References {
@@ -11,12 +12,6 @@ export interface References {
   /** Regions at the ordered seed. */
   readonly crops: readonly { readonly picture: Picture; readonly area: Area }[]
 }
-
-/**
- * Above this correlation of pixel noise, a frame was made with the ordered seed: a difference beyond the tolerance is then real, not another seed. Two seeds measured
- * -0.12 to 0.69 (smooth pictures, where edges dominate), one seed 0.92 to 1.
- */
-export const SAME_SEED = 0.85
 
 /**
  * Judges a frame by given references. Crops at the ordered seed prove a frame or raise an alarm; an alarm with the noise of the ordered seed is a changed
@@ -46,12 +41,13 @@ export function judgeByReferences(
     }
     const where = `the crop at (${area.x}, ${area.y})`
     const alarms = judgeSeedLocked(found, limit, where).map((alarm): WeighedFinding => ({ ...alarm, region: area }))
-    const changed = found.noiseCorrelation > SAME_SEED
-    const settled = statistics !== undefined
+    const changed = statistics
+      ? !overDelivers(statistics) && sharedNoise(cut(picture, area), own, cut(a!, area), cut(b!, area)) > SHARED_NOISE
+      : found.noiseCorrelation > SAME_SEED
     findings.push(
       ...alarms.map((alarm) => ({
         ...alarm,
-        weight: changed ? ('refuse' as const) : settled ? ('note' as const) : ('suspect' as const),
+        weight: changed ? ('refuse' as const) : statistics ? ('note' as const) : ('suspect' as const),
       })),
     )
   }

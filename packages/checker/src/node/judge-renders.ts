@@ -1,10 +1,10 @@
 import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, RenderSpec } from '@pictor/core/contract'
-import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit } from '../compare/judge.ts'
+import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from '../compare/judge.ts'
 import { cut, type Picture } from '../compare/picture.ts'
 import { compareWithReferences } from '../compare/references.ts'
-import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
-import { SAME_SEED } from '../compare/with-references.ts'
+import { compareSeedLocked, SAME_SEED, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
+import { SHARED_NOISE, sharedNoise } from '../compare/shared-noise.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
 import { inFrame, noReference, pictureOf, sameShape, told, type Made } from './compared.ts'
 import type { Compared, ReferenceRequest, ReferenceResult } from './reference-check.ts'
@@ -68,6 +68,8 @@ export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Co
     const refused = judged.some(({ weight }) => weight === 'refuse')
     return told(one, { findings: [...judged, ...(refused ? result.findings : demoted(result.findings))], noise })
   }
+  const changed = changedAfterwards(one, found)
+  if (changed) return told(one, { findings: [changed, ...result.findings], noise })
   if (limit > HALF_RATIO) {
     const unclear = 'the frame was rendered with another seed or device, and the picture has too little noise to tell its samples'
     const doubt = finding('doubt', 'too-little-noise', unclear, { value: limit, threshold: HALF_RATIO })
@@ -81,21 +83,34 @@ export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Co
   return told(one, { findings: [...stays, note, ...cleared(others, 'explained by another seed or device')], noise })
 }
 
+/** A frame that differs from the render at the ordered seed and yet has its noise is no render of another seed: somebody changed it. */
+function changedAfterwards({ request, result }: Compared, { over, references }: FoundStatistics): WeighedFinding | undefined {
+  if (!request.sameDevice || !result.own || over) return undefined
+  const shared = sharedNoise(request.picture, result.own, ...references)
+  const message = 'the frame has the noise of the ordered seed, but not its picture: it was changed after rendering'
+  return shared > SHARED_NOISE
+    ? finding('refuse', 'changed-picture', message, { value: shared, threshold: SHARED_NOISE })
+    : undefined
+}
+
 /** Findings of a noise that another frame has too: no other seed or device explains that, and where the frame agreed with the own render it was cleared before. */
 const COPIED_NOISE: ReadonlySet<string> = new Set(['duplicate-frame', 'stale-area'])
 
 /** Noise ratio of half the ordered samples, ln((1/.5 + 1) / 2). Statistics that could not have refused that clear nobody (a small or flat picture). */
 const HALF_RATIO = Math.log(1.5)
 
+/** What two independent renders say of a picture. */
+interface FoundStatistics {
+  readonly judged: readonly WeighedFinding[]
+  readonly noise: NonNullable<ReferenceResult['noise']>
+  readonly limit: number
+  /** Whether it has clearly less noise than they. */
+  readonly over: boolean
+  readonly references: readonly [Picture, Picture]
+}
+
 /** Statistics of a picture against two independent renders; undefined where one of them cannot be had. */
-function statisticsOf(
-  spec: RenderSpec,
-  request: ReferenceRequest,
-  picture: Picture,
-  made: Made,
-):
-  | { readonly judged: readonly WeighedFinding[]; readonly noise: NonNullable<ReferenceResult['noise']>; readonly limit: number }
-  | undefined {
+function statisticsOf(spec: RenderSpec, request: ReferenceRequest, picture: Picture, made: Made): FoundStatistics | undefined {
   const [a, b] = made.map((one) => pictureOf(one, request))
   if (!a || !b || !sameShape(a, picture) || !sameShape(b, picture)) return undefined
   const statistics = compareWithReferences(picture, a, b)
@@ -105,6 +120,8 @@ function statisticsOf(
     judged: judgeReferences(statistics, picture.colour.length, allowance),
     noise: { noiseRatio, noiseRatioError },
     limit: noiseRatioLimit(statistics),
+    over: overDelivers(statistics),
+    references: [a, b],
   }
 }
 
