@@ -1,6 +1,6 @@
-// pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes]: scenes FIRST to LAST of unseen/scenes.py, which no limit was fitted to, rendered by a real farm. Detection of
+// pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes|render]: scenes FIRST to LAST of unseen/scenes.py, which no limit was fitted to, rendered by a real farm. Detection of
 // planted cheats and defects for each check class; alarms on honest crops and refusals of honest frames; probes at several sizes. FOLDER keeps renders and results, so that parts
-// can be run one by one. Fails when an honest frame is refused.
+// can be run one by one. `render` makes the renders of detection and keeps no verdict, so that the checker can be worked on meanwhile and still judge blind. Fails when an honest frame is refused.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Campaign } from '../scripts/campaign.ts'
@@ -16,14 +16,20 @@ export const campaign: Campaign = async ([folder, first, last, part]) => {
     !first ||
     !last ||
     !(Number(first) <= Number(last)) ||
-    (part && !['detection', 'honest', 'probes'].includes(part))
+    (part && !['detection', 'honest', 'probes', 'render'].includes(part))
   ) {
-    console.error('usage: pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes]')
+    console.error('usage: pnpm campaign check-unseen FOLDER FIRST LAST [detection|honest|probes|render]')
     return false
   }
   const results = join(folder, 'results')
   mkdirSync(results, { recursive: true })
   for (let number = Number(first); number <= Number(last); number++) {
+    if (part === 'render') {
+      const scene = await openScene(folder, number)
+      await detection(scene).finally(() => scene.close())
+      console.log(`scene ${number} (${scene.facts.kind}) is rendered`)
+      continue
+    }
     for (const [name, make] of [
       ['detection', detection],
       ['honest', honest],

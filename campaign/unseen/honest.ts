@@ -1,5 +1,12 @@
 // What the checks say of honest frames: many seeds, many crops.
-import { cut, compareWithReferences, judgeReferences, type Picture } from '../../packages/checker/src/index.ts'
+import {
+  compareRanks,
+  compareWithReferences,
+  cut,
+  judgeRanks,
+  judgeReferences,
+  type Picture,
+} from '../../packages/checker/src/index.ts'
 import { pictureOf } from '../../packages/checker/src/node/file-check.ts'
 import type { ReferenceResult } from '../../packages/checker/src/node/reference-check.ts'
 import { layersNamedBy, noisyPicture } from '../../packages/checker/src/node/layers.ts'
@@ -27,7 +34,7 @@ export interface HonestRow {
   readonly probeWholes: number
   readonly refused: number
   readonly unsure: number
-  /** Statistics against two renders of other seeds: crops, and alarms among them; the whole frame. */
+  /** Statistics and ranks against renders of other seeds: crops, and alarms among them; the whole frame. */
   readonly statisticCrops: number
   readonly statisticAlarms: number
   readonly wholeAlarm: boolean
@@ -39,7 +46,7 @@ export interface HonestRow {
 
 /** Seeds beside the scene's own; far apart, since an animated seed adds the frame. */
 const SEEDS = [0, 11_000, 23_000, 37_000, 53_000]
-const CROPS = 6
+const CROPS = 10
 
 /** Judges every frame at every seed. */
 export async function honest(scene: UnseenScene): Promise<readonly HonestRow[]> {
@@ -116,17 +123,19 @@ function statistics(
   { spec }: UnseenScene,
 ): Pick<HonestRow, 'statisticCrops' | 'statisticAlarms' | 'wholeAlarm'> {
   const at = SEEDS.indexOf(seed)
-  const [x, a, b] = [0, 1, 2].map((by) => pictures.get(`${frame} ${SEEDS[(at + by) % SEEDS.length]!}`)!) as [
-    Picture,
-    Picture,
-    Picture,
-  ]
-  const alarm = (p: Picture, q: Picture, r: Picture): boolean =>
-    judgeReferences(compareWithReferences(p, q, r), p.colour.length).length > 0
+  const around = [0, 1, 2, 3].map((by) => pictures.get(`${frame} ${SEEDS[(at + by) % SEEDS.length]!}`)!)
+  const alarm = (within: (picture: Picture) => Picture): boolean => {
+    const [x, a, b, c] = around.map(within) as [Picture, Picture, Picture, Picture]
+    const channels = x.colour.length
+    return (
+      judgeReferences(compareWithReferences(x, a, b), channels).length > 0 ||
+      judgeRanks(compareRanks(x, a, b, c), channels).length > 0
+    )
+  }
   let statisticAlarms = 0
   for (let crop = 0; crop < CROPS; crop++) {
     const area = placeOf(spec, 7919 * frame + 29 * seed + 19 * crop)
-    if (alarm(cut(x, area), cut(a, area), cut(b, area))) statisticAlarms++
+    if (alarm((picture) => cut(picture, area))) statisticAlarms++
   }
-  return { statisticCrops: CROPS, statisticAlarms, wholeAlarm: alarm(x, a, b) }
+  return { statisticCrops: CROPS, statisticAlarms, wholeAlarm: alarm((picture) => picture) }
 }

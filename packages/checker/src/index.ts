@@ -1,9 +1,11 @@
 export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
+export { compareRanks, type RankStatistics } from './compare/ranks.ts'
 export type { ScanStatistic } from './compare/scan.ts'
 export {
   BLUR_ALLOWANCE,
   biasLimits,
   correlationLimit,
+  judgeRanks,
   judgeReferences,
   judgeSeedLocked,
   noiseRatioLimit,

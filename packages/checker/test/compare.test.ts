@@ -134,6 +134,16 @@ describe('at the same seed', () => {
     expect(withinTolerance(found, limit)).toBe(false)
     expect(judgeSeedLocked(found, limit, 'the frame').map((one) => one.code)).toContain('area-differs')
   })
+  test('light cut off in five of 3,000 pixels of a crop is seen', () => {
+    const crop = cut(A, { x: 0, y: 0, width: 64, height: 48 })
+    const spots = new Set([700, 1100, 1500, 1900, 2300])
+    const found = compareSeedLocked(
+      changed(crop, (plane) => plane.map((v, i) => (spots.has(i) ? v - 0.012 : v))),
+      crop,
+      seedLockedTolerance(8),
+    )
+    expect(judgeSeedLocked(found, seedLockedTolerance(8), 'the crop').map((one) => one.code)).toEqual(['pixels-differ'])
+  })
   test('a gain of 0.5 % is seen though no pixel is off', () => {
     const found = compareSeedLocked(
       changed(A, (plane) => plane.map((v) => v * 0.995)),

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
-import { decodeImage } from '@pictor/image'
+import { decodeImage, encodePng } from '@pictor/image'
 import type { Checker, Region, RenderSpec } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, ZERO_HASH } from '@pictor/core/proof'
-import { createChecker, toPicture, type Picture } from '../src/index.ts'
+import { checkFile, createChecker, toPicture, type Picture } from '../src/index.ts'
 import { compareWithProbe, PROBE_LIMIT } from '../src/compare/probe.ts'
 import { suspectAreas } from '../src/compare/suspicion.ts'
 import { compareFrames } from '../src/node/reference-check.ts'
@@ -37,11 +37,12 @@ async function check(scene: NoiseScene, probe: number, own: NoiseScene = SCENE) 
   }
 }
 
-test('an honest frame is accepted by its crop, a small render of the whole, two crops that it directs, and two strips', async () => {
+test('an honest frame is accepted by its crop, a small render of the whole, three crops that it directs, and two strips', async () => {
   const { verdict, codes, windows, probeSeed } = await check(SCENE, 1)
   expect(verdict).toBe('accept')
-  expect(codes).toEqual(['crop-agrees', 'probe-agrees', 'directed-crop-agrees', 'directed-crop-agrees', 'strips-agree'])
-  expect(windows).toEqual(['crop', 'probe', 'crop', 'crop', 'strip', 'strip'])
+  const directed = ['directed-crop-agrees', 'directed-crop-agrees', 'directed-crop-agrees']
+  expect(codes).toEqual(['crop-agrees', 'probe-agrees', ...directed, 'strips-agree'])
+  expect(windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'strip', 'strip'])
   // A farm that knew the probe's noise could know where it directs the crops.
   expect(probeSeed).not.toBe(SPEC.seed)
 })
@@ -60,7 +61,7 @@ test('what only the small render shows is settled by a crop there, without a who
   const settled = await check(SCENE, 1, small)
   expect(settled.verdict).toBe('accept')
   expect(settled.codes).toContain('probe-differs')
-  expect(settled.windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'strip', 'strip'])
+  expect(settled.windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'crop', 'strip', 'strip'])
   const wide = await check(SCENE, 1, { ...SCENE, smallOnly: { x: 40, y: 40, width: 160, height: 100 } })
   expect(wide.verdict).toBe('accept')
   expect(wide.windows).toEqual(['crop', 'probe', 'whole'])
@@ -98,11 +99,29 @@ test('the most suspicious area of a frame is the faint tile or the missing detai
     const tile = { x: 40 * seed, y: 20 * seed, width: 64, height: 48, gain: seed % 2 ? 1.07 : 0.93 }
     const probe = picture({ ...SCENE, width: 80, height: 45, seed: seed + 50 })
     const x = picture({ ...SCENE, seed, tile })
-    const [shifted] = suspectAreas(x, probe)
-    expect(overlap(shifted, tile)).toBeGreaterThan(0.3)
+    expect(overlap(suspectAreas(x, probe).shifted, tile)).toBeGreaterThan(0.3)
     const smooth = { ...x, colour: x.colour.map((plane) => plane.map((v, i) => (within(tile, i) ? 0.4 : v))) }
-    expect(overlap(suspectAreas(smooth, probe)[1], tile)).toBeGreaterThan(0.3)
+    expect(overlap(suspectAreas(smooth, probe).smooth, tile)).toBeGreaterThan(0.3)
   }
+})
+
+test('in a picture without noise the most visible difference is looked at, not the steadiest trifle', () => {
+  // Stripes, which a small render blurs, and a wide slope on which it is steadily half a step darker.
+  const stripes = (width: number, height: number, value: (x: number, y: number) => number): Picture => {
+    const plane = Float32Array.from({ length: width * height }, (_, i) =>
+      value((i % width) / width, Math.floor(i / width) / height),
+    )
+    return { width, height, colour: [plane, plane, plane], raw: [plane, plane, plane], hdr: false }
+  }
+  const scene = (x: number, y: number): number => (x < 0.4 ? (Math.floor(40 * y) % 2 ? 0.3 : 0.6) : 0.5 + 0.1 * y)
+  const probe = stripes(80, 45, (x, y) => scene(x, y) - (x > 0.4 ? 0.002 : 0))
+  const mark = { x: 240, y: 40, width: 32, height: 16 }
+  const x = stripes(320, 180, scene)
+  const marked = { ...x, raw: x.raw.map((plane) => plane.map((v, i) => (within(mark, i) ? v + 0.02 : v))) }
+  expect(compareWithProbe({ ...marked, colour: marked.raw }, probe).off).toBeGreaterThan(0)
+  const { shifted, visible } = suspectAreas({ ...marked, colour: marked.raw }, probe)
+  expect(overlap(visible, mark)).toBe(1)
+  expect(overlap(shifted, mark)).toBeLessThan(0.1)
 })
 
 const within = (area: Region, i: number): boolean => {
@@ -136,6 +155,33 @@ test('another seed explains other noise, not the noise of another frame', async 
   expect(await judged('content-jump', true)).toBe('accept')
   expect(await judged('duplicate-frame', true)).toBe('refuse')
   expect(await judged('duplicate-frame', false)).toBe('unsure')
+  // The own render went through no JPEG.
+  expect(await judged('jpeg-grid', true)).toBe('refuse')
+})
+
+test('levels that the own render lacks too are what the scene looks like', async () => {
+  const rounded = (seed: number): Uint8Array => {
+    const { parts } = decodeImage(renderNoise(1, { ...SCENE, seed }))
+    const [{ width, height, planes }] = parts as [(typeof parts)[0]]
+    const pixels = new Uint8Array(width * height * 3)
+    for (const [c, { data }] of planes.entries())
+      for (let i = 0; i < data.length; i++) pixels[3 * i + c] = Math.round((Math.round(data[i]! * 31) / 31) * 255)
+    return encodePng(width, height, 3, pixels)
+  }
+  const judged = async (own: (seed: number) => Uint8Array): Promise<string[]> => {
+    const renderer: OwnRenderer = {
+      render: async (requests) =>
+        requests.map(({ window }) => ({ bytes: own(window?.seed ?? SCENE.seed), hash: ZERO_HASH, renderMs: 1 })),
+    }
+    const bytes = rounded(77)
+    const { findings } = await checkFile(bytes, spec, 1)
+    expect(findings.map(({ code }) => code)).toContain('few-levels')
+    const request = { frame: 1, picture: toPicture(decodeImage(bytes))!, findings, renderSeed: 500, sameDevice: true }
+    const [result] = await compareFrames(renderer, spec, [request], { key: 'levels' })
+    return result!.findings.flatMap(({ code, weight }) => (weight === 'doubt' ? [code] : []))
+  }
+  expect(await judged(rounded)).toEqual([])
+  expect(await judged((seed) => renderNoise(1, { ...SCENE, seed }))).toContain('few-levels')
 })
 
 test('honest probes lie within the limit, a faint veil of a few hundred pixels beyond it', () => {

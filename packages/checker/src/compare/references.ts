@@ -1,3 +1,4 @@
+import { meanSquare, worstBlocks } from './block-bias.ts'
 import { blockArea, blockGrid, forBlockRuns, smoothBlocks, type BlockGrid } from './blocks.ts'
 import type { Area, Picture } from './picture.ts'
 import { scanBlocks, type ScanStatistic } from './scan.ts'
@@ -172,33 +173,6 @@ function blockBias(channel: ChannelBlocks, smooth: Float64Array): Float64Array {
     const variance = (1.5 * Math.max(channel.noise[i]!, smooth[i]!)) / 2 + FLOOR * FLOOR
     return shift / Math.sqrt(variance / channel.count[i]!)
   })
-}
-
-function meanSquare(zs: readonly Float64Array[]): number {
-  let sum = 0
-  let count = 0
-  for (const z of zs) {
-    for (const value of z) sum += value * value
-    count += z.length
-  }
-  return sum / count
-}
-
-/** Second largest of the blocks' greatest |z| over channels: one stray firefly block is honest, two are not. */
-function worstBlocks(zs: readonly Float64Array[]): { value: number; block: number } {
-  let first = 0
-  let second = 0
-  let block = 0
-  for (let i = 0; i < zs[0]!.length; i++) {
-    let worst = 0
-    for (const z of zs) worst = Math.max(worst, Math.abs(z[i]!))
-    if (worst > first) {
-      second = first
-      first = worst
-      block = i
-    } else if (worst > second) second = worst
-  }
-  return { value: second, block }
 }
 
 /** Per block, sums over its pixels of the whitened difference of two pictures: lag-1 products (mean of both directions) and squares. */

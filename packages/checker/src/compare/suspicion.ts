@@ -18,6 +18,17 @@ const BUSY: readonly (readonly [number, number])[] = [
   [12, 12],
   [16, 12],
 ]
+/** Small and wide: the sum over an area is taken over the root of its pixels, so that a small mark need not outweigh a large area of noise. */
+const VISIBLE: readonly (readonly [number, number])[] = [
+  [4, 4],
+  [6, 6],
+  [8, 8],
+  [16, 4],
+  [16, 8],
+  [16, 16],
+]
+/** Differences below so many deviations are not seen: noise and edges of the probe itself. */
+const SEEN = 0.75
 /** Areas are ranked at every second pixel of the probe. */
 const STEP = 2
 /** Single differences count up to so many deviations, so that one firefly does not rank an area. */
@@ -27,15 +38,28 @@ const LEAST = 0.01
 /** Largest high-frequency difference that counts, so that fireflies outweigh noise but do not hide it. */
 const MOST_DETAIL = 0.25
 
+/** Areas in pixels of the frame. */
+export interface SuspectAreas {
+  /** Where the frame lies most steadily to one side of the probe: a faint tile or mark, each pixel of it within the noise. */
+  readonly shifted: Area
+  /** Where it lacks most of the pixel noise and detail that the probe has: light that was cut off, smeared noise. */
+  readonly smooth: Area
+  /** Where it differs most from the probe beyond the noise and edges there: a mark or rows in a picture without noise, where any steady trifle outranks them. */
+  readonly visible: Area
+}
+
 /**
- * The two areas of a frame that its small render makes most suspicious, in pixels of the frame: where the frame lies most steadily to one side of the probe (a faint tile or mark,
- * each pixel of it within the noise), and where it lacks most of the pixel noise and detail that the probe has (light that was cut off, smeared noise). A ranking without a limit: it
+ * The areas of a frame that its small render makes most suspicious. A ranking without a limit: it
  * only says where a comparison at the ordered seed sees most, and always answers. It uses sums, products and square roots alone, so that anyone gets the same answer from the same pictures.
  */
-export function suspectAreas(x: Picture, probe: Picture): readonly [shifted: Area, busy: Area] {
+export function suspectAreas(x: Picture, probe: Picture): SuspectAreas {
   const beside = besideProbe(x, probe)
   const scale = (area: Area): Area => inFrame(area, x, probe)
-  return [scale(mostShifted(beside, probe)), scale(leastDetailed(x, probe))]
+  return {
+    shifted: scale(mostShifted(beside, probe)),
+    smooth: scale(leastDetailed(x, probe)),
+    visible: scale(mostVisible(beside, probe)),
+  }
 }
 
 /** Sum over channels of squared t: an area's sum of differences over the root of their squares, which no edge or texture, differing to both sides, makes large. */
@@ -57,6 +81,16 @@ function mostShifted(beside: BesideProbe, { width, height }: Picture): Area {
       return total + sum.over(area) ** 2 / (squares.over(area) + LEAST * pixels)
     }, 0),
   )
+}
+
+/** What differences exceed {@link SEEN} by, up to {@link MOST}, over all channels. */
+function mostVisible(beside: BesideProbe, { width, height }: Picture): Area {
+  const seen = new Float32Array(width * height)
+  for (const { difference, spread } of beside)
+    for (let i = 0; i < seen.length; i++)
+      seen[i] = seen[i]! + Math.min(MOST, Math.max(0, Math.abs(difference[i]!) / spread[i]! - SEEN))
+  const sums = summedArea(seen, width, height)
+  return best(width, height, VISIBLE, (area) => sums.over(area) / Math.sqrt(area.width * area.height))
 }
 
 /** High-frequency energy of the probe less that of the frame, both per pixel: a pixel of either has the noise of as many samples. */

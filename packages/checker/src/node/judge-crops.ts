@@ -43,11 +43,12 @@ export function judgeProbe(_spec: RenderSpec, one: Compared, [render]: Made): Co
     return placesOf(one).length > 0 ? told(one, {}, 'places') : told(one, {})
   const { off, area, beyond } = compareWithProbe(picture, probe)
   const facts = { value: off, threshold: PROBE_LIMIT }
-  const [shifted, busy] = suspectAreas(picture, probe)
+  const { shifted, smooth, visible } = suspectAreas(picture, probe)
   const small = { width: Math.min(DIRECTED, crop.width), height: Math.min(DIRECTED, crop.height) }
   const directed: DirectedCrop[] = [
     { region: around(shifted, small, request), why: 'where a small render of the whole lies most to one side of it' },
-    { region: around(busy, small, request), why: 'where it lacks most of the detail of a small render of the whole' },
+    { region: around(smooth, small, request), why: 'where it lacks most of the detail of a small render of the whole' },
+    { region: around(visible, small, request), why: 'where it differs most from a small render of the whole' },
   ]
   if (off <= PROBE_LIMIT) {
     const note = finding('note', 'probe-agrees', 'the whole frame agrees with a small render of it', facts)

@@ -1,11 +1,22 @@
 import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, RenderSpec } from '@pictor/core/contract'
-import { BLUR_ALLOWANCE, judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from '../compare/judge.ts'
+import {
+  BLUR_ALLOWANCE,
+  judgeRanks,
+  judgeReferences,
+  judgeSeedLocked,
+  noiseRatioLimit,
+  overDelivers,
+} from '../compare/judge.ts'
 import { cut, type Picture } from '../compare/picture.ts'
+import { compareRanks } from '../compare/ranks.ts'
 import { compareWithReferences } from '../compare/references.ts'
 import { compareSeedLocked, SAME_SEED, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
 import { SHARED_NOISE, sharedNoise } from '../compare/shared-noise.ts'
+import { openFrame } from '../frame/open.ts'
+import { checkTraces } from '../frame/traces.ts'
 import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
+import type { OwnRenderResult } from '../render/own-renders.ts'
 import { inFrame, noReference, pictureOf, sameShape, told, type Made } from './compared.ts'
 import type { Compared, ReferenceRequest, ReferenceResult } from './reference-check.ts'
 
@@ -46,19 +57,19 @@ export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Comp
  * whole, so what it does not refuse is not settled by it.
  */
 export function judgeCropStatistics(spec: RenderSpec, one: Compared, made: Made): Compared {
-  const { request } = one
+  const { request, result } = one
   const crop = request.crop!
-  const found = statisticsOf(spec, request, cut(request.picture, crop), made)
+  const found = statisticsOf(spec, request, cut(request.picture, crop), made, result.own && cut(result.own, crop))
   const refusals = found?.judged.filter(({ weight }) => weight === 'refuse') ?? []
   if (!found || refusals.length === 0) return told(one, {}, 'statistics')
   const findings = refusals.map((one) => ({ ...one, region: inFrame(one.region, crop) }))
-  return told(one, { findings: [...findings, ...one.result.findings], noise: found.noise })
+  return told(one, { findings: [...findings, ...result.findings], noise: found.noise })
 }
 
 /** The statistics over the whole frame: what they do not refuse is explained by another seed or device. */
-export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Compared {
+export async function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Promise<Compared> {
   const { request, result } = one
-  const found = statisticsOf(spec, request, request.picture, made)
+  const found = statisticsOf(spec, request, request.picture, made, result.own)
   if (!found) {
     const failed = made.find((render) => !pictureOf(render, request)) ?? made[0]!
     return told(one, { findings: [...demoted(result.findings), noReference(failed, 'frame')] })
@@ -78,8 +89,9 @@ export function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Co
   const message = 'the frame was rendered with another seed or device, but as well as ordered by its statistics'
   const note = finding('note', 'other-seed', message, { value: noise.noiseRatio, threshold: limit })
   const copied = result.findings.filter(({ code, weight }) => COPIED_NOISE.has(code) && weight !== 'note')
-  const others = result.findings.filter((found) => !copied.includes(found))
-  const stays = request.sameDevice ? copied : demoted(copied)
+  const recoded = await tracesNotIn(made[0]!, spec, one)
+  const others = result.findings.filter((found) => !copied.includes(found) && !recoded.includes(found))
+  const stays = [...(request.sameDevice ? copied : demoted(copied)), ...recoded]
   return told(one, { findings: [...stays, note, ...cleared(others, 'explained by another seed or device')], noise })
 }
 
@@ -96,6 +108,21 @@ function changedAfterwards({ request, result }: Compared, { over, references }: 
 /** Findings of a noise that another frame has too: no other seed or device explains that, and where the frame agreed with the own render it was cleared before. */
 const COPIED_NOISE: ReadonlySet<string> = new Set(['duplicate-frame', 'stale-area'])
 
+/** Traces of encoding that the checker's own render of the frame does not have: no seed or device leaves them. Pictures made from layers are not what the own render is. */
+async function tracesNotIn(
+  own: OwnRenderResult,
+  { output }: RenderSpec,
+  { request, result }: Compared,
+): Promise<readonly WeighedFinding[]> {
+  const traces = result.findings.filter(({ code, weight }) => TRACES.has(code) && weight !== 'note')
+  if (traces.length === 0 || request.read) return []
+  const { stats, measures } = await openFrame(own.bytes!, output)
+  const shown = stats && measures ? checkTraces(stats, measures, output) : []
+  return traces.filter(({ code }) => !shown.some((found) => found.code === code))
+}
+
+const TRACES: ReadonlySet<string> = new Set(['jpeg-grid', 'few-levels'])
+
 /** Noise ratio of half the ordered samples, ln((1/.5 + 1) / 2). Statistics that could not have refused that clear nobody (a small or flat picture). */
 const HALF_RATIO = Math.log(1.5)
 
@@ -109,15 +136,23 @@ interface FoundStatistics {
   readonly references: readonly [Picture, Picture]
 }
 
-/** Statistics of a picture against two independent renders; undefined where one of them cannot be had. */
-function statisticsOf(spec: RenderSpec, request: ReferenceRequest, picture: Picture, made: Made): FoundStatistics | undefined {
+/** Statistics of a picture against two independent renders, ranks too where there is a `third`; undefined where one of the two cannot be had. */
+function statisticsOf(
+  spec: RenderSpec,
+  request: ReferenceRequest,
+  picture: Picture,
+  made: Made,
+  third: Picture | undefined,
+): FoundStatistics | undefined {
   const [a, b] = made.map((one) => pictureOf(one, request))
   if (!a || !b || !sameShape(a, picture) || !sameShape(b, picture)) return undefined
   const statistics = compareWithReferences(picture, a, b)
   const allowance = spec.motionBlur && !request.sameDevice ? BLUR_ALLOWANCE : 1
   const { noiseRatio, noiseRatioError } = statistics
+  const channels = picture.colour.length
+  const ranks = third && sameShape(third, picture) ? judgeRanks(compareRanks(picture, a, b, third), channels, allowance) : []
   return {
-    judged: judgeReferences(statistics, picture.colour.length, allowance),
+    judged: [...judgeReferences(statistics, channels, allowance), ...ranks],
     noise: { noiseRatio, noiseRatioError },
     limit: noiseRatioLimit(statistics),
     over: overDelivers(statistics),

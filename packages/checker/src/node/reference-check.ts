@@ -92,7 +92,7 @@ export async function compareFrames(
     const after = new Map<Compared, Compared>()
     for (const [i, one] of due.entries()) {
       const own = made.splice(0, wanted[i]!.length)
-      after.set(one, judge(spec, withRenders(one, own), own))
+      after.set(one, await judge(spec, withRenders(one, own), own))
     }
     all = all.map((one) => after.get(one) ?? one)
   }
@@ -102,7 +102,7 @@ export async function compareFrames(
 interface Step {
   readonly step: NextStep
   readonly renders: (one: Compared) => readonly OwnRender[]
-  readonly judge: (spec: RenderSpec, one: Compared, made: readonly OwnRenderResult[]) => Compared
+  readonly judge: (spec: RenderSpec, one: Compared, made: readonly OwnRenderResult[]) => Compared | Promise<Compared>
 }
 
 const STEPS: readonly Step[] = [
