@@ -88,11 +88,17 @@ export async function judgeStatistics(spec: RenderSpec, one: Compared, made: Mad
   }
   const message = 'the frame was rendered with another seed or device, but as well as ordered by its statistics'
   const note = finding('note', 'other-seed', message, { value: noise.noiseRatio, threshold: limit })
-  const copied = result.findings.filter(({ code, weight }) => COPIED_NOISE.has(code) && weight !== 'note')
   const recoded = await tracesNotIn(made[0]!, spec, one)
-  const others = result.findings.filter((found) => !copied.includes(found) && !recoded.includes(found))
-  const stays = [...(request.sameDevice ? copied : demoted(copied)), ...recoded]
-  return told(one, { findings: [...stays, note, ...cleared(others, 'explained by another seed or device')], noise })
+  const others = result.findings.filter((found) => !recoded.includes(found))
+  const findings = [...recoded, note, ...clearedBySeed(others, request.sameDevice)]
+  return told(one, { findings, noise })
+}
+
+/** What remains of findings on a frame that another seed or device explains: not the noise of another frame. */
+export function clearedBySeed(findings: readonly WeighedFinding[], sameDevice: boolean): readonly WeighedFinding[] {
+  const copied = findings.filter(({ code, weight }) => COPIED_NOISE.has(code) && weight !== 'note')
+  const others = findings.filter((found) => !copied.includes(found))
+  return [...(sameDevice ? copied : demoted(copied)), ...cleared(others, 'explained by another seed or device')]
 }
 
 /** A frame that differs from the render at the ordered seed and yet has its noise is no render of another seed: somebody changed it. */

@@ -5,6 +5,7 @@ import { toPicture, type Picture } from '../compare/picture.ts'
 import { compareSeedLocked, seedLockedTolerance, withinTolerance } from '../compare/seed-locked.ts'
 import type { OwnRenderer } from '../render/own-renders.ts'
 import { cleared, finding, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
+import { clearedBySeed } from './judge-renders.ts'
 import { layersNamedBy, layersSpecOf, noisyPicture } from './layers.ts'
 import { compareFrames, type ReferenceRequest, type ReferenceResult } from './reference-check.ts'
 
@@ -55,17 +56,24 @@ async function compareSidecar(
   const again = await compositeAgain(renderer, spec, request, { hash, bytes: bytes.length }, ctx)
   if (!again) return whole('the picture cannot be made again from its layers: it was compared as a whole')
   if (again.findings.length > 0) return { ...again, findings: [...again.findings, ...request.findings], checked: true }
-  return withLayers(await compareNoisy(renderer, spec, request, layer, noisy, ctx), again, request.findings)
+  return withLayers(await compareNoisy(renderer, spec, request, layer, noisy, ctx), again, request)
 }
 
 /** What the layers say, together with a picture that follows from them. */
-function withLayers(layers: ReferenceResult, again: Composite, before: readonly WeighedFinding[]): ReferenceResult {
+function withLayers(
+  layers: ReferenceResult,
+  again: Composite,
+  { findings: before, sameDevice }: SidecarRequest,
+): ReferenceResult {
   // Proven layers and a picture that follows from them prove the picture: what the file checks suspected is what was ordered.
   const proven = layers.checked && layers.whole === true && verdictOf(layers.findings) === 'accept'
+  // Layers of another seed prove the content, not that their noise is the frame's own.
+  const otherSeed = layers.findings.some(({ code }) => code === 'other-seed')
+  const explained = otherSeed ? clearedBySeed(before, sameDevice) : cleared(before)
   const note = finding('note', 'composite-agrees', 'the picture follows from its layers, as the scene composites them')
   return {
     ...layers,
-    findings: [...layers.findings, note, ...(proven ? cleared(before) : before)],
+    findings: [...layers.findings, note, ...(proven ? explained : before)],
     renders: [...again.renders, ...layers.renders],
     renderMs: again.renderMs + layers.renderMs,
   }
