@@ -1,13 +1,6 @@
 import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, RenderSpec } from '@pictor/core/contract'
-import {
-  BLUR_ALLOWANCE,
-  judgeRanks,
-  judgeReferences,
-  judgeSeedLocked,
-  noiseRatioLimit,
-  overDelivers,
-} from '../compare/judge.ts'
+import { BLUR_ALLOWANCE, judgeRanks, judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from '../compare/judge.ts'
 import { cut, type Picture } from '../compare/picture.ts'
 import { compareRanks } from '../compare/ranks.ts'
 import { compareWithReferences } from '../compare/references.ts'
@@ -75,12 +68,12 @@ export async function judgeStatistics(spec: RenderSpec, one: Compared, made: Mad
     return told(one, { findings: [...demoted(result.findings), noReference(failed, 'frame')] })
   }
   const { judged, noise, limit } = found
-  if (judged.length > 0) {
-    const refused = judged.some(({ weight }) => weight === 'refuse')
-    return told(one, { findings: [...judged, ...(refused ? result.findings : demoted(result.findings))], noise })
-  }
   const changed = changedAfterwards(one, found)
-  if (changed) return told(one, { findings: [changed, ...result.findings], noise })
+  const against = changed ? [changed, ...judged] : judged
+  if (against.length > 0) {
+    const refused = against.some(({ weight }) => weight === 'refuse')
+    return told(one, { findings: [...against, ...(refused ? result.findings : demoted(result.findings))], noise })
+  }
   if (limit > HALF_RATIO) {
     const unclear = 'the frame was rendered with another seed or device, and the picture has too little noise to tell its samples'
     const doubt = finding('doubt', 'too-little-noise', unclear, { value: limit, threshold: HALF_RATIO })
