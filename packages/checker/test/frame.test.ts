@@ -65,6 +65,23 @@ describe('files', () => {
   })
 })
 
+/** What JPEG's lossy step leaves of a plane of 160 x 96: each block's DCT coefficients rounded to multiples of 20. */
+function throughJpeg(plane: Float64Array): Float64Array {
+  const wave = (u: number, x: number): number => (u === 0 ? Math.SQRT1_2 : 1) * 0.5 * Math.cos(((2 * x + 1) * u * Math.PI) / 16)
+  const basis = Array.from({ length: 64 }, (_, k) =>
+    Float64Array.from({ length: 64 }, (_, i) => wave(k & 7, i & 7) * wave(k >> 3, i >> 3)),
+  )
+  const out = new Float64Array(plane.length)
+  for (let corner = 0; corner < 20 * 12; corner++) {
+    const at = (i: number): number => (Math.floor(corner / 20) * 8 + (i >> 3)) * 160 + (corner % 20) * 8 + (i & 7)
+    for (const pattern of basis) {
+      const coefficient = pattern.reduce((sum, w, i) => sum + w * plane[at(i)]!, 0)
+      pattern.forEach((w, i) => (out[at(i)]! += w * 20 * Math.round(coefficient / 20)))
+    }
+  }
+  return out
+}
+
 describe('pixels', () => {
   test('black frames are doubtful unless the order lists them', async () => {
     const black = rgb(() => 0)
@@ -82,6 +99,22 @@ describe('pixels', () => {
     const random = generator(7)
     const levels = Array.from({ length: 160 * 96 }, () => Math.round((Math.floor(random() * 32) * 255) / 31))
     expect(await codesOf(rgb((i) => levels[i]!))).toEqual(['few-levels'])
+  })
+  test('the grid of JPEG is doubtful, tiles of 16 pixels on it are not', async () => {
+    const random = generator(11)
+    const noise = Float64Array.from({ length: 160 * 96 }, () => 30 * random())
+    expect(await codesOf(rgb((i) => 90 + noise[i]!))).toEqual([])
+    const lossy = throughJpeg(noise)
+    expect(await codesOf(rgb((i) => Math.round(90 + lossy[i]!)))).toEqual(['jpeg-grid'])
+    for (const shift of [0, 3, 8])
+      expect(
+        await codesOf(
+          rgb((i) => {
+            const [x, y] = [(i % 160) + shift, Math.floor(i / 160)]
+            return (((x >> 4) + (y >> 4)) & 1 ? 150 : 50) + 20 * Math.sin(x / 2)
+          }),
+        ),
+      ).not.toContain('jpeg-grid')
   })
   test.each([
     [NaN, 'nan'],

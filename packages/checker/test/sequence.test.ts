@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { sequenceCheck, type SequenceItem } from '../src/sequence/check.ts'
 import { measurePicture } from '../src/sequence/features.ts'
@@ -15,7 +16,7 @@ async function codesAt(frames: readonly Picture[], frame = 2, options: Partial<S
     animatedSeed: false,
     measure: async () => ({
       features: measurePicture(frames[i]!),
-      pixelHash: String(frames[i]!.colour[0]!.slice(0, 400)),
+      pixelHash: hash('sha256', frames[i]!.colour[0]!),
       codes: [],
     }),
     ...options,
@@ -38,6 +39,11 @@ describe('beside its neighbours', () => {
   })
   test('a blurred frame is suspect', async () =>
     expect(await codesAt(withSecond(changed(shot[1]!, blurred)))).toEqual(['suspect sharpness-jump']))
+  test('a black frame among lit ones is nothing where the order lists it, and a jump where not', async () => {
+    const black = changed(shot[1]!, (plane) => plane.map(() => 0))
+    expect(await codesAt(withSecond(black))).toContain('doubt content-jump')
+    expect(await codesAt(withSecond(black), 2, { legitBlack: true })).toEqual([])
+  })
   test('3 % less light in one frame is doubtful', async () =>
     expect(await codesAt(withSecond(moving(2, { gain: 0.97 })))).toEqual(['doubt exposure-jump']))
   test('a mirrored frame is doubtful', async () => {
@@ -94,6 +100,35 @@ describe('beside its neighbours', () => {
     expect(await codesAt([shot[0]!, shot[1]!, ...other], 2)).toEqual([])
     expect(await codesAt([shot[0]!, shot[1]!, ...other], 3)).toEqual([])
   })
+})
+
+describe('a motion that comes to rest', () => {
+  /** A picture at each place, all of one seed, so that places decide what is equal. */
+  const at = (places: readonly number[]): Picture[] => places.map((shift) => picture({ seed: 1, shift }))
+  const easing = [0, 20, 34, 42, 45]
+  const all = async (places: readonly number[]): Promise<string[]> => {
+    const frames = at(places)
+    return (await Promise.all(frames.map((_, i) => codesAt(frames, i + 1)))).flat()
+  }
+
+  test('repeats its last frame, which is told and needs nobody', async () => {
+    const found = await all([...easing, 45, 45, 45, 45, 45, 45])
+    expect(found.filter((code) => code.endsWith('duplicate-frame'))).toEqual(Array(6).fill('note duplicate-frame'))
+  })
+  test('may begin again as it ended, or begin with a rest', async () => {
+    expect(await all([...easing, 45, 45, 45, 48, 56, 70, 90])).toEqual(Array(3).fill('note duplicate-frame'))
+    expect(await all([45, 45, 45, 45, 48, 56, 70, 90])).toEqual(Array(3).fill('note duplicate-frame'))
+  })
+  test('is not believed where it stops at once, is copied while it slows down, goes on at once behind the copies, or never moves', async () => {
+    const doubts = (n: number) => Array(n).fill('doubt duplicate-frame')
+    const repeated = async (places: readonly number[]) => (await all(places)).filter((code) => code.endsWith('duplicate-frame'))
+    expect(await repeated([0, 10, 20, 30, 40, 40, 40, 40])).toEqual(doubts(3))
+    expect(await repeated([0, 20, 34, 34, 34, 34])).toEqual(doubts(3))
+    expect(await repeated([...easing, 45, 45, 45, 85, 99, 110])).toEqual(doubts(3))
+    expect(await repeated([45, 45, 45, 45, 45])).toEqual(doubts(4))
+  })
+  test('excuses no copy where each frame was to have noise of its own', async () =>
+    expect(await codesAt(at([...easing, 45, 45]), 7, { animatedSeed: true })).toContain('suspect duplicate-frame'))
 })
 
 describe('where everything moves', () => {

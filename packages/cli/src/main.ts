@@ -118,7 +118,10 @@ program
   .option('--json', 'one line a frame', false)
   .option('--report <dir>', 'write a page with thumbnails and difference pictures')
   .option('--frames <range>', 'frames that must be there, such as 1-240 (default: gaps in the numbers are doubts)')
-  .action((path: string, options: { json: boolean; report?: string; frames?: string }) =>
+  .option('--size <WxH>', 'the ordered resolution, such as 1920x1080 (default: what most frames have)')
+  .option('--black <range>', 'frames that are meant to be black')
+  .option('--still', 'frames may repeat: a still shot, holds, animation on twos', false)
+  .action((path: string, options: { json: boolean } & import('./commands/check.ts').CheckArguments) =>
     perform(options.json, async (context) => (await import('./commands/check.ts')).check(path, options, context)),
   )
 

@@ -41,6 +41,19 @@ describe('pictor check FOLDER', () => {
     expect((await check('holes', '--frames', '1-4,x')).code).toBe(4)
   })
 
+  it('takes what was ordered: size, black frames, frames that may repeat', async () => {
+    const black = encodePng(64, 48, 3, new Uint8Array(64 * 48 * 3))
+    const path = shot('order', { 'o_1.png': black, 'o_2.png': noise(2), 'o_3.png': noise(2), 'o_4.png': noise(4) })
+    expect((await check(path)).stdout).toContain('2 accepted, 0 refused, 2 unsure')
+    expect((await check(path, '--black', '1', '--still')).stdout).toContain('4 accepted, 0 refused, 0 unsure')
+    expect((await check(path, '--black', '1', '--still', '--size', '64x48')).code).toBe(0)
+    const other = await check(path, '--size', '1920x1080')
+    expect(other.stdout).toContain('1920 x 1080 pixels were ordered, the picture is 64 x 48')
+    expect(other.code).toBe(1)
+    expect((await check(path, '--size', '64')).code).toBe(4)
+    expect((await check(path, '--black', 'x')).code).toBe(4)
+  })
+
   it('prints one line a frame with --json, and nothing else', async () => {
     const path = shot('bad', { 'a_1.exr': 'hello', 'a_2.exr': '', 'b_1.png': noise(1) })
     const { stdout, objects, code } = await check(path, '--json')

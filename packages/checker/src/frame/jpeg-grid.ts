@@ -1,4 +1,4 @@
-/** Share of strong high coefficients on JPEG's grid over that on other grids, and how many standard errors lie between them. */
+/** Share of strong high coefficients on JPEG's grid over that on other grids, and how many standard errors lie between them; of the classes of {@link CLASSES} the one that shows it least. */
 export interface JpegGrid {
   readonly ratio: number
   readonly errors: number
@@ -22,6 +22,11 @@ const GRIDS: readonly (readonly [number, number])[] = [
   [3, 5],
   [5, 2],
 ]
+/**
+ * Blocks of the other grids lie across a corner of JPEG's grid. They are counted by whether its column and row are even or odd: edges of tiles or pixel art of 16 pixels lie on every
+ * second line of the grid, and JPEG's seams on each.
+ */
+const CLASSES = 4
 /** Rows that the blocks of all grids take: 8, and the farthest grid's 5. */
 const STRIP = 13
 
@@ -32,10 +37,11 @@ const STRIP = 13
  */
 export function jpegGridMeter(width: number, height: number): JpegGridMeter {
   const strips = Math.max(0, Math.floor((height - STRIP) / 8) + 1)
-  const every = Math.max(1, Math.ceil((strips * Math.floor((width - 5) / 8)) / MOST_BLOCKS))
+  // Odd, so that strips lie on even and odd rows of the grid.
+  const every = Math.ceil((strips * Math.floor((width - 5) / 8)) / MOST_BLOCKS) | 1
   const ring = Array.from({ length: STRIP }, () => new Float32Array(width))
-  const strong = GRIDS.map(() => 0)
-  const count = GRIDS.map(() => 0)
+  const own = { strong: 0, count: 0 }
+  const others = Array.from({ length: CLASSES }, () => ({ strong: 0, count: 0 }))
   let y = 0
   /** The strips start at multiples of 8 x every rows. */
   const inStrip = (row: number): boolean => row % (8 * every) < STRIP || every === 1
@@ -50,21 +56,29 @@ export function jpegGridMeter(width: number, height: number): JpegGridMeter {
         const rows = Array.from({ length: STRIP }, (_, i) => ring[(top + i) % STRIP]!)
         GRIDS.forEach(([x0, y0], grid) => {
           for (let x = x0; x + 8 <= width; x += 8) {
-            strong[grid] = strong[grid]! + strongCoefficients(rows, x, y0)
-            count[grid] = count[grid]! + COEFFICIENTS
+            const counts = grid === 0 ? own : others[((x >> 3) & 1) + 2 * ((top >> 3) & 1)]!
+            counts.strong += strongCoefficients(rows, x, y0)
+            counts.count += COEFFICIENTS
           }
         })
       }
       y++
     },
     finish: () => {
-      const shares = strong.map((n, grid) => n / Math.max(1, count[grid]!))
-      const rest = shares.slice(1).reduce((sum, share) => sum + share, 0) / (shares.length - 1)
-      const error = Math.sqrt((rest * (1 - rest)) / Math.max(1, count[0]!))
-      return { ratio: rest > 0 ? shares[0]! / rest : 1, errors: error > 0 ? (rest - shares[0]!) / error : 0 }
+      const share = own.strong / Math.max(1, own.count)
+      return others
+        .filter(({ count }) => count > 0)
+        .map(({ strong, count }): JpegGrid => {
+          const rest = strong / count
+          const error = Math.sqrt((rest * (1 - rest)) / count)
+          return { ratio: rest > 0 ? share / rest : 1, errors: error > 0 ? (rest - share) / error : 0 }
+        })
+        .reduce((p, q) => ({ ratio: Math.max(p.ratio, q.ratio), errors: Math.min(p.errors, q.errors) }), NO_GRID)
     },
   }
 }
+
+const NO_GRID: JpegGrid = { ratio: 0, errors: Infinity }
 
 /**
  * DCT-II of 8 points, orthonormal, by halves: coefficients of even order come from the sums of mirrored points, those of odd order from their differences. `EVEN[u / 2]` and

@@ -1,13 +1,13 @@
 import { readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import type { Finding, RenderSpec, Verdict } from '@pictor/core/contract'
+import { invalid, type Finding, type Verdict } from '@pictor/core/contract'
 import { cut } from '../compare/picture.ts'
 import { judgeByReferences, type References } from '../compare/with-references.ts'
 import { measuredOf, pictureOf } from '../node/file-check.ts'
 import { finding, published, verdictOf, type WeighedFinding } from '../verdict/finding.ts'
 import { filePool, type FilePool } from './file-pool.ts'
 import type { FileResult } from './file-task.ts'
-import { isPictureName, readFolder, readPicture, siblingName } from './folder.ts'
+import { isPictureName, readFolder, readPicture, siblingName, type PartialSpec } from './folder.ts'
 import { readManifest, type CheckSet, type FrameEntry, type ReferenceFiles } from './manifest.ts'
 import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequence/check.ts'
 
@@ -15,8 +15,8 @@ import { sequenceCheck, type SequenceCheck, type SequenceItem } from '../sequenc
 export interface CheckPathOptions {
   /** Whether reference renders of the manifest are used; true when left out. */
   readonly references?: boolean
-  /** What was ordered, for folders. */
-  readonly spec?: Partial<RenderSpec>
+  /** What was ordered, for folders and single pictures; a manifest says it itself. */
+  readonly spec?: PartialSpec
   /** Frames expected in each sequence; missing and extra ones become lines too. */
   readonly frames?: readonly number[]
   /** Threads that read files; the number of processors when left out. */
@@ -99,11 +99,13 @@ function readAhead(frames: readonly FrameEntry[], pool: FilePool) {
   return { start, get: start, forget: (index: number) => started.delete(index) }
 }
 
-/** Reads a folder, one picture, or else a manifest. */
-export async function readCheckSet(path: string, spec?: Partial<RenderSpec>): Promise<CheckSet> {
+/** Reads a folder, one picture, or else a manifest. @throws not-found, invalid-input */
+export async function readCheckSet(path: string, spec?: PartialSpec): Promise<CheckSet> {
   const found = await stat(path).catch(() => undefined)
   if (found?.isDirectory()) return readFolder(path, spec)
-  return found && isPictureName(path) ? readPicture(path, spec) : readManifest(path)
+  if (found && isPictureName(path)) return readPicture(path, spec)
+  if (spec && Object.keys(spec).length > 0) throw invalid('spec', 'none beside a manifest, which says what was ordered', path)
+  return readManifest(path)
 }
 
 const itemOf = (entry: FrameEntry, result: () => Promise<FileResult>): SequenceItem => ({

@@ -10,6 +10,9 @@ const FRAME = /^(.*?)(-?\d{1,9})(?:\.p(\d+))?$/
 /** Folders inside folders are followed so far. */
 const MOST_DEPTH = 8
 
+/** What is known of an order; the rest is what most frames have in common. */
+export type PartialSpec = Partial<Omit<RenderSpec, 'output'>> & { readonly output?: Partial<OutputSpec> }
+
 /** Whether a file name has a picture's extension. */
 export const isPictureName = (name: string): boolean => EXTENSIONS.has(extname(name).toLowerCase())
 
@@ -36,18 +39,18 @@ export function siblingName(file: string, frame: number): string {
  * throughout passes, one frame that is unlike the others does not.
  * @throws not-found when the folder cannot be read, invalid-input when it holds no pictures
  */
-export async function readFolder(folder: string, spec: Partial<RenderSpec> = {}): Promise<CheckSet> {
+export async function readFolder(folder: string, spec: PartialSpec = {}): Promise<CheckSet> {
   const files = await pictureFiles(folder)
   if (files.length === 0) throw invalid('path', 'a folder with pictures such as shot_0001.png', folder)
   return readFiles(folder, files, spec)
 }
 
 /** The same for one picture. */
-export async function readPicture(path: string, spec: Partial<RenderSpec> = {}): Promise<CheckSet> {
+export async function readPicture(path: string, spec: PartialSpec = {}): Promise<CheckSet> {
   return readFiles(dirname(path), [basename(path)], spec)
 }
 
-async function readFiles(folder: string, files: readonly string[], spec: Partial<RenderSpec>): Promise<CheckSet> {
+async function readFiles(folder: string, files: readonly string[], spec: PartialSpec): Promise<CheckSet> {
   const sequences = new Map<string, { file: string; frame: number }[]>()
   for (const file of files) {
     const match = FRAME.exec(basename(file, extname(file)))
@@ -95,7 +98,7 @@ async function pictureFiles(folder: string, inside = '', depth = 0): Promise<str
 /** Headers of at most this many frames decide what is common. */
 const LOOK_AT = 11
 
-async function commonSpec(folder: string, files: readonly { file: string }[], given: Partial<RenderSpec>): Promise<RenderSpec> {
+async function commonSpec(folder: string, files: readonly { file: string }[], given: PartialSpec): Promise<RenderSpec> {
   const outputs = new Map<string, { output: OutputSpec; count: number }>()
   const step = Math.max(1, Math.floor(files.length / LOOK_AT))
   for (let i = 0; i < files.length; i += step) {
@@ -105,7 +108,7 @@ async function commonSpec(folder: string, files: readonly { file: string }[], gi
     outputs.set(key, { output, count: (outputs.get(key)?.count ?? 0) + 1 })
   }
   const [best] = [...outputs.values()].sort((a, b) => b.count - a.count)
-  const output = given.output ?? best?.output ?? unknownOutput(files[0]!.file)
+  const output = { ...(best?.output ?? unknownOutput(files[0]!.file)), ...given.output }
   return {
     software: 'blender',
     softwareVersion: '',

@@ -6,6 +6,7 @@ import { findDuplicates } from './duplicates.ts'
 import { contentDistance, sameGrid, type FrameFeatures } from './features.ts'
 import { findOddArea } from './odd-area.ts'
 import { findOffCourse, type Course } from './off-course.ts'
+import { restsOf } from './rests.ts'
 import { checkSeam } from './seams.ts'
 import { findStaleArea } from './stale-area.ts'
 
@@ -67,6 +68,13 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
     for (const oldest of kept.keys()) if (kept.size > KEEP) kept.delete(oldest)
     return known
   }
+  const rests = restsOf(single, measure)
+  /** A repeated frame needs nobody's eyes where the motion has come to rest, unless it was to have noise of its own. */
+  const atRest = async (entry: SequenceItem, found: WeighedFinding): Promise<WeighedFinding> => {
+    const may = found.code === 'duplicate-frame' && found.weight === 'doubt' && !entry.animatedSeed
+    if (!may || !(await rests.isAtRest(entry))) return found
+    return { ...found, weight: 'note', message: `${found.message}; the motion slows down to a rest there` }
+  }
   return {
     async findings(entry, before) {
       const own = await measure(entry)
@@ -78,7 +86,7 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
       ]
       return [
         ...weighBeside(own, near, wide, before),
-        ...judge(own, near, wide),
+        ...(await Promise.all(judge(own, near, wide).map((found) => atRest(entry, found)))),
         ...checkSeam(own, wide),
         ...checkTime(own, wide),
       ]
@@ -89,6 +97,8 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
 /** `near` are two frames on each side, `wide` four. */
 function judge(own: Measured, near: readonly Measured[], wide: readonly Measured[]): readonly WeighedFinding[] {
   const { entry, features: x } = own
+  // Black where the order says so: whatever is beside it.
+  if (entry.legitBlack && isBlack(x)) return []
   const findings = duplicateOf(own, near)
   if (findings.length > 0) return findings
   const usable = near.filter((one) => !one.entry.legitBlack)
@@ -120,6 +130,9 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
     findInterpolation(x, [a, b], [before, after]) ?? (leavesDoubleStep(entry, x, near) ? findNoisyCopy(x, a, b) : undefined)
   return [...found, ...some(made)]
 }
+
+/** One and a half 8-bit steps: dither does not make a frame lit. */
+const isBlack = ({ means }: FrameFeatures): boolean => means.every((plane) => plane.every((level) => level < 1.5 / 255))
 
 /** {@link findOffCourse} where four frames on each side follow each other at one and the same distance. */
 function offCourse(own: Measured, wide: readonly Measured[]): WeighedFinding | undefined {

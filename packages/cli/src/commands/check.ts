@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkPath, writeReport, type CheckLine, type CheckPathOptions } from '@pictor/checker'
-import { formatFrames, parseFrames } from '@pictor/core/contract'
+import { formatFrames, invalid, parseFrames } from '@pictor/core/contract'
 import { EXIT } from '../terminal/failure.ts'
 import { printable } from '../terminal/printable.ts'
 import type { CommandContext } from './context.ts'
@@ -12,16 +12,24 @@ export interface CheckArguments {
   readonly report?: string
   /** Frames that must be there, as `1-240`. */
   readonly frames?: string
+  /** The ordered resolution, as `1920x1080`. */
+  readonly size?: string
+  /** Frames that are meant to be black, as `1-12`. */
+  readonly black?: string
+  /** Whether frames may repeat: a still shot, holds, animation on twos. */
+  readonly still?: boolean
 }
 
 /** `pictor check`: one line a frame. Exit code 1 when a frame is refused, 7 when one is unsure and none refused. */
-export async function check(path: string, { report, frames }: CheckArguments, context: CommandContext): Promise<number> {
+export async function check(path: string, asked: CheckArguments, context: CommandContext): Promise<number> {
+  const { report, frames } = asked
   const { style, screen } = context
   const lines: CheckLine[] = []
   let run: CheckLine[] = []
   const startedAt = performance.now()
   const options: CheckPathOptions = {
     ...(frames === undefined ? {} : { frames: parseFrames(frames) }),
+    spec: orderOf(asked),
     onStart: ({ basis, total }) => screen.log(style.dim(printable(`${total} files; ${basis}`))),
     onProgress: ({ done, total }) => {
       if (performance.now() - startedAt > 1000) screen.live([style.dim(`${done} of ${total} files looked at`)])
@@ -48,6 +56,17 @@ export async function check(path: string, { report, frames }: CheckArguments, co
   const [refused, unsure] = [of('refuse'), of('unsure')]
   screen.log(`${of('accept').length} accepted, ${refused.length} refused, ${unsure.length} unsure`)
   return refused.length > 0 ? EXIT.failed : unsure.length > 0 ? EXIT.partial : EXIT.ok
+}
+
+/** What the options say of the order. */
+function orderOf({ size, black, still }: CheckArguments): NonNullable<CheckPathOptions['spec']> {
+  const [, width, height] = /^([1-9]\d{0,5})x([1-9]\d{0,5})$/.exec(size ?? '') ?? []
+  if (size !== undefined && height === undefined) throw invalid('size', 'width and height in pixels such as 1920x1080', size)
+  return {
+    ...(size === undefined ? {} : { output: { width: Number(width), height: Number(height) } }),
+    ...(black === undefined ? {} : { legitBlackFrames: parseFrames(black) }),
+    ...(still ? { legitStatic: true } : {}),
+  }
 }
 
 /** Whether two lines of one sequence say the same but for the frame, so that a long sequence does not scroll what matters away. */
