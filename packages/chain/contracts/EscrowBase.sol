@@ -71,6 +71,8 @@ abstract contract EscrowBase is EIP712, ReentrancyGuardTransient {
     mapping(bytes32 job => address) internal _leaseKeyOf;
     /// Registry jobs before their draw: block whose hash decides << 64 | seats at open.
     mapping(bytes32 job => uint256) internal _drawOf;
+    /// Keys that were replaced: none of them comes back.
+    mapping(bytes32 job => mapping(address leaseKey => bool)) internal _retiredKey;
 
     ICheckerRegistry public immutable registry;
     /// Least time between the steps of a job; small only on development chains.

@@ -51,7 +51,11 @@ abstract contract EscrowBooks is EscrowBase {
     }
 
     function _requireLeaseKey(bytes32 id, JobRef calldata ref, uint32 seq, bytes32 root, bytes calldata signature) internal view {
-        address key = jobs[id].status & REKEYED != 0 ? _leaseKeyOf[id] : ref.terms.leaseKey;
-        SignedRows.mustBeValid(key, digestOf(keccak256(abi.encode(LEASE_SET_TYPEHASH, id, seq, root))), signature);
+        SignedRows.mustBeValid(_leaseKey(id, ref), digestOf(keccak256(abi.encode(LEASE_SET_TYPEHASH, id, seq, root))), signature);
+    }
+
+    /// The key in force.
+    function _leaseKey(bytes32 id, JobRef calldata ref) internal view returns (address) {
+        return jobs[id].status & REKEYED != 0 ? _leaseKeyOf[id] : ref.terms.leaseKey;
     }
 }

@@ -85,10 +85,15 @@ contract EscrowCourt is EscrowDisputes {
         emit JobCanceled(id);
     }
 
-    /// Replaces a leaseKey that was lost or stolen; what the old key signed and was not attested yet is void from now on. No key (address 0) ends leasing.
+    /// Replaces a leaseKey that was lost or stolen; what the old key signed and was not attested yet is void from now on. No key (address 0) ends leasing. A key
+    /// that was replaced never counts again: the creator's signatures name no order and are public, so a thief could else bring back the key that he stole.
     function setLeaseKey(JobRef calldata ref, address leaseKey, bytes calldata signature) external {
         (bytes32 id, Job storage job) = _job(ref);
         _requireCreator(ref, keccak256(abi.encode(LEASE_KEY_TYPEHASH, id, leaseKey)), signature);
+        address old = _leaseKey(id, ref);
+        if (leaseKey == old) revert AlreadyDone();
+        if (_retiredKey[id][leaseKey]) revert NotAllowed();
+        _retiredKey[id][old] = true;
         job.status |= REKEYED;
         _leaseKeyOf[id] = leaseKey;
         emit LeaseKeyReplaced(id, leaseKey);

@@ -42,7 +42,8 @@ export function refusing<T>(reason: LedgerRefusal, run: () => T): T {
 }
 
 type Action<K extends LedgerAction['kind']> = Extract<LedgerAction, { kind: K }>
-type JobAction = Exclude<LedgerAction, { kind: 'withdraw' }>
+/** An action on one job. */
+export type JobAction = Exclude<LedgerAction, { kind: 'withdraw' }>
 
 /** What a call needs to know beside the action. */
 export interface ActionWorld {

@@ -1,8 +1,9 @@
 import type { Address, Bytes32, LedgerEvent } from '@pictor/core/contract'
+import { escrowCommitment, hashTerms, ZERO_HASH } from '@pictor/core/proof'
 import { applyLog, emptyView, type JobView } from './job-view.ts'
 import { logReader, type ChainLog } from './logs.ts'
 import { pause } from './pause.ts'
-import { nodeLies, type Rpc } from './rpc.ts'
+import { faultOf, nodeLies, type Rpc } from './rpc.ts'
 import { escrowAbi, tokenAbi } from './wire.ts'
 
 /** Applies a log; a node whose logs contradict each other is not believed. @throws ledger-unreachable */
@@ -14,6 +15,41 @@ export function applied(view: JobView, log: ChainLog): LedgerEvent[] {
   }
 }
 
+/** What is known for good of a job: its logs up to a final block, and what they come to. */
+interface FinalLogs {
+  upTo: number
+  readonly logs: ChainLog[]
+  readonly view: JobView
+}
+
+/**
+ * Makes sure that logs are all that there are: what they come to must be what the escrow says of the job at the same block. Nodes do leave out logs, when their index lags
+ * or their answer was cut, and what is left out would never be told. @throws ledger-unreachable
+ */
+function requireSlot(view: JobView, answer: string, block: number): void {
+  const { opening, money } = view
+  // Before the escrow was deployed there is neither a job nor a log.
+  if (answer === '0x' && !opening) return
+  if (answer.length !== 2 + 7 * 64) throw nodeLies('eth_call', `${answer.length / 2 - 1} bytes for a job`)
+  const [commitment, farmLocked, checkLocked, batches, status, , head] = escrowAbi.decodeFunctionResult('jobs', answer)
+  const told = [
+    opening ? escrowCommitment(hashTerms(opening.terms), opening.setRoot, opening.drawn) : ZERO_HASH,
+    money.head,
+    money.locked,
+    BigInt(view.batches.size),
+    view.isReady,
+    view.isCanceled,
+  ]
+  const bits = Number(status)
+  const held = [commitment, head, farmLocked + checkLocked, batches, (bits & READY) !== 0, (bits & CANCELED) !== 0]
+  if (told.some((one, i) => one !== held[i]))
+    throw nodeLies('eth_getLogs', `not all logs of job ${view.job} up to block ${block}`)
+}
+
+/** Status bits of a job (EscrowBase.sol). */
+const READY = 2
+const CANCELED = 4
+
 /** Reads the escrow's state and logs. "Final" is the newest block less the confirmations. */
 export interface ChainReader {
   readonly confirmations: number
@@ -23,11 +59,15 @@ export interface ChainReader {
   nowS(signal?: AbortSignal): Promise<number>
   /** Logs of a job up to a block; those of final blocks are asked for once. */
   logs(job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<readonly ChainLog[]>
+  /** Has the logs of a job read anew: the escrow said something that does not fit to them. */
+  forget(job: Bytes32): void
   viewNow(job: Bytes32, signal?: AbortSignal): Promise<JobView>
   viewFinal(job: Bytes32, signal?: AbortSignal): Promise<JobView>
   credit(token: Address, account: Address, at: 'latest' | 'final', signal?: AbortSignal): Promise<bigint>
   allowance(token: Address, owner: Address, spender: Address, signal?: AbortSignal): Promise<bigint>
   bondFor(token: Address, price: bigint, signal?: AbortSignal): Promise<bigint>
+  /** What the token says of itself, undefined when it says nothing that can be one. */
+  decimals(token: Address, signal?: AbortSignal): Promise<number | undefined>
   hasCode(account: Address, signal?: AbortSignal): Promise<boolean>
   gasOf(transaction: Bytes32, signal?: AbortSignal): Promise<bigint>
   /**
@@ -49,7 +89,7 @@ const SEARCH_BLOCKS = 7200
 
 export function createChainReader(rpc: Rpc, escrow: Address, confirmations: number, fromBlock: number): ChainReader {
   const source = logReader(rpc, escrow)
-  const finalLogs = new Map<Bytes32, { upTo: number; logs: ChainLog[] }>()
+  const finalLogs = new Map<Bytes32, FinalLogs>()
   const gas = new Map<Bytes32, bigint>()
   const code = new Map<Address, boolean>()
 
@@ -59,20 +99,40 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
   const read = async (to: Address, data: string, block: string, signal?: AbortSignal): Promise<bigint> =>
     BigInt(await rpc.call<string>('eth_call', [{ to, data }, block], signal))
 
+  /** The escrow's own word on a job at a block. A node that does not have the block gives none. */
+  const slotOf = async (job: Bytes32, block: number, signal?: AbortSignal): Promise<string> => {
+    try {
+      const call = { to: escrow, data: escrowAbi.encodeFunctionData('jobs', [job]) }
+      return await rpc.call<string>('eth_call', [call, hex(block)], signal)
+    } catch (error) {
+      throw faultOf(error) ? nodeLies('eth_call', `no state of block ${block}`) : error
+    }
+  }
+
   const logs: ChainReader['logs'] = async (job, toBlock, signal) => {
     const final = confirmations > 0 ? Math.max(0, toBlock - confirmations) : toBlock - 1
     let known = finalLogs.get(job)
-    if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [] }))
+    if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [], view: emptyView(job) }))
     const from = known.upTo
     const fresh = await source.read([null, job] as never, from + 1, toBlock, signal)
     // Another node than the one that said how long the chain is may have answered, and know less of it: its silence about the last blocks means nothing.
     if ((await latestBlock(signal)) < toBlock)
       throw nodeLies('eth_getLogs', `logs up to a block that it does not have, ${toBlock}`)
+    const slot = final > from ? await slotOf(job, final, signal) : undefined
     // Another call may have brought the same logs in the meantime: each counts once.
     const all = [...known.logs.filter((log) => log.blockNumber <= Math.min(from, toBlock)), ...fresh]
-    if (final > known.upTo) {
-      const { upTo } = known
-      known.logs.push(...fresh.filter((log) => log.blockNumber > upTo && log.blockNumber <= final))
+    if (final > known.upTo && slot !== undefined) {
+      const { upTo, view } = known
+      const more = fresh.filter((log) => log.blockNumber > upTo && log.blockNumber <= final)
+      try {
+        for (const log of more) applied(view, log)
+        requireSlot(view, slot, final)
+      } catch (error) {
+        // Final logs are never asked for again, so nothing is kept of what cannot be all of them.
+        finalLogs.delete(job)
+        throw error
+      }
+      known.logs.push(...more)
       known.upTo = final
     }
     return all
@@ -114,6 +174,7 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     async nowS(signal) {
       return Number((await rpc.call<{ timestamp: string }>('eth_getBlockByNumber', ['latest', false], signal)).timestamp)
     },
+    forget: (job) => void finalLogs.delete(job),
     viewNow: async (job, signal) => view(job, await latestBlock(signal), signal),
     viewFinal: async (job, signal) => view(job, await finalBlock(signal), signal),
     async credit(token, account, at, signal) {
@@ -123,6 +184,19 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     allowance: (token, owner, spender, signal) =>
       read(token, tokenAbi.encodeFunctionData('allowance', [owner, spender]), 'latest', signal),
     bondFor: (token, price, signal) => read(escrow, escrowAbi.encodeFunctionData('bondFor', [token, price]), 'latest', signal),
+    async decimals(token, signal) {
+      try {
+        const answer = await rpc.call<string>(
+          'eth_call',
+          [{ to: token, data: tokenAbi.encodeFunctionData('decimals') }, 'latest'],
+          signal,
+        )
+        return answer.length === 66 && BigInt(answer) < 256n ? Number(answer) : undefined
+      } catch (error) {
+        if (faultOf(error)) return undefined
+        throw error
+      }
+    },
     async hasCode(account, signal) {
       let known = code.get(account)
       if (known === undefined)

@@ -31,6 +31,10 @@ export interface BatchView {
 export interface JobView {
   readonly job: Bytes32
   opening?: JobOpening
+  /** Whether the first Ready is recorded. */
+  isReady: boolean
+  /** Whether the creator canceled it, whatever came after. */
+  isCanceled: boolean
   readonly batches: Map<number, BatchView>
   money: JobMoney
   /** Whether the last log was a resolution: the release that follows it pays the objection, not the pinned list. */
@@ -42,7 +46,7 @@ const lower = (value: unknown): Address => String(value).toLowerCase() as Addres
 
 export function emptyView(job: Bytes32): JobView {
   const money: JobMoney = { deposited: 0n, locked: 0n, pending: 0n, released: 0n, refunded: 0n, head: ZERO_HASH, status: 'none' }
-  return { job, batches: new Map(), money, resolving: false }
+  return { job, isReady: false, isCanceled: false, batches: new Map(), money, resolving: false }
 }
 
 type Payload = LedgerEvent extends infer E
@@ -86,7 +90,8 @@ const readers: Readonly<Record<string, Reader>> = {
     view.opening = { ...view.opening!, drawn: committee }
     return { payloads: [{ type: 'drawn', committee }] }
   },
-  JobReady(_view, args) {
+  JobReady(view, args) {
+    view.isReady = true
     const checkers = [...(args['checkers'] as string[])].map(lower)
     const seedRoots = [...(args['seedRoots'] as Bytes32[])]
     const seq = Number(args['seq'])
@@ -181,6 +186,7 @@ const readers: Readonly<Record<string, Reader>> = {
     }
   },
   JobCanceled(view) {
+    view.isCanceled = true
     return { payloads: [{ type: 'canceled' }], money: { status: view.money.status === 'open' ? 'canceled' : view.money.status } }
   },
   LeaseKeyReplaced(_view, args) {

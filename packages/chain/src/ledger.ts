@@ -1,7 +1,7 @@
 import type { Address, Bytes32, CallContext, FundingRequest, Ledger, LedgerDomain, Terms } from '@pictor/core/contract'
 import { PictorError, isPictorError } from '@pictor/core/contract'
 import { hashTerms, jobIdOf, keccak256 } from '@pictor/core/proof'
-import { callsFor, refused, refusing, type ActionCall } from './actions.ts'
+import { callsFor, refused, refusing, type ActionCall, type JobAction } from './actions.ts'
 import { createChainReader } from './chain-reader.ts'
 import { createEventFeed } from './event-feed.ts'
 import { anchorOf } from './evidence.ts'
@@ -52,6 +52,8 @@ export interface EvmLedger extends Ledger {
 
 /** Anvil's and Hardhat's chain id. */
 const DEV_CHAIN = 31_337
+/** How often a call is made anew because a batch was changed under it. */
+const STALE_TRIES = 5
 /** Which call of an opening the draw is, see `keyTail`. */
 const DRAW = 1
 type Topics = readonly (string | null)[]
@@ -213,6 +215,19 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
       return submit({ to: escrow, data }, action.token, [WITHDRAWN, null, pad(address)], ctx)
     }
     const job = refusing('terms', () => jobIdOf(domain, action.terms.creator, action.terms.runId))
+    for (let tries = 1; ; tries++)
+      try {
+        return await sendOnce(action, job, address, ctx)
+      } catch (error) {
+        // What a batch still holds was changed by somebody else in the meantime, perhaps only to be in front of this very call: it is made anew from what is held now.
+        const stale =
+          isPictorError(error, 'ledger-refused') && /^(NotPinned|NoSuchObjection)/.test(String(error.details['error']))
+        if (!stale || tries === STALE_TRIES) throw error
+        reader.forget(job)
+      }
+  }
+
+  const sendOnce = async (action: JobAction, job: Bytes32, address: Address, ctx: CallContext): Promise<void> => {
     const view = await reader.viewNow(job, ctx.signal)
     const arbiterIsContract = view.opening ? await reader.hasCode(view.opening.terms.arbiter, ctx.signal) : false
     const world = {
@@ -258,6 +273,10 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
     async credit(token, account, ctx) {
       await untilAborted(connected(), ctx.signal)
       return reader.credit(token, account, 'final', ctx.signal)
+    },
+    async decimals(token, ctx) {
+      await untilAborted(connected(), ctx.signal)
+      return reader.decimals(token, ctx.signal)
     },
     async evidence(job, ctx) {
       await untilAborted(connected(), ctx.signal)

@@ -10,6 +10,8 @@ const rpc: Rpc = {
   async call<T>(method: string, params: readonly unknown[]) {
     await new Promise((resolve) => setTimeout(resolve, 5))
     if (method === 'eth_blockNumber') return '0xa' as T
+    // The escrow's seven words on a job that it does not have: these logs say nothing of one.
+    if (method === 'eth_call') return `0x${'00'.repeat(7 * 32)}` as T
     const [{ fromBlock, toBlock }] = params as [{ fromBlock: string; toBlock: string }]
     const logs = [3, 9].filter((block) => block >= Number(fromBlock) && block <= Number(toBlock))
     return logs.map((block) => ({

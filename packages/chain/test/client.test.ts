@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import type { CallContext, LedgerEvent } from '@pictor/core/contract'
+import type { Address, CallContext, LedgerAction, LedgerEvent } from '@pictor/core/contract'
 import { isPictorError } from '@pictor/core/contract'
 import { batchHash, ESCROW_JOBS_SLOT, hashTerms, privateKeySigner } from '@pictor/core/proof'
 import { Interface, Wallet } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { contracts, devAccounts, escrowLayout, evmLedger, startAnvil } from '../src/index.ts'
-import { readTerms, tokenAbi } from '../src/wire.ts'
+import { contracts, devAccounts, escrowLayout, evmLedger, startAnvil, type EvmProvider } from '../src/index.ts'
+import { escrowAbi, readTerms, tokenAbi } from '../src/wire.ts'
 import { devWorld, type DevWorld } from './dev-world.ts'
 import { keyOf, makeScenario, type Scenario } from './scenario.ts'
 
@@ -111,6 +111,48 @@ describe('evmLedger', () => {
       error: 'BadTerms(platformFeeBps)',
       path: 'terms.platformFeeBps',
     })
+  })
+
+  it('disputes although others change the batch under every try, as who wants to hold a dispute up would', async () => {
+    const s = await scenario('in front', 3)
+    const ledger = ledgerOn()
+    const send = (action: object) => ledger.send({ terms: s.terms, ...action } as LedgerAction, ctx())
+    await ledger.open(s.terms, s.setRoot, ctx())
+    const batch = s.batch(s.leases.map((lease) => s.result(lease)))
+    const sets = [{ set: { job: s.job, seq: 0, setRoot: s.setRoot }, leases: s.leases }]
+    await send({ kind: 'attest', batch, sets, signatures: await s.signBatch(batch) })
+    const rivals = [0, 1].map((i) => {
+      const signer = world.signerOf(privateKeySigner(keyOf('farm', i)))
+      return { farm: privateKeySigner(keyOf('farm', i)).address, ledger: ledgerOn({ signer }) }
+    })
+    await world.fund(...rivals.map(({ farm }) => farm))
+    // Between what the creator's call was made from and its sending, a farm disputes its own share.
+    const wallet = new Wallet(creator.privateKey)
+    const inFront: EvmProvider = {
+      async request({ method, params = [] }) {
+        const call = (params as { data?: string }[])[0]?.data ?? ''
+        const rival =
+          method === 'eth_estimateGas' && call.startsWith(escrowAbi.getFunction('dispute')!.selector) ? rivals.pop() : undefined
+        if (rival) {
+          const action = { kind: 'dispute', terms: s.terms, batch: 1, farm: rival.farm, reasonHash: s.setRoot } as const
+          await rival.ledger.send(action, ctx())
+        }
+        return world.rpc.call(method, params).catch((error: { fault?: unknown }) => Promise.reject(error.fault ?? error))
+      },
+    }
+    const third = privateKeySigner(keyOf('farm', 2)).address
+    const late = evmLedger({ provider: inFront, escrow: world.deployment.escrow, signer: wallet })
+    await late.send({ kind: 'dispute', terms: s.terms, batch: 1, farm: third, reasonHash: s.setRoot }, ctx())
+    expect(rivals).toEqual([])
+    const { events } = await ledger.poll({ job: s.job }, ctx())
+    expect(events.flatMap((event) => (event.type === 'disputed' ? [event.farm] : [])).length).toBe(3)
+  })
+
+  it('says how a token counts, and nothing of what is none', async () => {
+    const decimals = (token: Address) => ledgerOn().decimals!(token, ctx())
+    expect(await decimals(world.deployment.token)).toBe(6)
+    expect(await decimals(world.deployment.escrow)).toBeUndefined()
+    expect(await decimals(creator.address)).toBeUndefined()
   })
 
   it('says ledger-unreachable when no node answers, and goes on with the next node when one fails', async () => {

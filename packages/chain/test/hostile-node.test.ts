@@ -1,6 +1,6 @@
 // Nodes that lie, lag, talk nonsense or serve another chain: nothing is believed that cannot be true, and nothing is skipped for good.
 import { createServer, type Server } from 'node:http'
-import type { CallContext } from '@pictor/core/contract'
+import type { CallContext, LedgerAction } from '@pictor/core/contract'
 import { Wallet } from 'ethers'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { devAccounts, evmLedger, type EvmTransaction } from '../src/index.ts'
@@ -133,6 +133,35 @@ describe('a node', () => {
     const { events } = await ledger.poll({ job: s.job }, ctx())
     expect(events.map(({ type }) => type)).toEqual(['opened'])
   })
+
+  it('that leaves out a log is not believed, and nothing is missing for good', async () => {
+    const s = await scenario('left out')
+    const honest = ledgerOn()
+    const send = (action: object) => honest.send({ terms: s.terms, ...action } as LedgerAction, ctx())
+    await honest.open(s.terms, s.setRoot, ctx())
+    await send({ kind: 'ready', ready: await s.ready() })
+    await send({ kind: 'top-up', farmBudget: 5n, checkBudget: 2n })
+    await send({ kind: 'lease-key', leaseKey: creator.address })
+    const batch = s.batch([s.result(s.leases[0]!)])
+    const sets = [{ set: { job: s.job, seq: 0, setRoot: s.setRoot }, leases: s.leases }]
+    await send({ kind: 'attest', batch, sets, signatures: await s.signBatch(batch) })
+    await send({ kind: 'cancel' })
+    await world.mine(1)
+    const types = ({ events }: Awaited<ReturnType<typeof honest.poll>>) => events.map(({ type }) => type)
+    const all = types(await honest.poll({ job: s.job }, ctx()))
+    expect(new Set(all)).toEqual(new Set(['opened', 'ready', 'topped-up', 'lease-key-replaced', 'attested', 'canceled']))
+    for (const name of ['JobOpened', 'JobReady', 'ToppedUp', 'LeaseKeyReplaced', 'Attested', 'JobCanceled']) {
+      const topic = escrowAbi.getEvent(name)!.topicHash
+      let forgets = true
+      const liar = await nodeThat(
+        on('eth_getLogs', (logs: Log[]) => (forgets ? logs.filter((log) => log.topics[0] !== topic) : logs)),
+      )
+      const ledger = ledgerOn({ rpcUrl: liar })
+      await expect(ledger.poll({ job: s.job }, ctx()), name).rejects.toMatchObject({ code: 'ledger-unreachable' })
+      forgets = false
+      expect(types(await ledger.poll({ job: s.job }, ctx())), name).toEqual(all)
+    }
+  }, 20_000)
 
   it('that shows the receipt of another transaction has not shown that ours was mined', async () => {
     const s = await scenario('receipt')

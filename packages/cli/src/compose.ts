@@ -4,7 +4,6 @@ import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
 import {
   createPictor,
-  decimalsOf,
   folderArtifacts,
   PictorError,
   usd,
@@ -172,25 +171,12 @@ function drawOf({ draw, escrow }: StateOptions): number | undefined {
   return count
 }
 
-/**
- * Makes sure that the token counts as the budget does: USD in 6 decimals, PICTOR in 18. In another token the same number would be another sum of money.
- * @throws invalid-input, ledger-unreachable
- */
-export async function requireToken({ rpc, token }: StateOptions, { currency }: Money): Promise<void> {
-  if (rpc === undefined) {
-    if (currency === 'USD') return
-    throw new PictorError('invalid-input', `--budget: the local ledger keeps USD; ${currency} needs a chain`, {
-      details: { path: 'budget', hint: 'add --rpc, --escrow, --token and --keystore' },
-    })
-  }
-  const answer = await askNode(rpc, 'eth_call', [{ to: token, data: '0x313ce567' }, 'latest'])
-  const decimals = /^0x[0-9a-f]{1,64}$/i.test(answer) ? Number(BigInt(answer)) : NaN
-  if (decimals !== decimalsOf(currency))
-    throw new PictorError(
-      'invalid-input',
-      `--token ${token}: ${currency} is counted in ${decimalsOf(currency)} decimals, this token ${Number.isNaN(decimals) ? 'says none' : `has ${decimals}`}`,
-      { details: { path: 'token', hint: 'name the ERC-20 of the currency of --budget; nothing was locked' } },
-    )
+/** The local ledger keeps USD; on a chain the token decides. @throws invalid-input */
+export function requireChainFor({ rpc }: StateOptions, { currency }: Money): void {
+  if (rpc !== undefined || currency === 'USD') return
+  throw new PictorError('invalid-input', `--budget: the local ledger keeps USD; ${currency} needs a chain`, {
+    details: { path: 'budget', hint: 'add --rpc, --escrow, --token and --keystore' },
+  })
 }
 
 function disputeWindowOf(hours: string): number {
@@ -244,18 +230,14 @@ export async function openKeystore(path: string, password: string | undefined): 
 
 /** The chain id that a node serves. @throws ledger-unreachable */
 export async function chainIdOf(rpc: string): Promise<number> {
-  return Number(await askNode(rpc, 'eth_chainId', []))
-}
-
-async function askNode(rpc: string, method: string, params: readonly unknown[]): Promise<string> {
   try {
     const response = await fetch(rpc, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_chainId', params: [] }),
       signal: AbortSignal.timeout(15_000),
     })
-    return ((await response.json()) as { result: string }).result
+    return Number(((await response.json()) as { result: string }).result)
   } catch (cause) {
     throw new PictorError('ledger-unreachable', `no answer from the chain at ${rpc}`, { details: { path: 'rpc' }, cause })
   }

@@ -3,6 +3,7 @@ import { deliverToFolder } from './artifacts/index.ts'
 import { memoOver } from './cache/index.ts'
 import type { Artifacts } from './contract/artifacts.ts'
 import type { CallContext } from './contract/context.ts'
+import { isPictorError } from './contract/error.ts'
 import type { Farm } from './contract/farm.ts'
 import type { Ledger } from './contract/ledger.ts'
 import type { Bytes32, Terms } from './contract/messages.ts'
@@ -18,6 +19,7 @@ import {
   prepare,
   replanByRoute,
   requireRates,
+  requireToken,
   type Plan,
   type PlanRequest,
   type PlanSet,
@@ -87,7 +89,7 @@ export interface Pictor {
 /** Composes a Pictor. Opens its store, starts nothing. @throws invalid-input, unsupported when a part speaks another contract */
 export function createPictor(options: PictorOptions): Pictor {
   const { farms, members, quorum, registryDraw, clock, files, ledger, store, leaseSigner, cache } = partsOf(options)
-  const { checkers } = options
+  const { checkers, token = ZERO_ADDRESS } = options
   const memo = memoOver(cache, clock)
   const atRate = options.rates ? farmsAtRate(options.rates, clock) : (farm: Farm) => farm
   const runner = createRunner({
@@ -115,6 +117,7 @@ export function createPictor(options: PictorOptions): Pictor {
     artifacts: files,
     async plan(request, ctx = {}) {
       const context: CallContext = { key: newRun(), ...(ctx.signal ? { signal: ctx.signal } : {}) }
+      await requireToken(ledger, token, request.budget.currency, context)
       const { basis, inspection } = await prepare(
         request,
         {
@@ -146,6 +149,7 @@ export function createPictor(options: PictorOptions): Pictor {
       const { outDir = 'out', leaseMs, ...rest } = submitOptions
       const leases = leasesOf(plan, clock.now(), leaseMs)
       requireRates(plan.quotes, options.rates?.quoter, clock.now())
+      await requireToken(ledger, token, plan.spec.budget.currency, { key: `${plan.run}/token` })
       const terms = makeTerms(
         plan,
         leases.map(({ lease }) => lease),
@@ -158,7 +162,7 @@ export function createPictor(options: PictorOptions): Pictor {
           arbiter: options.arbiter ?? options.signer.address,
           platform: options.platform?.address ?? ZERO_ADDRESS,
           platformFeeBps: options.platform?.feeBps ?? 0,
-          token: options.token ?? ZERO_ADDRESS,
+          token,
           disputeWindowS: options.disputeWindowS ?? (ledger.supports.custody ? 86_400 : 0),
         },
       )
@@ -183,7 +187,11 @@ export function createPictor(options: PictorOptions): Pictor {
       const { domain, job, terms, ledgerEvents } = await runner.material(run)
       const { leaseKey, signature } = await signLeaseKeyChange(options.signer, domain, job, leaseSigner.address)
       const before = ledgerEvents.filter(({ type }) => type === 'lease-key-replaced').length
-      await ledger.send({ kind: 'lease-key', terms, leaseKey, signature }, { key: `${run}/lease-key/${before}/${leaseKey}` })
+      const key = `${run}/lease-key/${before}/${leaseKey}`
+      await ledger.send({ kind: 'lease-key', terms, leaseKey, signature }, { key }).catch((error: unknown) => {
+        // It is the key in force already.
+        if (!isPictorError(error, 'ledger-refused') || error.details['reason'] !== 'done') throw error
+      })
     },
     async receipt(run) {
       const material = await runner.material(run)

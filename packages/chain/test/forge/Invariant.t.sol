@@ -21,6 +21,7 @@ contract Handler is Kit {
 
     bytes32[] public ids;
     mapping(bytes32 => Ghost) internal ghosts;
+    mapping(bytes32 => mapping(address => bool)) internal hadKey;
     mapping(bytes32 => mapping(uint256 => TestLease)) internal leaseOf;
     mapping(bytes32 => mapping(uint256 => uint256)) public settledTimes;
     /// Encoded, because lists of structs cannot be copied to storage without via-IR.
@@ -368,6 +369,9 @@ contract Handler is Kit {
     function rekey(uint256 seed, address key) external watched {
         if (ids.length == 0 || seed % 5 != 1) return;
         bytes32 id = _pick(seed);
+        // A key is in force once; the fuzzer likes to repeat addresses.
+        if (hadKey[id][key] || key == ghosts[id].ref.terms.leaseKey) return;
+        hadKey[id][key] = true;
         vm.prank(CREATOR);
         court.setLeaseKey(ghosts[id].ref, key, "");
         _fold(id, 7, keccak256(abi.encode(key)));

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {EscrowBase} from "../../contracts/EscrowBase.sol";
+import {EscrowCourt} from "../../contracts/EscrowCourt.sol";
 import {EscrowBooks} from "../../contracts/EscrowBooks.sol";
 import {Terms} from "../../contracts/lib/JobTerms.sol";
 import {SignedRows} from "../../contracts/lib/SignedRows.sol";
@@ -105,5 +106,32 @@ contract SignatureAttacksTest is AttackKit {
         vm.etch(vm.addr(keys[0]), abi.encodePacked(hex"ef0100", address(token)));
         (bytes memory blob, bytes memory proof, uint40 until, bytes memory signatures) = _honest(0);
         escrow.attest(ref, blob, proof, until, signatures);
+    }
+
+    function test_replay_of_the_signature_that_brought_a_stolen_lease_key() public {
+        uint256 key = 0xC4EA704;
+        Terms memory t = defaultTerms("stolen");
+        t.creator = vm.addr(key);
+        (id, ref) = openAs(t.creator, t, tree(leases)[0]);
+        (address stolen, address fresh) = (vm.addr(0xBEEF), vm.addr(0xF00D));
+        bytes32 typeHash = keccak256("LeaseKey(bytes32 job,address leaseKey)");
+        bytes memory first = sign(key, digest(keccak256(abi.encode(typeHash, id, stolen))));
+        bytes memory second = sign(key, digest(keccak256(abi.encode(typeHash, id, fresh))));
+        court.setLeaseKey(ref, stolen, first);
+        vm.expectRevert(EscrowCourt.AlreadyDone.selector);
+        court.setLeaseKey(ref, stolen, first);
+        court.setLeaseKey(ref, fresh, second);
+        // Lease sets carry the creator's word for their key, so the thief has it.
+        vm.prank(stolen);
+        vm.expectRevert(EscrowBase.NotAllowed.selector);
+        court.setLeaseKey(ref, stolen, first);
+        // Nor does anybody bring back the key of the terms, whoever signed for it.
+        vm.prank(t.creator);
+        vm.expectRevert(EscrowBase.NotAllowed.selector);
+        court.setLeaseKey(ref, ref.terms.leaseKey, "");
+        vm.prank(t.creator);
+        court.setLeaseKey(ref, address(0), "");
+        vm.expectRevert(EscrowBase.NotAllowed.selector);
+        court.setLeaseKey(ref, fresh, second);
     }
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { PictorError, parseDeadline, parseFrames, type Bytes32, type JobRun } from '@pictor/core'
 import { budgetOf } from '../budget.ts'
-import { compose, requireToken, type StateOptions } from '../compose.ts'
+import { compose, requireChainFor, type StateOptions } from '../compose.ts'
 import { writeResults } from '../results.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
@@ -27,7 +27,7 @@ export interface RenderOptions extends StateOptions {
 /** `pictor render`: plans, locks, renders, checks, pays and delivers; or takes a run up again with `--attach`. Returns the exit code. */
 export async function render(options: RenderOptions, context: CommandContext): Promise<number> {
   const request = options.attach === undefined ? checkRequest(options) : undefined
-  if (request) await requireToken(options, request.budget)
+  if (request) requireChainFor(options, request.budget)
   const composition = await compose(options, planProgress(context))
   const detach = firstInterrupt('detaching', context)
   try {

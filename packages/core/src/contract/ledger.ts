@@ -193,6 +193,8 @@ export interface Ledger {
   ): Promise<{ readonly events: readonly LedgerEvent[]; readonly cursor: string; readonly waitMs: number }>
   money(job: Bytes32, ctx: CallContext): Promise<JobMoney>
   credit(token: Address, account: Address, ctx: CallContext): Promise<bigint>
+  /** Decimals that a token counts in, undefined when it says none. Ledgers without tokens leave it out. @throws ledger-unreachable */
+  decimals?(token: Address, ctx: CallContext): Promise<number | undefined>
   /** Evidence for a receipt at the ledger's present finality: block header and storage proof, or the signed head. Opaque to the machine, read by `verifyReceipt`. */
   evidence(job: Bytes32, ctx: CallContext): Promise<unknown>
   close?(): Promise<void>

@@ -59,6 +59,8 @@ export interface BookJob {
   readonly setRoot: Bytes32
   /** That of the terms, until the creator replaces it. */
   leaseKey: Address
+  /** Keys that were replaced; none comes back. */
+  readonly retiredKeys: Set<Address>
   deposited: bigint
   lockedFarm: bigint
   lockedCheck: bigint
@@ -146,6 +148,7 @@ export function evolve(book: Book, fact: BookFact): void {
       job.canceled = true
       return
     case 'lease-key-replaced':
+      job.retiredKeys.add(job.leaseKey)
       job.leaseKey = fact.leaseKey
       return
     case 'topped-up':
@@ -161,6 +164,7 @@ function openedJob(terms: Terms, setRoot: Bytes32): BookJob {
     terms,
     setRoot,
     leaseKey: terms.leaseKey,
+    retiredKeys: new Set(),
     deposited: terms.farmBudget + terms.checkBudget,
     lockedFarm: terms.farmBudget,
     lockedCheck: terms.checkBudget,

@@ -280,6 +280,9 @@ function decideRefund(job: BookJob, base: FactBase, nowS: number): BookFact[] {
 function decideLeaseKey(domain: LedgerDomain, job: BookJob, action: Action<'lease-key'>, base: FactBase): BookFact[] {
   const { leaseKey, signature } = action
   requireCreator(domain, job, signature, () => leaseKeyDigest(domain, base.job, leaseKey))
+  if (leaseKey === job.leaseKey) throw refused('done', `${leaseKey} is the leaseKey already`)
+  // The creator's word for it is public and names no order: a thief could bring back the key that he stole.
+  if (job.retiredKeys.has(leaseKey)) throw refused('not-allowed', `${leaseKey} was replaced before and never counts again`)
   return [{ ...fold(base, 'lease-key', leaseKeyItem(leaseKey)), type: 'lease-key-replaced', leaseKey }]
 }
 

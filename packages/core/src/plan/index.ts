@@ -8,3 +8,4 @@ export { prepare, type PlanProgress, type PlanRequest, type PrepareOptions } fro
 export { replanByRoute } from './replan.ts'
 export type { TileRequest } from './tiles.ts'
 export { makeTerms, quoteDocument, type TermsParties } from './terms.ts'
+export { requireToken } from './token.ts'

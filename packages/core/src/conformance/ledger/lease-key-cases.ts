@@ -79,6 +79,9 @@ export const leaseKeyCases: readonly LedgerCase[] = [
       const last = namedSigner('last lease key')
       await s.send({ kind: 'lease-key', ...(await signLeaseKeyChange(creator, ledger.domain, s.job, last.address)) })
       await refused(later, 'signature', await inForce())
+      // The word that brought the key before travels with its sets: whoever has it brings the key back no more.
+      await assert.rejects(s.send({ kind: 'lease-key', ...change }), { code: 'ledger-refused' })
+      assert.equal(await inForce(), last.address)
       const final = await setBy(s, last, creator)
       await taken(final, await inForce())
 
