@@ -53,6 +53,8 @@ export interface Composition {
   readonly farms: readonly Farm[]
   readonly keys: KeyFile
   readonly stateDir: string
+  /** Who is behind the accounts of farms and checkers, by lower-case address, as far as they answer. */
+  names(): Promise<ReadonlyMap<string, string>>
   /** Makes sure, before anything is rendered, that there is a rate for a budget, and that it holds now. @throws invalid-input, signature-invalid */
   requireRate(budget: Money): Promise<void>
   close(): Promise<void>
@@ -60,6 +62,9 @@ export interface Composition {
 
 /** Price of one's own machine when nobody says otherwise: a figure for electricity and wear, so that budgets mean something. Set it with --hour-price. */
 const OWN_HOUR_PRICE = '0.25'
+
+/** A farm that does not say who it is by then is shown by its address. */
+const NAMES_MS = 5_000
 
 /** Where jobs, keys and files of this folder live. */
 export function stateDirOf(options: StateOptions): string {
@@ -128,6 +133,13 @@ export async function compose(options: StateOptions, onPlanProgress?: (progress:
     farms,
     keys,
     stateDir,
+    async names() {
+      const infos = await Promise.all(
+        farms.map((farm) => farm.describe({ key: 'names', signal: AbortSignal.timeout(NAMES_MS) }).catch(() => undefined)),
+      )
+      const known = infos.flatMap((info, i): [string, string][] => (info?.key ? [[info.key.toLowerCase(), farms[i]!.id]] : []))
+      return new Map([...known, ...checkers.map(({ address, id }): [string, string] => [address.toLowerCase(), id])])
+    },
     async requireRate({ currency }) {
       if (currency === 'USD') return
       if (!rates)

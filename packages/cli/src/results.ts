@@ -57,7 +57,8 @@ export async function writeResults(
     frames: [...new Set(result.frames.map((frame) => frame.path))],
   })
   context.screen.log(`\n  frames in ${shown(outDir)}: ${formatFrames(framesOf(result)) || 'none'}`)
-  context.screen.log(`  ${shown(sheet)}, ${shown(chart)}, ${shown(receiptPath)}`)
+  context.screen.log(`  ${shown(sheet)}, ${shown(chart)}`)
+  context.screen.log(`  ${shown(receiptPath)}: pictor verify ${shown(receiptPath)}`)
   return { material, events, receiptPath }
 }
 

@@ -147,7 +147,7 @@ def complexity():
 def report(_request):
     cycles_build = __import__('_cycles')
     return {
-        'savedWith': '.'.join(str(n) for n in bpy.data.version), 'active': bpy.context.scene.name,
+        'savedWith': '.'.join(str(n) for n in bpy.data.version[:2]), 'active': bpy.context.scene.name,
         'scenes': [scene_facts(scene) for scene in bpy.data.scenes], 'external': list(external()), 'simulations': simulations(),
         'autorunTexts': [text.name for text in bpy.data.texts if text.use_module], 'pythonDrivers': python_drivers(), 'addOns': add_ons(), 'complexity': complexity(),
         'denoiserBuilt': bool(getattr(cycles_build, 'with_openimagedenoise', False)),

@@ -2,9 +2,10 @@ import { createInterface } from 'node:readline/promises'
 import { formatMoney, parseDeadline, PictorError, type Bytes32, type JobState } from '@pictor/core'
 import { compose, type StateOptions } from '../compose.ts'
 import { EXIT } from '../terminal/failure.ts'
-import { followRun, jobView } from '../terminal/job-view.ts'
 import { table } from '../terminal/table.ts'
 import type { CommandContext } from './context.ts'
+import { firstInterrupt } from './interrupted.ts'
+import { exitOf, follow } from './render.ts'
 
 /** `pictor jobs`: every job of the state folder, newest first. */
 export async function jobs(options: StateOptions, context: CommandContext): Promise<number> {
@@ -30,16 +31,16 @@ export async function jobs(options: StateOptions, context: CommandContext): Prom
   }
 }
 
-/** `pictor watch`: follows a run to its end. */
+/** `pictor watch`: follows a run to its end, or until Ctrl-C. */
 export async function watch(run: string, options: StateOptions, context: CommandContext): Promise<number> {
-  const { pictor, close } = await compose(options)
+  const composition = await compose(options)
+  const detach = firstInterrupt('detaching', context)
   try {
-    const handle = await pictor.attach(run as Bytes32)
-    if (context.json) for await (const event of handle.events()) context.emit(event)
-    else await followRun(handle, jobView(context.screen, context.style, handle.state().money.currency))
-    return handle.state().outcome === 'done' ? EXIT.ok : EXIT.partial
+    const outcome = await follow(await composition.pictor.attach(run as Bytes32), composition, context, detach.signal)
+    return outcome === undefined ? EXIT.detached : exitOf(outcome)
   } finally {
-    await close()
+    detach.end()
+    await composition.close()
   }
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { PictorError, parseDeadline, parseFrames, type Bytes32, type JobRun } from '@pictor/core'
+import { PictorError, parseDeadline, parseFrames, type Bytes32, type JobRun, type JobState } from '@pictor/core'
 import { budgetOf } from '../budget.ts'
-import { compose, requireChainFor, type StateOptions } from '../compose.ts'
+import { compose, requireChainFor, type Composition, type StateOptions } from '../compose.ts'
 import { writeResults } from '../results.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
@@ -34,16 +34,16 @@ export async function render(options: RenderOptions, context: CommandContext): P
     const { pictor } = composition
     const run = request ? await start() : await pictor.attach(options.attach as Bytes32)
     context.emit({ type: 'run', run: run.id })
-    const outcome = await follow(run, context, detach.signal)
+    const outcome = await follow(run, composition, context, detach.signal)
     if (outcome === undefined) {
       context.screen.log(
-        `detached: remote work goes on. Take it up again with\n  pictor render --attach ${run.id} --out ${options.out}`,
+        `detached: nothing is lost. Farms elsewhere go on, farms of this machine rest until you take it up again with\n  pictor render --attach ${run.id} --out ${options.out}`,
       )
       return EXIT.detached
     }
     const result = await run.done()
     await writeResults(composition.pictor, run, result, resolve(options.out), context)
-    return result.outcome === 'done' ? EXIT.ok : result.outcome === 'partial' ? EXIT.partial : EXIT.failed
+    return exitOf(result.outcome)
 
     async function start(): Promise<JobRun> {
       await composition.requireRate(request!.budget)
@@ -65,21 +65,21 @@ export function tilesOf(text: string | undefined): { readonly tiles?: 'auto' | n
   if (text === undefined) return {}
   if (text === 'auto') return { tiles: 'auto' }
   if (!/^\d{1,3}$/.test(text))
-    throw new PictorError('invalid-input', `tiles: expected auto or a number, found ${text}`, { details: { path: 'tiles' } })
+    throw new PictorError('invalid-input', `--tiles: expected auto or a number, found ${text}`, { details: { path: 'tiles' } })
   return { tiles: Number(text) }
 }
 
 function checkRequest(options: RenderOptions) {
   const missing = (['scene', 'deadline', 'budget'] as const).find((name) => options[name] === undefined)
   if (missing)
-    throw new PictorError('invalid-input', `${missing}: missing`, {
+    throw new PictorError('invalid-input', missing === 'scene' ? 'the scene is missing' : `--${missing} is missing`, {
       details: { path: missing, hint: 'pictor render SCENE --frames 1-240 --deadline 2h --budget 40 --out out' },
     })
   parseDeadline(options.deadline!, Date.now())
   if (options.frames !== undefined) parseFrames(options.frames)
   const samples = options.samples === undefined ? undefined : Number(options.samples)
   if (samples !== undefined && !(Number.isInteger(samples) && samples >= 1))
-    throw new PictorError('invalid-input', `samples: expected a whole number from 1, found ${options.samples}`, {
+    throw new PictorError('invalid-input', `--samples: expected a whole number from 1, found ${options.samples}`, {
       details: { path: 'samples' },
     })
   return {
@@ -94,12 +94,20 @@ function checkRequest(options: RenderOptions) {
   }
 }
 
-/** The run's outcome, or undefined when the user detached first. */
-async function follow(run: JobRun, context: CommandContext, signal: AbortSignal): Promise<string | undefined> {
-  const view = jobView(context.screen, context.style, run.state().money.currency)
+/** How the process ends after a run that ended. */
+export const exitOf = (outcome: JobState['outcome']): number =>
+  outcome === 'done' ? EXIT.ok : outcome === 'partial' ? EXIT.partial : EXIT.failed
+
+/** Shows a run as it goes. Its outcome, or undefined when the user detached first. */
+export async function follow(
+  run: JobRun,
+  { names }: Pick<Composition, 'names'>,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<JobState['outcome']> {
   try {
     if (context.json) for await (const event of run.events(undefined, { signal })) context.emit(event)
-    else await followRun(run, view, signal)
+    else await followRun(run, jobView(context.screen, context.style, run.state().money.currency, await names()), signal)
   } catch (error) {
     if (signal.aborted) return undefined
     throw error

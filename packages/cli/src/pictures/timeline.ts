@@ -22,6 +22,7 @@ export function timeline(
   const width = 1200
   const scale = (width - LEFT - 24) / span
   const content = [text(16, 30, options.title, { size: 18, bold: true })]
+  const front: string[] = []
   let y = 56
   for (const farm of farms) {
     const lanes = stack(bars.filter((bar) => bar.farm === farm))
@@ -31,7 +32,7 @@ export function timeline(
       for (const bar of lane) {
         const x = LEFT + bar.startMs * scale
         const w = Math.max(3, (bar.endMs - bar.startMs) * scale - 1)
-        content.push(
+        front.push(
           rect(
             x,
             y,
@@ -41,14 +42,13 @@ export function timeline(
             'rx="2" opacity="0.9"',
           ),
         )
-        if (w > 16)
-          content.push(text(x + w / 2, y + 15, String(bar.frame), { size: 11, color: PALETTE.ground, anchor: 'middle' }))
+        if (w > 16) front.push(text(x + w / 2, y + 15, String(bar.frame), { size: 11, color: PALETTE.ground, anchor: 'middle' }))
       }
       y += ROW
     }
     y += 8
   }
-  content.push(...axis(span, scale, y))
+  content.push(...axis(span, scale, y), ...front)
   if (options.deadlineMs !== undefined && options.deadlineMs <= span)
     content.push(
       line(LEFT + options.deadlineMs * scale, 44, LEFT + options.deadlineMs * scale, y, PALETTE.refuse, 'stroke-dasharray="4 3"'),

@@ -1,3 +1,5 @@
+import { wrap } from './wrap.ts'
+
 /** Where a command writes: lines that stay, and a block at the bottom that is redrawn. Without a terminal the block is printed only now and then. */
 export interface Screen {
   /** Columns of the terminal; undefined when it is none. */
@@ -34,7 +36,7 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
     log(line) {
       if (!stream.isTTY) return void stream.write(`${line}\n`)
       clear()
-      stream.write(`${line}\n`)
+      stream.write(`${wrap(line, stream.columns || 100)}\n`)
       draw()
     },
     live(next) {
