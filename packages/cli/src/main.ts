@@ -10,6 +10,12 @@ import { EXIT } from './terminal/failure.ts'
 // Commands are loaded when they run; their compiled code is kept in the user's temporary folder, which halves the time to start one.
 enableCompileCache()
 
+// Whoever read our output (`| head`) has seen enough: end as other programs do, by the number of SIGPIPE, and not with a stack trace.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(128 + 13)
+  throw error
+})
+
 const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string }
 
 const program = new Command('pictor')

@@ -67,6 +67,21 @@ describe('pictor check FOLDER', () => {
     expect(code).toBe(1)
   })
 
+  it('does not take the thumbnails of an earlier report for frames, and joins a run of copies', async () => {
+    const path = shot('again', Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`r_${n}.png`, noise(Math.min(n, 2))])))
+    const first = await check(path, '--report', `${path}/report`)
+    expect(first.stdout).toContain('unsure  r_3.png to r_5.png (3 frames: 3-5)\n          every pixel equals frame 2,')
+    expect((await check(path)).stdout).toContain('2 accepted, 0 refused, 3 unsure')
+  })
+
+  it('says what it wants instead of a file that is no manifest', async () => {
+    const path = shot('no', { 'x.json': '{"a":1}', 'y.json': '[1]', 'z.txt': 'hello' })
+    const said = async (file: string): Promise<string> => (await check(`${path}/${file}`)).stderr
+    expect(await said('x.json')).toContain('expected a folder, a picture, or a manifest with specs and files, found "a"')
+    expect(await said('y.json')).toContain('no/y.json: expected an object, found a list of 1')
+    expect(await said('z.txt')).toContain('no/z.txt: expected a JSON object')
+  })
+
   it('shows no control characters of file names, and points to a manifest that lies in the folder', async () => {
     const { stdout, code } = await check(shot('odd', { 'x\u001B[31m_1.png': noise(1), 'manifest.json': '{}' }))
     expect(stdout).not.toContain('\u001B')

@@ -11,7 +11,7 @@ export function checkMetadata(metadata: ImageInfo['metadata'], spec: RenderSpec,
   const findings: WeighedFinding[] = []
   for (const [key, value] of Object.entries(metadata)) {
     const samples = /^cycles\.(.+)\.samples$/.exec(key) ? Number(value) : undefined
-    if (samples !== undefined && Number.isFinite(samples) && samples !== spec.samples) {
+    if (samples !== undefined && Number.isFinite(samples) && spec.samples > 0 && samples !== spec.samples) {
       const message = `the file says ${samples} samples, ${spec.samples} were ordered`
       const short = samples < spec.samples
       findings.push(finding(short ? 'refuse' : 'note', 'declared-samples', message, { value: samples, threshold: spec.samples }))

@@ -7,6 +7,8 @@ import type { CheckSet, FrameEntry } from './manifest.ts'
 const EXTENSIONS: ReadonlySet<string> = new Set(['.png', '.exr', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'])
 /** The last run of digits before the extension, with its sign: `shot_-0003.png`, `shot.0042.exr`; `.p2` marks a piece of a split frame. */
 const FRAME = /^(.*?)(-?\d{1,9})(?:\.p(\d+))?$/
+/** A folder that holds a file of this name is a report, whose thumbnails are no frames. */
+export const REPORT_MARK = '.pictor-report'
 /** Folders inside folders are followed so far. */
 const MOST_DEPTH = 8
 
@@ -35,7 +37,7 @@ export function siblingName(file: string, frame: number): string {
 
 /**
  * Finds the picture sequences of a folder and the folders in it: files with one stem and extension whose last digits are the frame; a picture without a number is frame 0 of its own.
- * Hidden files and folders, and folders that are links, are left out. Without an order, what most frames of a sequence have in common is taken for it: a folder that is wrong
+ * Hidden files and folders, folders that are links, and reports of earlier checks are left out. Without an order, what most frames of a sequence have in common is taken for it: a folder that is wrong
  * throughout passes, one frame that is unlike the others does not.
  * @throws not-found when the folder cannot be read, invalid-input when it holds no pictures
  */
@@ -84,6 +86,7 @@ async function pictureFiles(folder: string, inside = '', depth = 0): Promise<str
       cause,
     })
   })
+  if (entries.some(({ name }) => name === REPORT_MARK)) return []
   const found: string[] = []
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue
@@ -98,16 +101,23 @@ async function pictureFiles(folder: string, inside = '', depth = 0): Promise<str
 /** Headers of at most this many frames decide what is common. */
 const LOOK_AT = 11
 
+/** What a file's header says of the order that it was made by. */
+interface Said {
+  readonly output: OutputSpec
+  /** Samples that Blender wrote into it; 0 where it says none. */
+  readonly samples: number
+}
+
 async function commonSpec(folder: string, files: readonly { file: string }[], given: PartialSpec): Promise<RenderSpec> {
-  const outputs = new Map<string, { output: OutputSpec; count: number }>()
+  const said = new Map<string, Said & { count: number }>()
   const step = Math.max(1, Math.floor(files.length / LOOK_AT))
   for (let i = 0; i < files.length; i += step) {
-    const output = await outputOf(join(folder, files[i]!.file))
-    if (!output) continue
-    const key = JSON.stringify(output)
-    outputs.set(key, { output, count: (outputs.get(key)?.count ?? 0) + 1 })
+    const one = await saidBy(join(folder, files[i]!.file))
+    if (!one) continue
+    const key = JSON.stringify(one)
+    said.set(key, { ...one, count: (said.get(key)?.count ?? 0) + 1 })
   }
-  const [best] = [...outputs.values()].sort((a, b) => b.count - a.count)
+  const [best] = [...said.values()].sort((a, b) => b.count - a.count)
   const output = { ...(best?.output ?? unknownOutput(files[0]!.file)), ...given.output }
   return {
     software: 'blender',
@@ -116,7 +126,7 @@ async function commonSpec(folder: string, files: readonly { file: string }[], gi
     scene: '',
     viewLayers: [],
     camera: '',
-    samples: 0,
+    samples: best?.samples ?? 0,
     adaptive: false,
     denoise: false,
     seed: 0,
@@ -135,15 +145,15 @@ function unknownOutput(file: string): OutputSpec {
   return { format, width: 1, height: 1, colorMode: 'RGB', bitDepth: 8 }
 }
 
-async function outputOf(path: string): Promise<OutputSpec | undefined> {
+async function saidBy(path: string): Promise<Said | undefined> {
   try {
     // A pipe would keep the reader waiting for ever.
     const found = await stat(path)
     if (!found.isFile() || found.size > 2 ** 31 - 1) return undefined
     const bytes = await readFile(path)
     const format = sniffFormat(bytes)
-    if (format === 'png' || format === 'exr') return orderOf(readImageInfo(bytes))
-    return format === 'unknown' ? undefined : orderOf((await scanWithSharp(bytes)).info)
+    if (format === 'png' || format === 'exr') return saidIn(readImageInfo(bytes))
+    return format === 'unknown' ? undefined : saidIn((await scanWithSharp(bytes)).info)
   } catch {
     // What is wrong with the file stands on its own line.
     return undefined
@@ -152,7 +162,12 @@ async function outputOf(path: string): Promise<OutputSpec | undefined> {
 
 const ORDERED_AS = { png: 'PNG', exr: 'OPEN_EXR', jpeg: 'JPEG', tiff: 'TIFF', webp: 'WEBP' } as const
 
-function orderOf(info: ImageInfo): OutputSpec {
+function saidIn(info: ImageInfo): Said {
+  const samples = Object.keys(info.metadata).find((key) => /^cycles\..+\.samples$/.test(key))
+  return { output: outputOf(info), samples: samples === undefined ? 0 : Number(info.metadata[samples]) || 0 }
+}
+
+function outputOf(info: ImageInfo): OutputSpec {
   const names = info.parts.flatMap((part) => part.channels.map((channel) => channel.name))
   const has = (channel: string): boolean => names.some((name) => name === channel || name.endsWith(`.${channel}`))
   const multilayer = info.format === 'exr' && (info.parts.length > 1 || names.some((name) => name.includes('.')))

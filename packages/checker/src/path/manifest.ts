@@ -50,6 +50,8 @@ export async function readManifest(path: string): Promise<CheckSet> {
     throw new PictorError('not-found', `${path} cannot be read: ${(cause as Error).message}`, { details: { path }, cause })
   })
   const manifest = parseObject(text, path)
+  if (!('specs' in manifest && 'files' in manifest))
+    throw invalid(path, 'a folder, a picture, or a manifest with specs and files', Object.keys(manifest).join(', '))
   const specs = new Map(
     Object.entries(fieldsOf(manifest['specs'], 'specs')).map(([name, value]) => [
       name,
@@ -167,11 +169,13 @@ function areaOf(note: unknown, path: string): Area {
 }
 
 function parseObject(text: string, path: string): Fields {
+  let value: unknown
   try {
-    return fieldsOf(JSON.parse(text), path)
+    value = JSON.parse(text)
   } catch (cause) {
     throw invalid(path, 'a JSON object', (cause as Error).message)
   }
+  return fieldsOf(value, path)
 }
 
 function fieldsOf(value: unknown, path: string): Fields {

@@ -5,7 +5,7 @@ import { pictureOf } from '../node/file-check.ts'
 import { differencePicture, type Marks } from '../verdict/difference-picture.ts'
 import { reportPage, type ReportRow } from '../verdict/report-page.ts'
 import { thumbnail } from '../verdict/thumbnail.ts'
-import { sequenceOf } from './folder.ts'
+import { REPORT_MARK, sequenceOf } from './folder.ts'
 import { checkPath, readCheckSet, type CheckLine, type CheckPathOptions } from './check-path.ts'
 
 /** Options of {@link writeReport}. */
@@ -31,6 +31,7 @@ export async function writeReport(
   const lines: CheckLine[] = [...(options.lines ?? [])]
   if (!options.lines) for await (const line of checkPath(path, options)) lines.push(line)
   await mkdir(join(folder, 'frames'), { recursive: true })
+  await writeFile(join(folder, REPORT_MARK), '')
   const entries = new Map(set.frames.map((entry) => [entry.file, entry]))
   const rows: ReportRow[] = []
   for (const [i, line] of lines.entries()) {

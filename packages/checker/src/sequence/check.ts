@@ -86,7 +86,7 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
       ]
       return [
         ...weighBeside(own, near, wide, before),
-        ...(await Promise.all(judge(own, near, wide).map((found) => atRest(entry, found)))),
+        ...(await Promise.all(judge(own, near, wide, await rests.first(entry)).map((found) => atRest(entry, found)))),
         ...checkSeam(own, wide),
         ...checkTime(own, wide),
       ]
@@ -94,12 +94,12 @@ export function sequenceCheck(items: readonly SequenceItem[]): SequenceCheck {
   }
 }
 
-/** `near` are two frames on each side, `wide` four. */
-function judge(own: Measured, near: readonly Measured[], wide: readonly Measured[]): readonly WeighedFinding[] {
+/** `near` are two frames on each side, `wide` four; `first` is where the run of equal frames that this one belongs to begins. */
+function judge(own: Measured, near: readonly Measured[], wide: readonly Measured[], first: number): readonly WeighedFinding[] {
   const { entry, features: x } = own
   // Black where the order says so: whatever is beside it.
   if (entry.legitBlack && isBlack(x)) return []
-  const findings = duplicateOf(own, near)
+  const findings = duplicateOf(own, near, first)
   if (findings.length > 0) return findings
   const usable = near.filter((one) => !one.entry.legitBlack)
   const neighbours = choose(entry, usable)
@@ -150,11 +150,12 @@ const some = <T>(value: T | undefined): readonly T[] => (value === undefined ? [
  * A frame equal to an earlier one. Holds, loops and animation on twos repeat frames honestly, so it is a doubt, and suspect only where each frame should have noise of its own. There the
  * earlier one may be the copy as well.
  */
-function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[]): WeighedFinding[] {
+function duplicateOf({ entry, features, pixelHash }: Measured, near: readonly Measured[], first: number): WeighedFinding[] {
   // One flat frame is like another; that it is flat is a finding of its own.
   if (features.blank.every((flat) => flat === 1)) return []
   const others = near.map((one) => ({ frame: one.entry.frame, pixelHash: one.pixelHash }))
-  const found = findDuplicates([...others, { frame: entry.frame, pixelHash }], entry.legitStatic).get(entry.frame)
+  const run = [first, entry.frame].map((frame) => ({ frame, pixelHash }))
+  const found = findDuplicates([...others, ...run], entry.legitStatic).get(entry.frame)
   const noisy = features.near.filter((energy) => energy > NOISY).length > features.near.length / 4
   const noiseOfItsOwn = entry.animatedSeed && noisy && !entry.legitStatic
   if (found) return [noiseOfItsOwn ? found : { ...found, weight: 'doubt' }]

@@ -3,6 +3,8 @@ import { contentDistance, sameGrid } from './features.ts'
 
 /** Tells frames that repeat because the motion has come to rest from copies. */
 export interface Rests {
+  /** The first frame of the run of equal frames that this one belongs to, as far as it was looked for. */
+  first(entry: SequenceItem): Promise<number>
   /**
    * Whether the run of equal frames around this one begins where the motion slows down to it, and motion that is seen to begin again after it speeds up from it. A copy in
    * the middle of a motion has a full step before it and a longer one after it.
@@ -61,6 +63,11 @@ export function restsOf(items: readonly SequenceItem[], measure: (item: Sequence
     return last <= LAST_STEP * before && before <= STEP_BEFORE * first
   }
   return {
+    async first({ id, frame }) {
+      const place = places.get(id)
+      const start = place === undefined ? undefined : await startOf(place)
+      return start === undefined ? frame : items[start]!.frame
+    },
     async isAtRest({ id }) {
       const place = places.get(id)
       const start = place === undefined ? undefined : await startOf(place)

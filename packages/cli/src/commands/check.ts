@@ -30,7 +30,7 @@ export async function check(path: string, asked: CheckArguments, context: Comman
   const options: CheckPathOptions = {
     ...(frames === undefined ? {} : { frames: parseFrames(frames) }),
     spec: orderOf(asked),
-    onStart: ({ basis, total }) => screen.log(style.dim(printable(`${total} files; ${basis}`))),
+    onStart: ({ basis, total }) => screen.log(style.dim(printable(`${total} ${total === 1 ? 'file' : 'files'}; ${basis}`))),
     onProgress: ({ done, total }) => {
       if (performance.now() - startedAt > 1000) screen.live([style.dim(`${done} of ${total} files looked at`)])
     },
