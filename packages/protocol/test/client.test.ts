@@ -188,7 +188,7 @@ describe('serveFarm', () => {
       uploads: '/tmp',
       port: server.port,
     })
-    await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    await expect(again).rejects.toMatchObject({ code: 'conflict', cause: { code: 'EADDRINUSE' } })
     await close()
   })
 })

@@ -70,6 +70,8 @@ export interface SelfHostedOptions {
   readonly devices?: 'cpu' | 'gpu' | 'auto'
   /** Development and tests only: a farm that cheats, to show that it is caught. Renders this share of the ordered samples of leased frames, 0..1, and may claim in its PNG files that it took all. */
   readonly simulateCheat?: { readonly samplesFactor: number; readonly forgeTags?: boolean }
+  /** While it says true nothing new is taken (quotes are declined, submits refused) and what was taken is finished: before an update of the machine. */
+  readonly draining?: () => boolean
   /** Milliseconds since 1970; default Date.now. */
   readonly now?: () => number
 }

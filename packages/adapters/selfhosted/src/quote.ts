@@ -14,6 +14,12 @@ const VALID_MS = 24 * 3_600_000
 /** Start of Blender and a small scene's load, measured: 0.9 to 1.4 s (facts: Blender 3.4, 2 cores). Probes replace it. */
 const START_MS = 1500
 
+/** What a farm says that takes nothing new. */
+export const DRAINING = 'this farm is being emptied for maintenance: it finishes what it has and takes nothing new'
+
+/** An update of a machine takes some minutes. */
+const RETRY_MS = 300_000
+
 /** Share of the machine's memory that its slots may plan with; the rest is the system's. */
 const USABLE_MEMORY = 0.85
 
@@ -34,6 +40,7 @@ export function quoteFor(
     reason,
     message,
   })
+  if (settings.draining()) return { ...decline('capacity', DRAINING), retryAfterMs: RETRY_MS }
   if (slots === 0) return decline('capacity', 'this farm renders on GPUs only, and Cycles finds none')
   const currency = price ? (price.currency ?? 'USD') : spec.budget.currency
   if (currency !== spec.budget.currency)

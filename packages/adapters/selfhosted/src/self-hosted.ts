@@ -11,7 +11,7 @@ import { installedBlenders } from './blender/installed.ts'
 import type { SelfHostedOptions, Settings } from './options.ts'
 import { describeFarm, devicesOf, slotRating } from './describe.ts'
 import { requireProgram } from './program.ts'
-import { quoteFor } from './quote.ts'
+import { DRAINING, quoteFor } from './quote.ts'
 import { requireSandbox } from './sandbox/bubblewrap.ts'
 import { picturesOf } from './tasks/pictures.ts'
 import { outputFolder } from './tasks/render-task.ts'
@@ -81,6 +81,7 @@ export function selfHosted(options: SelfHostedOptions): Farm {
         })
       return known.ref
     }
+    if (settings.draining()) throw new PictorError('farm-refused', DRAINING, { details: { reason: 'draining' } })
     await checkTask(task)
     const signature = await acceptLease(task, { ...settings, openings })
     const ref: TaskRef = {
@@ -146,7 +147,9 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     id,
     async describe(ctx) {
       ctx.signal?.throwIfAborted()
-      return await describeFarm(settings, await blenders(), await slotDevices())
+      const info = await describeFarm(settings, await blenders(), await slotDevices())
+      const parts = await opened?.catch(() => undefined)
+      return { ...info, ext: { ...info.ext, tasks: parts?.runner.counts() ?? { running: 0, queued: 0 } } }
     },
     async quote(request, ctx) {
       ctx.signal?.throwIfAborted()

@@ -33,6 +33,7 @@ export function settingsOf(options: SelfHostedOptions): Settings {
     maxBundleBytes: options.maxBundleBytes ?? 64 * 2 ** 30,
     environment: options.environment ?? {},
     devices: options.devices ?? 'cpu',
+    draining: options.draining ?? (() => false),
     now: options.now ?? Date.now,
   }
 }

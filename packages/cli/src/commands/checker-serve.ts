@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
@@ -16,13 +15,14 @@ import type { CommandContext } from './context.ts'
 import { followNamings } from './checker-namings.ts'
 import { peerOf, readPeers } from './checker-peers.ts'
 import { interrupted } from './interrupted.ts'
+import { machineLine, machineOf, readyMachine, type MachineOptions } from './machine-options.ts'
+import { serviceToken } from './service-token.ts'
 import { wholeNumber } from './whole-number.ts'
 
-export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'>, FollowOptions {
+export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'>, FollowOptions, MachineOptions {
   readonly id?: string
   readonly host: string
   readonly port: string
-  readonly slots: string
   /** Socket of a signer process; or `keystore`, for which one is started. */
   readonly signer?: string
   readonly keystore?: string
@@ -31,7 +31,6 @@ export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'>, Fol
   readonly runnerSilentS: string
   readonly keepDays: string
   readonly allowInsecure?: boolean
-  readonly unsafeNoSandbox?: boolean
 }
 
 /**
@@ -40,7 +39,7 @@ export interface CheckerServeOptions extends Omit<StateOptions, 'keystore'>, Fol
  */
 export async function checkerServe(options: CheckerServeOptions, context: CommandContext): Promise<number> {
   const { screen, style, env } = context
-  const slots = wholeNumber('slots', options.slots)
+  const machine = machineOf(options, env)
   const port = wholeNumber('port', options.port, 0)
   const dir = join(stateDirOf(options), 'checker')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -48,18 +47,15 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
   const peers = options.peers === undefined ? [] : readPeers(options.peers)
   const keepMs = wholeNumber('keep-days', options.keepDays, 0) * 86_400_000
   const silentMs = wholeNumber('runner-silent-s', options.runnerSilentS) * 1_000
-  const token = env.PICTOR_CHECKER_TOKEN ?? randomBytes(24).toString('base64url')
+  const { token, path: tokenPath } = serviceToken(join(dir, 'token'), env.PICTOR_CHECKER_TOKEN)
   const signer = await socketSigner(options.signer ?? startSigner(options, dir))
   const chain = await followedChain(options, env)
   if (peers.length > 0 && !chain) throw needsLedger()
   const renderer = selfHosted({
     id: 'checker-renderer',
     workDir: join(dir, 'renderer'),
-    slots,
-    trust: 'foreign',
+    ...machine,
     price: { perHostHour: 0n, currency: 'USD' },
-    ...(env.PICTOR_BLENDER ? { blender: env.PICTOR_BLENDER } : {}),
-    ...(options.unsafeNoSandbox ? { unsafeNoSandbox: true } : {}),
   })
   const metrics = checkerMetrics()
   const files = folderArtifacts(join(dir, 'files'))
@@ -96,7 +92,7 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
       : undefined
   const sweeping = sweepEvery(() => checker.sweep(keepMs, (hash) => removeFile(files, hash)), context)
   try {
-    await renderer.describe({ key: 'describe' })
+    const info = await readyMachine(renderer, options)
     const server = await serveChecker(checker, {
       tokens: [{ token, scopes: ['read', 'submit', 'metrics'] }],
       files,
@@ -112,11 +108,11 @@ export async function checkerServe(options: CheckerServeOptions, context: Comman
       metrics: () => metrics.text() + (namings?.text() ?? ''),
     })
     context.emit({ type: 'serving', url: server.url, address: checker.address, ledger: chain?.ledger.label ?? 'none' })
-    screen.log(`checker ${style.bold(checker.address)} serves at ${server.url}`)
+    screen.log(`checker ${style.bold(checker.address)} serves at ${server.url}: ${machineLine(info)}`)
     screen.log(
       `  ${chain ? `follows ${chain.ledger.label}` : 'follows no ledger: it takes its runners’ word that money is locked'}`,
     )
-    if (!env.PICTOR_CHECKER_TOKEN) screen.log(`  token ${token} (set PICTOR_CHECKER_TOKEN to keep one)`)
+    screen.log(`  token ${tokenPath === undefined ? 'from PICTOR_CHECKER_TOKEN' : `in ${tokenPath}`}`)
     await interrupted()
     await server.close()
     return EXIT.ok

@@ -21,14 +21,19 @@ export function firstInterrupt(what: string, { screen }: CommandContext): { read
 /** The longest delay of a timer: it only keeps the process alive. */
 const FOREVER_MS = 2 ** 31 - 1
 
-/** Resolves at Ctrl-C or a polite request to end. Until then the process stays, even when nothing else holds it (signal handlers do not). */
-export function interrupted(): Promise<void> {
+/**
+ * Resolves at Ctrl-C or a polite request to end, and when `signal` is aborted. Until then the process stays, even when nothing else holds it (signal handlers do not). A second Ctrl-C ends
+ * the process at once.
+ */
+export function interrupted(signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const stay = setInterval(() => {}, FOREVER_MS)
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => {
-        clearInterval(stay)
-        resolve()
-      })
+    const end = (): void => {
+      clearInterval(stay)
+      resolve()
+    }
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, end)
+    if (signal?.aborted) end()
+    else signal?.addEventListener('abort', end, { once: true })
   })
 }

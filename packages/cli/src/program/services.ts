@@ -1,25 +1,18 @@
 import { Option, type Command } from 'commander'
+import { addMachineOptions } from './machine-flags.ts'
 import { perform, withEnv, type Arguments } from './perform.ts'
 
 /** This machine in the service of others: as a farm, as a checker, as a quoter of rates. */
 export function addServiceCommands(program: Command): void {
   program.commandsGroup('For others:')
-  program
-    .command('farm')
-    .description('this machine as a farm for others')
-    .command('serve')
-    .description('serve this machine over the farm protocol; scenes render in a sandbox')
+  const farmCommand = program.command('farm').description('this machine as a farm for others')
+  addMachineOptions(farmCommand.command('serve'), 'auto')
+    .description(
+      'serve this machine over the farm protocol; scenes render in a sandbox. Ctrl-C ends it, and tasks go on at the next start; SIGUSR2 ends it when all its tasks are done, and it takes no new ones',
+    )
     .option('--id <name>', 'name of the farm', 'this-machine')
     .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
     .option('--port <n>', 'port, 0 for any free one', '0')
-    .option('--devices <kind>', 'auto: every GPU that Cycles finds, else the CPU; or gpu, or cpu', 'auto')
-    .option('--slots <n>', 'tasks at once, of each GPU', '1')
-    .option('--threads <n>', 'CPU threads of a slot (default: the cores divided by the slots)')
-    .option('--blender <path...>', 'Blenders of several versions side by side: the scene decides')
-    .option('--memory-mib <n>', 'most memory of one Blender (default: its share of the machine)')
-    .option('--recycle-frames <n>', 'frames after which a warm Blender is replaced by a fresh one', '2000')
-    .option('--recycle-hours <n>', 'or its age', '24')
-    .option('--recycle-mib <n>', 'or its memory after a frame (default: no limit)')
     .option('--hour-price <usd>', 'price of a slot, USD an hour (default: free)')
     .option('--state-dir <dir>', 'where its key, books and files live', '.pictor')
     .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
@@ -30,7 +23,6 @@ export function addServiceCommands(program: Command): void {
       'encrypt outputs until they are accepted: creators see marked previews before (with --rpc, --escrow)',
       false,
     )
-    .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox; recorded in verdicts')
     .option('--json', 'one JSON object a line on stdout')
     .action((options: Arguments) =>
       perform(options, async (context) =>
@@ -39,8 +31,7 @@ export function addServiceCommands(program: Command): void {
     )
 
   const checkerCommand = program.command('checker').description('this machine as a checker for others')
-  checkerCommand
-    .command('serve')
+  addMachineOptions(checkerCommand.command('serve'), 'cpu')
     .description('serve a checker over the checker protocol; scenes render in a sandbox, keys stay in a signer process')
     .option('--id <name>', 'name of the checker (default: its address)')
     .option('--state-dir <dir>', 'where its memory and files live', '.pictor')
@@ -61,9 +52,7 @@ export function addServiceCommands(program: Command): void {
     .option('--keep-days <n>', 'days that files of a job are kept after nobody can dispute it any more', '7')
     .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
     .option('--port <n>', 'port, 0 for any free one', '0')
-    .option('--slots <n>', 'renders at once', '1')
     .option('--allow-insecure', 'fetch files over http:// from other machines (a trusted network)')
-    .option('--unsafe-no-sandbox', 'open scenes of strangers without a sandbox')
     .option('--json', 'one JSON object a line on stdout: every event')
     .action((options: Arguments) =>
       perform(options, async (context) =>

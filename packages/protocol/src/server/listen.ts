@@ -73,9 +73,10 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   })
   server.maxConnections = options.maxConnections
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    const refused = (cause: NodeJS.ErrnoException): void => reject(notListening(cause, host, options.port))
+    server.once('error', refused)
     server.listen(options.port, host, () => {
-      server.off('error', reject)
+      server.off('error', refused)
       resolve()
     })
   })
@@ -92,6 +93,19 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       })
     },
   }
+}
+
+function notListening(cause: NodeJS.ErrnoException, host: string, port: number): Error {
+  const why: Record<string, readonly [message: string, hint: string]> = {
+    EADDRINUSE: ['another program has it', 'name another port, or end the program that listens there'],
+    EACCES: ['this user may not', 'ports below 1024 are the system’s: take a higher one behind a proxy'],
+    EADDRNOTAVAIL: ['this machine has no such address', 'name one of its own, or 0.0.0.0 for all'],
+  }
+  const [message, hint] = why[cause.code ?? ''] ?? [cause.message, 'look at the address and the port']
+  return new PictorError('conflict', `cannot listen at ${host}, port ${port}: ${message}`, {
+    details: { path: 'port', hint },
+    cause,
+  })
 }
 
 interface Match {

@@ -64,3 +64,12 @@ export function gpuText(gpus: unknown): string {
     })
     .join('')
 }
+
+/** Gauges of `FarmInfo.ext.tasks`, as the self-hosted farm tells them: how many tasks render and how many wait. */
+export function taskText(tasks: unknown): string {
+  const states = Object.entries((tasks ?? {}) as Record<string, unknown>).filter(
+    ([state, count]) => /^[a-z]+$/.test(state) && Number.isInteger(count),
+  )
+  const lines = states.map(([state, count]) => `pictor_farm_tasks{state="${state}"} ${String(count)}\n`)
+  return lines.length > 0 ? `# TYPE pictor_farm_tasks gauge\n${lines.join('')}` : ''
+}

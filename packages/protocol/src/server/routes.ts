@@ -15,7 +15,7 @@ import { toWire } from '../schema.ts'
 import { changeSchema, hashSchema, manifestSchema, quoteRequestSchema, taskSchema } from '../wire.ts'
 import { answer, readJson } from './exchange.ts'
 import type { Visit } from './listen.ts'
-import { gpuText, type Metrics } from './metrics.ts'
+import { gpuText, taskText, type Metrics } from './metrics.ts'
 import { rangeStart, sendBytes } from './send-bytes.ts'
 import { taskOf, visible, type Owners } from './owners.ts'
 import { streamPages } from './pages.ts'
@@ -120,12 +120,12 @@ export const ROUTES: Readonly<Record<Operation['id'], Route>> = {
   },
   async metrics({ farm, metrics }, { response, signal }) {
     const control = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
-    const gpus = await farm.describe({ key: 'metrics', signal: control }).then(
-      (info) => info.ext?.['gpus'],
+    const ext = await farm.describe({ key: 'metrics', signal: control }).then(
+      (info) => info.ext,
       () => undefined,
     )
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-    response.end(metrics.text() + gpuText(gpus))
+    response.end(metrics.text() + gpuText(ext?.['gpus']) + taskText(ext?.['tasks']))
   },
 }
 

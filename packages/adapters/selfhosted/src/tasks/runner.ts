@@ -94,6 +94,11 @@ export class TaskRunner {
     return this.running.size
   }
 
+  /** Tasks that render and that wait for a slot. */
+  counts(): { readonly running: number; readonly queued: number } {
+    return { running: this.running.size, queued: this.queue.length }
+  }
+
   async hold(row: TaskRow): Promise<'done' | 'accepted'> {
     const active = this.running.get(row.ref.ref)
     if (active) {
