@@ -144,9 +144,15 @@ describe('at the same seed', () => {
     )
     expect(judgeSeedLocked(found, seedLockedTolerance(8), 'the crop').map((one) => one.code)).toEqual(['pixels-differ'])
   })
-  test('a gain of 0.5 % is seen though no pixel is off', () => {
+  test('HDR values clipped at white are seen, though they are encoded close together', () => {
+    const bright = A.colour.map((plane) => plane.map((v, i) => (i % 500 === 0 ? 1.03 : v)))
+    const hdr = (raw: typeof bright): typeof A => ({ ...A, raw, colour: raw.map((plane) => plane.map(encodeHdr)), hdr: true })
+    const clipped = hdr(bright.map((plane) => plane.map((v) => Math.min(1, v))))
+    expect(withinTolerance(compareSeedLocked(clipped, hdr(bright), limit), limit)).toBe(false)
+  })
+  test('a gain of 0.2 % is seen though no pixel is off', () => {
     const found = compareSeedLocked(
-      changed(A, (plane) => plane.map((v) => v * 0.995)),
+      changed(A, (plane) => plane.map((v) => v * 0.998)),
       A,
       limit,
     )
