@@ -68,8 +68,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'keep too little at the end',
     file: 'job/job-settle.ts',
-    find: 'return state.money.attested + state.money.attestedCheck',
-    put: 'return state.money.attested',
+    find: 'return money.attested + money.attestedCheck + money.live + money.liveCheck',
+    put: 'return money.attested + money.live',
   },
   {
     name: 'forget the check fee when a batch is released',
@@ -80,7 +80,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'count an event of the ledger twice',
     file: 'job/job-accept.ts',
-    find: "case 'refunded':\n        return !state.final.done",
+    find: "case 'refunded':\n        return !isClosed(state)",
     put: "case 'refunded':\n        return true",
   },
   {

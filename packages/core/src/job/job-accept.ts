@@ -2,8 +2,8 @@ import type { JobFact, JobInput } from './job-facts.ts'
 import { acceptReplan, hedgeCandidates } from './job-replan.ts'
 import { acceptReport } from './job-reports.ts'
 import { acceptReady, leaseFacts } from './job-sets.ts'
-import { acceptCheckerRefusal, outcomeOf } from './job-settle.ts'
-import type { JobStreamState } from './job-state.ts'
+import { acceptCheckerRefusal, isClosed, outcomeOf } from './job-settle.ts'
+import type { BatchRow, JobStreamState } from './job-state.ts'
 import type { Decision } from './machine.ts'
 
 type Refuse = (reason: string) => Decision<JobFact>
@@ -117,20 +117,26 @@ function acceptLedger(
       case 'ready':
         return !state.readyPosted
       case 'attested':
-        return state.batches.some((batch) => batch.hash === event['batchHash'] && batch.phase === 'attesting')
+        return state.batches.some((batch) => batch.hash === event['batchHash'] && mayAttest(state, batch))
       case 'released':
         return (
           Array.isArray(event['paid']) &&
           state.batches.some((batch) => batch.number === event['batch'] && batch.phase === 'attested')
         )
       case 'finalized':
-      case 'refunded':
         return !state.final.done
+      case 'refunded':
+        return !isClosed(state)
       default:
         return !state.ledgerEvents.some((known) => known.id === event.id)
     }
   }
   return fits() ? { facts: [{ v: 1, at, t: 'ledger', event }] } : undefined
+}
+
+/** A batch may be on the ledger since just before attestBy, and become final after it. */
+function mayAttest({ rows }: JobStreamState, { phase, leases }: BatchRow): boolean {
+  return phase === 'attesting' || (phase === 'broken' && leases.every((id) => rows.get(id)?.phase === 'kept'))
 }
 
 /** A command was refused for good. What cannot go on ends the job or the batch; the rest is shown as a block. */
@@ -168,7 +174,7 @@ function acceptTick(state: JobStreamState, timer: string, at: number): Decision<
     case 'attest-by':
       return state.attestOver ? undefined : fact({ v: 1, at, t: 'attest-over' })
     case 'refund':
-      return state.final.done || state.refundOpen ? undefined : fact({ v: 1, at, t: 'refund-due' })
+      return isClosed(state) || state.refundOpen ? undefined : fact({ v: 1, at, t: 'refund-due' })
     case 'give-up':
       return fact({ v: 1, at, t: 'ended', outcome: outcomeOf(state), message: 'given up: giveUpAt is over' })
     default:

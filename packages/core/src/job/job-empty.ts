@@ -54,7 +54,7 @@ export function emptyJob(id: string): JobStreamState {
       pending: 0n,
     },
     cancels: new Map(),
-    final: { keep: undefined, signatures: new Map(), done: false },
+    final: { keep: undefined, signatures: new Map(), done: false, returned: 0n },
     refundOpen: false,
     evidence: undefined,
     evidenceOver: false,

@@ -20,6 +20,7 @@ export type JobInput =
       readonly freed: boolean
       readonly failure?: Failure
       readonly cancel?: LeaseCancel
+      readonly held?: true
     }
   | { readonly type: 'task-freed'; readonly task: number }
   | { readonly type: 'delivered'; readonly task: number; readonly paths: string | readonly string[] }
@@ -86,6 +87,8 @@ export type JobFact = FactBase &
         readonly failure?: Failure
         readonly blame?: boolean
         readonly cancel?: LeaseCancel
+        /** Checkers hold what it committed: its price stays bound. */
+        readonly held?: true
       }
     | { readonly t: 'task-freed'; readonly task: number }
     | { readonly t: 'farm-excluded'; readonly farm: string; readonly reason: string }

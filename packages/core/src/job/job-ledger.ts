@@ -1,7 +1,7 @@
 import type { Address } from '../contract/messages.ts'
 import { begin, finish } from './machine.ts'
 import { askReady } from './job-sets.ts'
-import { askFinal, maybeEvidence } from './job-settle.ts'
+import { askFinal, isClosed, maybeEvidence } from './job-settle.ts'
 import type { JobStreamState, LedgerEventJson } from './job-state.ts'
 
 const amount = (value: unknown): bigint => BigInt(typeof value === 'string' || typeof value === 'number' ? value : 0)
@@ -12,6 +12,13 @@ function opened(state: JobStreamState): void {
   const set = state.sets[0]!
   if (set.phase === 'readying') askReady(state, set)
   if (state.phase === 'settling') askFinal(state)
+}
+
+/** There is nothing left to refund. */
+function closeRefund(state: JobStreamState): void {
+  if (!isClosed(state)) return
+  finish(state.agenda, 'refund')
+  finish(state.agenda, 'timer/refund')
 }
 
 /** What a final event of the ledger changes: the only place where money moves in the state. */
@@ -38,9 +45,9 @@ export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs
       batch.number = event['batch'] as number
       for (const id of batch.leases) {
         const row = state.rows.get(id)!
+        if (row.phase !== 'kept') state.openRows--
         row.phase = 'attested'
         state.farms.get(row.farm)!.spent += row.earned
-        state.openRows--
         money.live -= row.price
         money.liveCheck -= row.checkFee
         money.attested += row.price
@@ -48,6 +55,7 @@ export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs
         money.pending += row.price + row.checkFee
       }
       finish(agenda, `attest/${batch.n}`)
+      closeRefund(state)
       return begin(agenda, {
         id: `release/${batch.n}`,
         kind: 'release',
@@ -69,14 +77,16 @@ export function evolveLedger(state: JobStreamState, event: LedgerEventJson, atMs
       return maybeEvidence(state)
     }
     case 'finalized':
-    case 'refunded':
-      money.refunded += amount(event.type === 'finalized' ? event['refunded'] : event['amount'])
+    case 'refunded': {
+      const returned = amount(event.type === 'finalized' ? event['refunded'] : event['amount'])
+      money.refunded += returned
+      state.final.returned += returned
       state.final.done = true
       finish(agenda, 'final')
-      finish(agenda, 'refund')
-      finish(agenda, 'timer/refund')
       for (const checker of state.order!.checkers) finish(agenda, `sign-final/${checker}`)
+      closeRefund(state)
       return maybeEvidence(state)
+    }
     case 'topped-up':
       money.locked += amount(event['farmBudget']) + amount(event['checkBudget'])
       return

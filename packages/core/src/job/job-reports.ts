@@ -1,6 +1,6 @@
 import { failureRule } from './failure.ts'
 import type { JobFact, JobInput } from './job-facts.ts'
-import { STRIKE_GAP_MS, endLive, freeRow, retell, startAll, uncover } from './job-rows.ts'
+import { STRIKE_GAP_MS, endLive, freeRow, keepRow, retell, startAll, uncover } from './job-rows.ts'
 import { maybeEvidence } from './job-settle.ts'
 import { FRAME, type JobStreamState, type TaskRow } from './job-state.ts'
 import { begin, type Decision, finish, restart } from './machine.ts'
@@ -42,8 +42,7 @@ export function acceptReport(
     }
     case 'task-voided': {
       if (row.phase !== 'live') return undefined
-      const blame = ['lost', 'lapsed'].includes(input.reason) || (input.failure && failureRule(input.failure).blame === 'farm')
-      const struck = blame === true && input.reason !== 'contested' && state.wanted !== 'cancel' && !state.pastDeadline
+      const struck = isIncident(row, input) && state.wanted !== 'cancel' && !state.pastDeadline
       const facts: JobFact[] = [
         {
           v: 1,
@@ -55,6 +54,7 @@ export function acceptReport(
           ...(input.failure ? { failure: input.failure } : {}),
           ...(struck ? { blame: true } : {}),
           ...(input.cancel ? { cancel: input.cancel } : {}),
+          ...(input.held ? { held: true } : {}),
         },
       ]
       const farm = state.farms.get(row.farm)!
@@ -66,6 +66,13 @@ export function acceptReport(
     case 'task-freed':
       return row.phase === 'void' ? { facts: [{ v: 1, at, t: 'task-freed', task }] } : undefined
   }
+}
+
+/** Whether the farm is to blame for the end of a lease. What becomes of a copy that nobody wants any more is no incident, unless it had stalled before. */
+function isIncident(row: TaskRow, { reason, failure }: Extract<JobInput, { type: 'task-voided' }>): boolean {
+  if (reason === 'contested') return false
+  if (row.contestWon === false) return failure?.class === 'stalled'
+  return reason === 'lost' || reason === 'lapsed' || (failure !== undefined && failureRule(failure).blame === 'farm')
 }
 
 function rememberFailure(state: JobStreamState, row: TaskRow, frames: readonly number[]): void {
@@ -134,7 +141,7 @@ export function taskJudged(state: JobStreamState, fact: Extract<JobFact, { t: 't
   if (fact.verdicts.includes('r')) tellFarm(state, row, 'refused', `a frame of lease ${row.id} was refused`)
   if (state.attestOver) {
     // Nothing can be attested any more: the verdict stands without pay.
-    freeRow(state, row)
+    keepRow(state, row)
     state.live.delete(row.id)
   } else {
     state.toSettle.push(row.id)
@@ -173,7 +180,8 @@ export function taskVoided(state: JobStreamState, fact: Extract<JobFact, { t: 't
   uncover(state, row, row.frames, fact.reason === 'lapsed' || fact.reason === 'lost' ? 'lapsed' : 'failed', fact.at)
   if (!fact.freed) return
   finish(state.agenda, `task/${row.id}`)
-  freeRow(state, row)
+  if (fact.held) keepRow(state, row)
+  else freeRow(state, row)
 }
 
 /** Accepted frames lie at their place. */

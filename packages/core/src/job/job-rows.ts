@@ -196,6 +196,12 @@ export function freeRow(state: JobStreamState, row: TaskRow): void {
   state.money.liveCheck -= row.checkFee
 }
 
+/** The lease will never be paid by a batch, but a quorum holds what it committed and its farm may claim: its price stays bound until the refund. */
+export function keepRow(state: JobStreamState, row: TaskRow): void {
+  row.phase = 'kept'
+  state.openRows--
+}
+
 /** Ends leases that no farm was handed yet. They were no attempts: nobody has tried their frames. */
 export function dropUnstarted(state: JobStreamState, farm: FarmRow, reason: ReplanReason, atMs: number): void {
   for (let at = farm.head; at < farm.queue.length; at++) {

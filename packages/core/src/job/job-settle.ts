@@ -1,11 +1,21 @@
 import type { JobFact, JobInput } from './job-facts.ts'
-import { freeRow, retell } from './job-rows.ts'
+import { keepRow, retell } from './job-rows.ts'
 import type { JobStreamState } from './job-state.ts'
 import { begin, type Decision, finish } from './machine.ts'
 
-/** What stays with the escrow at the end: full prices and check fees of all leases that are attested. */
-export function keepOf(state: JobStreamState): bigint {
-  return state.money.attested + state.money.attestedCheck
+/** What stays with the escrow at the end: full prices and check fees of all leases that are attested, and of those that are kept because their farms may claim. */
+export function keepOf({ money }: JobStreamState): bigint {
+  return money.attested + money.attestedCheck + money.live + money.liveCheck
+}
+
+/** Final or the refund has returned all that no batch has reserved. What Final keeps for claims comes back with the refund. */
+export function isClosed({ final, money }: JobStreamState): boolean {
+  return final.done && money.locked <= final.returned + money.attested + money.attestedCheck
+}
+
+/** No money moves any more, and everything is delivered. */
+export function nothingMoves(state: JobStreamState): boolean {
+  return isClosed(state) && state.money.pending === 0n && state.delivering === 0
 }
 
 /** More refusals than a quorum can bear end what was asked. */
@@ -55,7 +65,7 @@ export function batched(state: JobStreamState, fact: Extract<JobFact, { t: 'batc
   begin(state.agenda, { id: `make-batch/${fact.n}`, kind: 'make-batch', n: fact.n })
 }
 
-/** A batch that cannot be attested as it is: its leases are tried one by one, a single one is given up unpaid. */
+/** A batch that cannot be attested as it is: its leases are tried one by one, a single one is given up. */
 export function batchBroken(state: JobStreamState, fact: Extract<JobFact, { t: 'batch-broken' }>): void {
   const batch = state.batches[fact.n]!
   batch.phase = 'broken'
@@ -63,7 +73,7 @@ export function batchBroken(state: JobStreamState, fact: Extract<JobFact, { t: '
   for (const id of state.agenda.open.keys())
     if (id === `attest/${fact.n}` || id === `make-batch/${fact.n}` || id.startsWith(`sign-batch/${fact.n}/`))
       finish(state.agenda, id)
-  if (batch.leases.length === 1) return freeRow(state, state.rows.get(batch.leases[0]!)!)
+  if (batch.leases.length === 1) return keepRow(state, state.rows.get(batch.leases[0]!)!)
   for (const id of batch.leases) batched(state, { v: 1, at: fact.at, t: 'batched', n: state.batches.length, leases: [id] })
 }
 
@@ -88,13 +98,7 @@ export function askFinal(state: JobStreamState): void {
 
 /** The receipt's evidence is fetched when no money moves any more. */
 export function maybeEvidence(state: JobStreamState): void {
-  if (
-    state.phase === 'settling' &&
-    state.final.done &&
-    state.money.pending === 0n &&
-    state.delivering === 0 &&
-    !state.evidenceOver
-  )
+  if (state.phase === 'settling' && nothingMoves(state) && !state.evidenceOver)
     begin(state.agenda, { id: 'evidence', kind: 'evidence' })
 }
 
@@ -111,12 +115,12 @@ export function attestOver(state: JobStreamState): void {
   for (const batch of state.batches) {
     if (!['making', 'signing', 'attesting'].includes(batch.phase)) continue
     batch.phase = 'broken'
-    for (const id of batch.leases) freeRow(state, state.rows.get(id)!)
+    for (const id of batch.leases) keepRow(state, state.rows.get(id)!)
   }
   for (const id of state.agenda.open.keys()) if (/^(make-batch|sign-batch|attest)\//.test(id)) finish(state.agenda, id)
   for (const id of state.toSettle) {
     state.live.delete(id)
-    freeRow(state, state.rows.get(id)!)
+    keepRow(state, state.rows.get(id)!)
   }
   state.toSettle = []
 }

@@ -59,6 +59,8 @@ export type RowPhase =
   | 'attested'
   /** Will not be paid; the farm may still claim. */
   | 'void'
+  /** Held by a quorum and never to be attested: its farm may claim the price, which stays bound until the refund. */
+  | 'kept'
   /** Over without pay: its price is free again. */
   | 'gone'
 
@@ -179,7 +181,7 @@ export interface JobStreamState {
   readonly rows: Map<number, TaskRow>
   /** Rows that are live, for the few decisions that look at all of them. */
   readonly live: Set<number>
-  /** Rows that are neither attested nor gone. */
+  /** Rows that are neither attested, kept nor gone. */
   openRows: number
   readonly farms: Map<string, FarmRow>
   readonly sets: SetRow[]
@@ -217,7 +219,7 @@ export interface JobStreamState {
   readonly contesting: Set<number>
   readonly money: {
     locked: bigint
-    /** Prices of leases that are neither attested nor free again. */
+    /** Prices of leases that are neither attested nor free again; at the end of those that are kept. */
     live: bigint
     liveCheck: bigint
     /** Full prices and check fees of attested leases. */
@@ -231,7 +233,14 @@ export interface JobStreamState {
   }
   /** Leases that their farms gave up by signature. */
   readonly cancels: Map<number, LeaseCancel>
-  final: { keep: bigint | undefined; readonly signatures: Map<Address, Signature>; done: boolean }
+  final: {
+    keep: bigint | undefined
+    readonly signatures: Map<Address, Signature>
+    /** Final or a refund is on the ledger. */
+    done: boolean
+    /** What both returned to the creator. */
+    returned: bigint
+  }
   refundOpen: boolean
   evidence: Bytes32 | undefined
   evidenceOver: boolean

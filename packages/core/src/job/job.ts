@@ -1,7 +1,7 @@
 import { acceptJob } from './job-accept.ts'
 import { evolveJob } from './job-evolve.ts'
 import type { JobCommand, JobFact, JobInput } from './job-facts.ts'
-import { keepOf, outcomeOf } from './job-settle.ts'
+import { keepOf, nothingMoves, outcomeOf } from './job-settle.ts'
 import { emptyJob } from './job-empty.ts'
 import type { JobStreamState } from './job-state.ts'
 import type { Machine } from './machine.ts'
@@ -12,7 +12,7 @@ export const MAX_EMPTY_REPLANS = 6
 /** The machine of a whole job: plan, money, leases, deliveries. It decides; tasks report to it. */
 export const jobMachine: Machine<JobStreamState, JobInput, JobFact, JobCommand> = {
   name: 'job',
-  stateVersion: 5,
+  stateVersion: 6,
   empty: emptyJob,
   accept: acceptJob,
   next: nextJob,
@@ -50,13 +50,7 @@ function nextJob(state: JobStreamState, atMs: number): JobFact | undefined {
   const over = state.openRows === 0 && state.idle.size === 0 && !state.replan.open
   if ((state.phase === 'running' || state.phase === 'readying') && over)
     return { v: 1, at, t: 'settling', keep: String(keepOf(state)) }
-  if (
-    state.phase === 'settling' &&
-    state.final.done &&
-    state.money.pending === 0n &&
-    state.delivering === 0 &&
-    state.evidenceOver
-  )
+  if (state.phase === 'settling' && nothingMoves(state) && state.evidenceOver)
     return { v: 1, at, t: 'ended', outcome: outcomeOf(state) }
   return undefined
 }

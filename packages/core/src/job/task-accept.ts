@@ -6,6 +6,7 @@ import type { TaskFact, TaskInput } from './task-facts.ts'
 import type { TaskStreamState, VoidReason } from './task-state.ts'
 
 const OVER = new Set(['judged', 'voided', 'freed'])
+const ASKED_TO_HOLD = new Set(['holding', 'checking', 'judging'])
 
 /** Decides one input. Late, duplicate and impossible ones change nothing and say why. */
 export function acceptTask(state: TaskStreamState, input: TaskInput, atMs: number): Decision<TaskFact> {
@@ -69,7 +70,7 @@ export function acceptTask(state: TaskStreamState, input: TaskInput, atMs: numbe
     case 'priority':
       return OVER.has(state.phase) ? refuse('it is over') : one({ v: 1, at, t: 'priority', priority: input.priority })
     case 'give-up':
-      return OVER.has(state.phase) ? refuse('it is over') : one(voided(at, input.reason, state.late))
+      return OVER.has(state.phase) ? refuse('it is over') : one(ended(state, at, input.reason))
     case 'tick':
       return tick(state, input.timer, at) ?? refuse('the timer is over')
     default:
@@ -109,7 +110,7 @@ function judged(state: TaskStreamState, input: TaskInput, at: number): Decision<
   if (input.type === 'judged')
     return { facts: [{ v: 1, at, t: 'judged', verdicts: input.verdicts, weight: input.acceptedWeight }] }
   if (input.type === 'judge-failed')
-    return { facts: [voided(at, 'unverifiable', state.late, { class: 'protocol', message: input.message })] }
+    return { facts: [ended(state, at, 'unverifiable', { class: 'protocol', message: input.message })] }
   return undefined
 }
 
@@ -210,6 +211,17 @@ function tick(state: TaskStreamState, timer: string, at: number): Decision<TaskF
   if (timer === 'cancel-grace' && ['submitting', 'rendering'].includes(state.phase))
     return { facts: [voided(at, 'lost', false, state.failure)] }
   return undefined
+}
+
+/**
+ * The end of a lease that cannot be judged. What a checker holds, or may hold without our knowledge, its farm may claim: the price stays bound, and there is nothing to
+ * wait for. Otherwise it is free again at commitBy.
+ */
+export function ended(state: TaskStreamState, at: number, reason: VoidReason, failure?: Failure): TaskFact {
+  const { checkers } = state.order!
+  const answered = checkers.every((checker) => state.silent.has(checker))
+  const held = ASKED_TO_HOLD.has(state.phase) && (!answered || state.commits.some((one) => one.held.size > 0))
+  return { v: 1, at, t: 'voided', reason, freed: held || state.late, ...(failure ? { failure } : {}), ...(held ? { held } : {}) }
 }
 
 export function voided(at: number, reason: VoidReason, freed: boolean, failure?: Failure): TaskFact {

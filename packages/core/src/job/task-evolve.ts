@@ -188,6 +188,7 @@ function voidTask(state: TaskStreamState, fact: Extract<TaskFact, { t: 'voided' 
   const known = state.ref !== undefined && state.farmEnded === undefined
   state.phase = fact.freed ? 'freed' : 'voided'
   state.voidReason = fact.reason
+  if (fact.held) state.kept = true
   if (fact.failure) state.failure = fact.failure
   state.wanted = 'cancel'
   clear(state, fact.freed ? [] : ['timer/commit-by'])

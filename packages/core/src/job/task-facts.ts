@@ -92,7 +92,13 @@ export type TaskFact = FactBase &
     | { readonly t: 'commit-by' }
     | { readonly t: 'judging' }
     | { readonly t: 'judged'; readonly verdicts: string; readonly weight: number }
-    | { readonly t: 'voided'; readonly reason: VoidReason; readonly freed: boolean; readonly failure?: Failure }
+    | {
+        readonly t: 'voided'
+        readonly reason: VoidReason
+        readonly freed: boolean
+        readonly failure?: Failure
+        readonly held?: true
+      }
     | { readonly t: 'freed' }
     | { readonly t: 'wanted'; readonly wanted: 'run' | 'hold' | 'cancel'; readonly reason: string }
     | { readonly t: 'priority'; readonly priority: number }

@@ -106,6 +106,8 @@ export interface TaskStreamState {
   acceptedWeight: number
   failure: Failure | undefined
   voidReason: VoidReason | undefined
+  /** It will not be paid, but checkers hold what it committed: its farm may claim. */
+  kept?: true
   lastAtMs: number
   readonly tickets: Map<string, Ticket>
   readonly agenda: Agenda<TaskCommand>

@@ -1,5 +1,5 @@
 import type { Machine } from './machine.ts'
-import { acceptTask, voided } from './task-accept.ts'
+import { acceptTask, ended, voided } from './task-accept.ts'
 import { evolveTask } from './task-evolve.ts'
 import type { TaskCommand, TaskFact, TaskInput } from './task-facts.ts'
 import { emptyTask, type TaskStreamState } from './task-state.ts'
@@ -47,11 +47,11 @@ function nextTask(state: TaskStreamState, atMs: number): TaskFact | undefined {
     case 'holding': {
       const dropped = state.commits.filter((one) => one.held.size < quorum).map((one) => one.index)
       if (dropped.length === 0) return { v: 1, at, t: 'all-held', dropped }
-      if (!state.late) return deaf ? voided(at, 'unverifiable', false) : undefined
-      return dropped.length < state.commits.length ? { v: 1, at, t: 'all-held', dropped } : voided(at, 'lapsed', true)
+      if (!state.late) return deaf ? ended(state, at, 'unverifiable') : undefined
+      return dropped.length < state.commits.length ? { v: 1, at, t: 'all-held', dropped } : ended(state, at, 'lapsed')
     }
     case 'checking': {
-      if (deaf && state.votes.size < quorum) return voided(at, 'unverifiable', state.late)
+      if (deaf && state.votes.size < quorum) return ended(state, at, 'unverifiable')
       if (state.votes.size < quorum) return undefined
       const allIn = state.votes.size + state.silent.size >= checkers.length
       return allIn || state.graceOver || decided(state, quorum) ? { v: 1, at, t: 'judging' } : undefined

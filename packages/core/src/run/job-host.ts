@@ -245,7 +245,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
     }
     for (const task of over) {
       const row = job.state.rows.get(task)
-      const settled = row && ['attested', 'gone'].includes(row.phase) && !job.state.agenda.open.has(`deliver/${task}`)
+      const settled = row && ['attested', 'kept', 'gone'].includes(row.phase) && !job.state.agenda.open.has(`deliver/${task}`)
       if (settled) void evict(task)
     }
   }

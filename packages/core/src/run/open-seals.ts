@@ -36,7 +36,7 @@ export async function openSeals(
   }
   for (let round = 0; closed.size > 0 && !signal.aborted;) {
     const { phase } = host.row(task)
-    if (phase === 'gone') return false
+    if (phase === 'kept' || phase === 'gone') return false
     // `attested` is final; until then a batch may still be broken up.
     if (phase !== 'attested') {
       await pause(clock, Math.min(tuning.pollMaxMs, 1_000), signal)

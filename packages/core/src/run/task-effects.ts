@@ -130,6 +130,7 @@ async function report(
   const send = host.job.send
   const failure = state.failure ? { failure: state.failure } : {}
   const cancel = state.cancel ? { cancel: state.cancel } : {}
+  const held = state.kept ? { held: true as const } : {}
   const sent =
     what === 'rendered'
       ? send({ type: 'task-rendered', task })
@@ -145,6 +146,7 @@ async function report(
                 freed: state.phase === 'freed',
                 ...failure,
                 ...cancel,
+                ...held,
               })
             : send({ type: 'task-freed', task })
   await sent.catch(() => {})

@@ -87,7 +87,7 @@ export async function chaosJob(
   if (result) await checkResult(world, result, broken)
   if (fair && result?.outcome !== 'done') broken.push(`a fair world ended as ${result?.outcome}`)
   if (result?.message?.includes('giveUpAt')) broken.push('it ended only because its time was up')
-  broken.push(...world.ledger.violations)
+  broken.push(...world.ledger.violations, ...world.checkers.flatMap((checker) => checker.violations))
   for (const farm of world.farms.values()) {
     const once = farm.stats.tasksByAttempt
     for (const [attempt, count] of once) if (count > 1) broken.push(`${farm.id}: ${attempt} was ordered ${count} times`)

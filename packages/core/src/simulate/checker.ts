@@ -44,6 +44,8 @@ export interface SimulatedCheckerOptions {
 export interface SimulatedChecker extends Checker {
   /** Frames it voted on, by lease and frame: more than one vote with different verdicts would be equivocation. */
   readonly voted: Map<string, Vote>
+  /** What an honest runner never asks for: a Final that keeps less than the farms may still be owed. Empty in a correct run. */
+  readonly violations: string[]
 }
 
 interface JobBook {
@@ -56,6 +58,8 @@ interface JobBook {
   readonly votes: Map<number, Vote[]>
   /** Leases it signed batches for. */
   readonly attested: Set<number>
+  /** Leases of which it holds what was committed. */
+  readonly held: Set<number>
   finalSigned: boolean
   /** Events that a lean checker let go of. */
   forgotten: number
@@ -72,6 +76,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
   const faults = options.faults ?? {}
   const jobs = new Map<Bytes32, JobBook>()
   const voted = new Map<string, Vote>()
+  const violations: string[] = []
   const truth = options.truth ?? ((run: string, frame: number) => simulatedContent({ run }, frame, true))
   const truthHashes = new Map<string, Bytes32>()
   const truthHash = (run: string, frame: number): Bytes32 => {
@@ -96,6 +101,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
           earned: new Map(),
           votes: new Map(),
           attested: new Set(),
+          held: new Set(),
           finalSigned: false,
           forgotten: 0,
         }),
@@ -144,6 +150,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
       case 'hold': {
         const { lease, commit } = action
         if (atMs > lease.commitByS * 1000) return alarm('late', lease.id)
+        own.held.add(lease.id)
         const held = {
           job,
           lease: lease.id,
@@ -194,6 +201,13 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
         return { type: 'batch-signature', batchHash: batch.batchHash, signature, atMs }
       }
       case 'sign-final': {
+        const { settled, open } = neededAtFinal(own, terms.checkFee, new Set(action.canceled?.map(({ lease }) => lease)), atMs)
+        if (action.keep < settled) {
+          violations.push(`${options.id}: Final would keep ${action.keep}, leases that it holds need ${settled}`)
+          return alarm('keep-too-small')
+        }
+        // It is asked again: a farm may still commit.
+        if (action.keep < settled + open) return undefined
         own.finalSigned = true
         return {
           type: 'final-signature',
@@ -203,6 +217,18 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
         }
       }
     }
+  }
+
+  /** Full prices and check fees: of leases that are attested or held, and of those that may still be committed. */
+  function neededAtFinal(own: JobBook, checkFee: bigint, canceled: ReadonlySet<number>, atMs: number) {
+    let [settled, open] = [0n, 0n]
+    for (const { id, price, frames, commitByS } of own.leases.values()) {
+      if (canceled.has(id)) continue
+      const full = price + checkFee * BigInt(frames.length)
+      if (own.attested.has(id) || own.held.has(id)) settled += full
+      else if (commitByS * 1000 >= atMs) open += full
+    }
+    return { settled, open }
   }
 
   function vote(lease: Lease, commits: readonly Commit[], job: Bytes32, run: string, own: JobBook): Vote[] {
@@ -237,6 +263,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
     id: options.id,
     address,
     voted,
+    violations,
     async send(action, ctx) {
       ctx.signal?.throwIfAborted()
       if (clock.now() >= (options.silentFromMs ?? Infinity) || random.chance(faults.callFails ?? 0)) throw unreachable()

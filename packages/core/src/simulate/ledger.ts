@@ -189,10 +189,10 @@ export function simulatedLedger(options: SimulatedLedgerOptions = {}): Simulated
         if (new Set(good.map((one) => one.checker)).size < terms.quorum) throw refused('no quorum')
         const attested = book.batches.reduce((sum, batch) => sum + batch.reserved, 0n)
         if (action.keep < attested) violations.push(`${job}: final keeps less than was attested`)
-        return close(job, book, book.locked - (action.keep - attested), 'finalized')
+        return close(job, book, book.locked - (action.keep - attested), 'finalized', action.keep)
       }
       case 'refund': {
-        if (book.status === 'finalized' || book.status === 'closed') return
+        if (book.status === 'closed') return
         if (clock.now() < terms.refundAfterS * 1000) throw refused('too early')
         return close(job, book, book.locked, 'closed')
       }
@@ -201,12 +201,12 @@ export function simulatedLedger(options: SimulatedLedgerOptions = {}): Simulated
     }
   }
 
-  function close(job: Bytes32, book: Book, amount: bigint, status: 'finalized' | 'closed'): void {
+  function close(job: Bytes32, book: Book, amount: bigint, status: 'finalized' | 'closed', keep = 0n): void {
     book.status = status
     book.locked -= amount
     book.refunded += amount
     credit(book.terms.creator, amount)
-    record(job, book, status === 'closed' ? { type: 'refunded', amount } : { type: 'finalized', keep: 0n, refunded: amount })
+    record(job, book, status === 'closed' ? { type: 'refunded', amount } : { type: 'finalized', keep, refunded: amount })
   }
 
   const money = (job: Bytes32): JobMoney => {

@@ -65,7 +65,8 @@ describe('a farm that asks to be left alone for far longer than a stall', () => 
 
   it('holds the job up no longer than its tail may take: another farm renders it too', async () => {
     const seen = await rested('rests for hours', 3 * 3_600_000, { hedge: true, deadlineMs: 3_600_000 })
-    expect(seen).toMatchObject({ outcome: 'done', down: false })
+    // Its own copy, which nobody wanted any more, is no incident.
+    expect(seen).toMatchObject({ outcome: 'done', down: false, incidents: 0 })
     expect(seen.hedged).toBeGreaterThan(0)
     expect(seen.framesTookMs).toBeLessThan(600_000)
   })
