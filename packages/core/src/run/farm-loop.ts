@@ -1,11 +1,11 @@
 import PQueue from 'p-queue'
 import { farmInfo, type Memo } from '../cache/index.ts'
 import type { Clock } from '../contract/context.ts'
-import { isPictorError } from '../contract/error.ts'
 import type { Farm, FarmEvent, FarmInfo, FarmPoll, TaskRef } from '../contract/farm.ts'
-import { backoffMs, limitedCall } from './effort.ts'
-import { restingFarm } from './farm-rest.ts'
+import { backoffMs, limitedCall, pause } from './effort.ts'
+import { askedRestMs, restingFarm } from './farm-rest.ts'
 import { nap } from './nap.ts'
+import { pollPace } from './poll-pace.ts'
 import type { RunnerTuning } from './tuning.ts'
 
 /** Somebody who waits for events of one task. */
@@ -30,6 +30,8 @@ export interface FarmLoop {
   readonly downSinceMs: number | undefined
   /** When the rest that the farm asked for last (`Retry-After`) is over, or was; 0 when it never asked. */
   readonly restUntilMs: number
+  /** How long it has rested up to now because it asked to, in milliseconds. */
+  readonly restedMs: number
   /** The loop runs while anybody watches. Returns the function that ends it. */
   watch(ref: TaskRef, watcher: Watcher): () => void
   close(): void
@@ -51,6 +53,7 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
   const rest = nap(clock)
+  const pace = pollPace(clock, resting, tuning.pollMaxMs)
   let running = false
   let cursor: string | undefined
   let reconciledAtMs = 0
@@ -123,15 +126,19 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
         memory.note({ type: 'reach', up: true })
         waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
       } catch (error) {
-        const retryAfterMs = isPictorError(error) ? error.details.retryAfterMs : undefined
+        const restMs = askedRestMs(error)
         // A farm that asks to be left alone has answered.
-        if (resting.restUntilMs > clock.now()) downSinceMs = undefined
+        if (restMs > 0) failures = 0
+        if (restMs > 0) downSinceMs = undefined
         else downSinceMs ??= clock.now()
         if (downSinceMs !== undefined && clock.now() - downSinceMs >= DOWN_MS) memory.note({ type: 'reach', up: false })
-        waitMs = backoffMs(`poll ${farm.id}`, failures++, tuning, retryAfterMs)
+        waitMs = backoffMs(`poll ${farm.id}`, restMs > 0 ? 0 : failures++, tuning, restMs)
       }
-      if (fresh.size > 0 && failures === 0) waitMs = Math.min(waitMs, tuning.pollMinMs)
-      if (watchers.size > 0) await rest.sleep(waitMs, closing.signal)
+      if (fresh.size > 0 && failures === 0 && resting.restUntilMs <= clock.now()) waitMs = Math.min(waitMs, tuning.pollMinMs)
+      const leastMs = pace.leastMs()
+      // New tasks do not hurry the polls of a farm that cannot keep up with them.
+      if (leastMs > 0) await pause(clock, leastMs, closing.signal)
+      if (watchers.size > 0) await rest.sleep(Math.max(0, waitMs - leastMs), closing.signal)
     }
     running = false
   }
@@ -147,6 +154,9 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
     },
     get restUntilMs() {
       return resting.restUntilMs
+    },
+    get restedMs() {
+      return resting.restedMs
     },
     info: (signal) =>
       farmInfo(memo, farm, () =>

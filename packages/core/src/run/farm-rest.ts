@@ -7,6 +7,12 @@ export interface RestingFarm {
   readonly farm: Farm
   /** When the rest that it asked for last is over, or was; 0 when it never asked. */
   readonly restUntilMs: number
+  /** How long it has rested up to now, all rests together, in milliseconds. */
+  readonly restedMs: number
+  /** Rests that it has asked for. */
+  readonly rests: number
+  /** Calls that it was sent. */
+  readonly calls: number
 }
 
 /**
@@ -16,22 +22,30 @@ export interface RestingFarm {
 export function restingFarm(farm: Farm, clock: Clock): RestingFarm {
   let untilMs = 0
   let askedMs = 0
+  let sumMs = 0
+  let rests = 0
+  let calls = 0
   // A clock that is set back makes no rest longer.
   const restUntilMs = (): number => Math.min(untilMs, clock.now() + askedMs)
+  const leftMs = (): number => Math.max(0, restUntilMs() - clock.now())
+  const rest = (ms: number): void => {
+    if (leftMs() === 0) rests++
+    sumMs += Math.max(0, ms - leftMs())
+    askedMs = ms
+    untilMs = clock.now() + ms
+  }
   const ask = async <T>(call: () => Promise<T>): Promise<T> => {
-    const leftMs = restUntilMs() - clock.now()
-    if (leftMs > 0)
-      throw new PictorError('farm-unreachable', `${farm.id} asked to be left alone for another ${leftMs} ms`, {
-        details: { retryAfterMs: leftMs, sent: false },
+    const waitMs = leftMs()
+    if (waitMs > 0)
+      throw new PictorError('farm-unreachable', `${farm.id} asked to be left alone for another ${waitMs} ms`, {
+        details: { retryAfterMs: waitMs, sent: false },
       })
+    calls++
     try {
       return await call()
     } catch (error) {
-      const retryAfterMs = isPictorError(error, 'farm-unreachable') ? (error.details.retryAfterMs ?? 0) : 0
-      if (retryAfterMs > 0 && clock.now() + retryAfterMs > restUntilMs()) {
-        askedMs = retryAfterMs
-        untilMs = clock.now() + retryAfterMs
-      }
+      const retryAfterMs = askedRestMs(error)
+      if (retryAfterMs > leftMs()) rest(retryAfterMs)
       throw error
     }
   }
@@ -51,7 +65,21 @@ export function restingFarm(farm: Farm, clock: Clock): RestingFarm {
     get restUntilMs() {
       return restUntilMs()
     },
+    get restedMs() {
+      return sumMs - leftMs()
+    },
+    get rests() {
+      return rests
+    },
+    get calls() {
+      return calls
+    },
   }
+}
+
+/** The rest that a farm asks for by an error, in milliseconds; 0 for any other error. */
+export function askedRestMs(error: unknown): number {
+  return isPictorError(error, 'farm-unreachable') ? (error.details.retryAfterMs ?? 0) : 0
 }
 
 /** Whether an error says that the farm did not take the call, so that nobody needs to look for what it may have done. */

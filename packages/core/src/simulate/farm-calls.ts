@@ -13,12 +13,18 @@ interface FaultyCalls {
 export function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: SimulatedFarmStats): FaultyCalls {
   const faults = options.faults ?? {}
   const random = seededRandom(options.seed ?? 1)
+  const restMs = tokenBucket(options.limit, clock)
   const unreachable = (why: string) =>
     new PictorError('farm-unreachable', `${options.id}: ${why}`, { details: { farm: options.id } })
   const call = async <T>(ctx: CallContext, down: boolean, effect: () => Promise<T>): Promise<T> => {
     stats.calls++
     ctx.signal?.throwIfAborted()
     const nowMs = clock.now()
+    const retryAfterMs = restMs()
+    if (retryAfterMs > 0) {
+      stats.refused++
+      throw new PictorError('farm-unreachable', `${options.id}: too many requests`, { details: { status: 429, retryAfterMs } })
+    }
     if (down || options.downAtMs?.some((span) => nowMs >= span.from && nowMs < span.to)) throw unreachable('no answer')
     if (random.chance(faults.callHangs ?? 0)) await hang(ctx.signal)
     if (random.chance(faults.callFails ?? 0)) throw unreachable('connection reset')
@@ -44,6 +50,24 @@ export function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: 
       }
     },
   })
+}
+
+/** Takes a call from the bucket; the rest to ask for, in milliseconds, when there is none. */
+function tokenBucket(limit: SimulatedFarmOptions['limit'], clock: Clock): () => number {
+  if (!limit) return () => 0
+  const { perSecond, burst } = limit
+  let level = burst
+  let atMs = clock.now()
+  return () => {
+    const nowMs = clock.now()
+    level = Math.min(burst, level + (Math.max(0, nowMs - atMs) / 1_000) * perSecond)
+    atMs = nowMs
+    if (level >= 1) {
+      level--
+      return 0
+    }
+    return 1_000 * Math.max(1, Math.ceil((1 - level) / perSecond))
+  }
 }
 
 /** Waits for the caller to give up. */

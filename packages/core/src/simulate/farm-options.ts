@@ -89,6 +89,8 @@ export interface SimulatedFarmOptions {
   /** A desktop or manual lane asks a person before each task starts; answered by `set(..., { answer })`. */
   readonly ticketPerTask?: boolean
   readonly faults?: FarmFaults
+  /** Most calls that it takes: a bucket of `burst` calls that fills by `perSecond`. An empty one answers 429 with Retry-After in whole seconds, as HTTP counts. */
+  readonly limit?: { readonly perSecond: number; readonly burst: number }
   /** Count no renders and keep nothing of erased tasks: for millions of frames. */
   readonly lean?: boolean
   /** Reads and checks staged files (false): slower, as a farm that receives bytes does it. */
@@ -112,6 +114,8 @@ export interface SimulatedFarm extends Farm {
 
 export interface SimulatedFarmStats {
   calls: number
+  /** Calls that were over the limit. */
+  refused: number
   /** Effects by idempotency key: a key that made two different tasks would show here. */
   readonly tasksByKey: Map<string, string>
   /** Tasks made for each `run/task/attempt`: more than one is work ordered twice. */

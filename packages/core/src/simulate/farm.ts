@@ -27,6 +27,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
   const key = options.key ?? simulatedFarmKey(options.id)
   const stats: SimulatedFarmStats = {
     calls: 0,
+    refused: 0,
     tasksByKey: new Map(),
     tasksByAttempt: new Map(),
     framesRendered: 0,
