@@ -48,8 +48,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'believe any commitment',
     file: 'run/collect.ts',
-    find: 'return options.proofs.verifyCommit(options.domain, commit, key)',
-    put: 'return key.length > 0',
+    find: 'return proofs.verifyCommit(domain, commit, key)',
+    put: 'return domain.chainId >= 0 && commit.index >= 0 && key.length > 0',
   },
   {
     name: 'believe any download',

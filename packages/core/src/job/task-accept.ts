@@ -1,4 +1,5 @@
 import type { Failure } from '../contract/farm.ts'
+import type { Bytes32 } from '../contract/messages.ts'
 import { failureRule } from './failure.ts'
 import { committedHash, packHashes } from './hashes.ts'
 import type { Decision } from './machine.ts'
@@ -184,7 +185,10 @@ function fetched(
   input: Extract<TaskInput, { type: 'fetched' }>,
   at: number,
 ): Decision<TaskFact> | undefined {
-  const picked = input.frames.map((_, i) => i).filter((i) => state.fetched[input.frames[i]!] === undefined)
+  // A frame that was rendered again comes with other bytes; what is committed stands.
+  const isNews = (frame: number, hash: Bytes32): boolean =>
+    state.fetched[frame] !== hash && (committedHash(state, frame) ?? hash) === hash
+  const picked = input.frames.map((_, i) => i).filter((i) => isNews(input.frames[i]!, input.hashes[i]!))
   const inRange = input.frames.every((frame) => frame >= 0 && frame < state.order!.lease.frames.length)
   if (picked.length === 0 || !inRange) return undefined
   const known = picked.every((i) => committedHash(state, input.frames[i]!) === input.hashes[i])

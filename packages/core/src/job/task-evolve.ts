@@ -57,6 +57,12 @@ export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
         completedAtMs: fact.doneAtMs,
         held: new Map(),
       }
+      // Other bytes of these frames were of an earlier render.
+      kept.frames.forEach((frame, i) => {
+        if (state.fetched[frame] === undefined || state.fetched[frame] === kept.hashes[i]) return
+        state.fetched[frame] = undefined
+        state.fetchedCount--
+      })
       state.commits.push(kept)
       state.committedCount += fact.frames.length
       return

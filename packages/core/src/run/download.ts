@@ -4,38 +4,57 @@ import type { Clock } from '../contract/context.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Output } from '../contract/farm.ts'
 import type { FarmLoop } from './farm-loop.ts'
+import { wakeAfter } from './clock.ts'
 import { backoffMs, limitedCall, pause } from './effort.ts'
 import type { RunnerTuning } from './tuning.ts'
 
+export interface DownloadOptions {
+  readonly loop: FarmLoop
+  readonly artifacts: Artifacts
+  readonly clock: Clock
+  readonly tuning: RunnerTuning
+  readonly signal: AbortSignal
+  /** False once nobody wants these bytes any more. */
+  readonly wanted: () => boolean
+}
+
 /**
  * Brings one output into the artifacts: resumes where a stream broke off, starts over when the bytes do not have the hash that the farm named, and goes on until the
- * signal ends it. Resolves to whether it is there.
+ * signal ends it or nobody wants them. Resolves to whether it is there. An output that the farm does not have yet leaves its place among the farm's downloads to others.
  */
-export async function download(
-  loop: FarmLoop,
+export async function download(output: Output, options: DownloadOptions): Promise<boolean> {
+  const { loop, artifacts, clock, signal, wanted } = options
+  if (await artifacts.has(output.hash).catch(() => false)) return true
+  while (!signal.aborted && wanted()) {
+    const again = await loop.downloads.add(() => fetchBytes(output, options))
+    if (again === 'there') return true
+    await pause(clock, again ?? 0, signal)
+  }
+  return false
+}
+
+/** Resolves to `there`, or to the time until it is worth another look, in milliseconds. */
+async function fetchBytes(
   output: Output,
-  artifacts: Artifacts,
-  clock: Clock,
-  tuning: RunnerTuning,
-  signal: AbortSignal,
-): Promise<boolean> {
+  { loop, artifacts, clock, tuning, signal, wanted }: DownloadOptions,
+): Promise<'there' | number> {
   const key = `open ${output.task.ref} ${output.name}`
   let parts: Uint8Array[] = []
   let got = 0
-  for (let attempt = 0; !signal.aborted; attempt++) {
+  for (let attempt = 0; !signal.aborted && wanted(); attempt++) {
     let waitMs: number | undefined
     let retryAfterMs: number | undefined
     try {
-      if (attempt === 0 && (await artifacts.has(output.hash))) return true
       const answer = await limitedCall(clock, tuning.callMs, signal, (limited) =>
         loop.farm.open(output, { offset: got }, { signal: limited, key }),
       )
       if ('unavailable' in answer) {
         // `gone` may still come back from a reconcile; the lease's commitBy ends the waiting.
         waitMs = answer.retryAfterMs ?? (answer.unavailable === 'not-yet' ? tuning.pollMinMs : tuning.retryMaxMs)
+        if (got === 0) return waitMs
       } else {
         const end = got + answer.bytes
-        for await (const part of answer.stream) {
+        for await (const part of timely(answer.stream, clock, tuning.callMs)) {
           signal.throwIfAborted()
           parts.push(part.slice())
           got += part.length
@@ -45,7 +64,7 @@ export async function download(
         const data = Buffer.concat(parts)
         if (`0x${createHash('sha256').update(data).digest('hex')}` === output.hash) {
           await artifacts.put(data)
-          return true
+          return 'there'
         }
         parts = []
         got = 0
@@ -62,5 +81,36 @@ export async function download(
     const again = waitMs ?? backoffMs(key, attempt, tuning, retryAfterMs)
     if (!signal.aborted) await pause(clock, again, signal)
   }
-  return false
+  return 0
+}
+
+/** The parts of a stream. @throws timeout when the next one does not come in time */
+async function* timely(stream: AsyncIterable<Uint8Array>, clock: Clock, limitMs: number): AsyncGenerator<Uint8Array> {
+  const parts = stream[Symbol.asyncIterator]()
+  let seen = 0
+  let cancel = (): void => {}
+  const late = new Promise<never>((_resolve, reject) => {
+    const look = (known: number): void => {
+      cancel = wakeAfter(clock, limitMs, () => {
+        if (seen === known) reject(new PictorError('timeout', `the download stood still for ${limitMs} ms`))
+        else look(seen)
+      })
+    }
+    look(0)
+  })
+  late.catch(() => {})
+  let ended = false
+  try {
+    for (;;) {
+      const next = await Promise.race([parts.next(), late])
+      seen++
+      ended = next.done === true
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    cancel()
+    // A stream that hangs does not hang this one up.
+    if (!ended) void Promise.resolve(parts.return?.()).catch(() => {})
+  }
 }

@@ -54,7 +54,7 @@ export async function performTask(
         order: state.order,
         job: host.jobId(),
         domain: host.shared.options.ledger.domain,
-        fetched: (index) => state.fetched[index] !== undefined,
+        fetched: (index) => state.fetched[index],
         committed: (commit) => state.commits.some((one) => one.index === commit.index),
         send,
         onProgress: (progress) => host.progress.set(task, progress),

@@ -6,6 +6,7 @@ import { simulatedReplan } from './order.ts'
 import { type Random, seededRandom } from './random.ts'
 import { simulatedCache } from './cache.ts'
 import { simulatedWorld, type World } from './world.ts'
+import type { Store } from '../store/types.ts'
 
 const CLASSES: readonly FailureClass[] = [
   'device-fault',
@@ -100,13 +101,58 @@ function checkersOf(random: Random, startMs: number, fair: boolean): { checkers:
   return { checkers, quorum }
 }
 
+/** Faults that came later than the others, drawn beside them so that the worlds without them stay what they were. */
+function laterFaults(seed: number, fair: boolean) {
+  const random = seededRandom(seed * 104_729 + 5)
+  const some = (p: number): number => (random.chance(0.25) && !fair ? p * random.next() : 0)
+  return {
+    farm: (farm: SimulatedFarmOptions): SimulatedFarmOptions => ({
+      ...farm,
+      ...(random.chance(0.15) ? { limit: { perSecond: 1 + random.below(10), burst: 1 + random.below(20) } } : {}),
+      ...(random.chance(0.1) ? { clockOffMs: (random.below(13) - 6) * 3_600_000 } : {}),
+      ...(farm.faults ? { faults: { ...farm.faults, outputAgain: some(0.3), pageShuffled: some(0.5) } } : {}),
+    }),
+    checker: (checker: SimulatedCheckerOptions): SimulatedCheckerOptions => ({
+      ...checker,
+      faults: { ...checker.faults, votesTwice: some(0.3) },
+    }),
+    ledger: { reorgs: some(0.4) },
+    disk: random.chance(0.1) ? (world: World) => slowStore(world, random) : ({ store }: World) => store,
+  }
+}
+
+/** A store on a disk that is busy with other things: now and then a call takes seconds before it has its effect. */
+function slowStore({ store, clock }: World, random: Random): Store {
+  const slow =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      if (random.chance(0.05)) await clock.sleep(random.below(4_000))
+      return call(...args)
+    }
+  return {
+    ...store,
+    claim: slow(store.claim),
+    renew: slow(store.renew),
+    append: slow(store.append),
+    post: slow(store.post),
+    load: slow(store.load),
+  }
+}
+
 /** Builds the world of a seed: farms, checkers and ledger with faults, a deadline that may be too short. */
-export function chaosWorld(seed: number): { readonly world: World; readonly random: Random; readonly fair: boolean } {
+export function chaosWorld(seed: number): {
+  readonly world: World
+  readonly random: Random
+  readonly fair: boolean
+  /** The store as the world's processes find it. */
+  readonly store: Store
+} {
   const random = seededRandom(seed * 7919 + 17)
   const startMs = 1_800_000_000_000
   // In a fair world nothing goes wrong but the runner itself: such a job has no excuse.
   const fair = random.chance(0.15)
   const { checkers, quorum } = checkersOf(random, startMs, fair)
+  const later = laterFaults(seed, fair)
   const careless = random.chance(0.2) && !fair
   // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
   const tails = random.chance(0.2) && !fair
@@ -116,10 +162,10 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
     name: `chaos ${seed}`,
     frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(tails ? 0.4 : 0.15) ? 40 : 16),
     farms: Array.from({ length: 1 + random.below(4) }, (_, i) => ({
-      ...farmOf(`farm-${i}`, random, startMs, fair, tails),
+      ...later.farm(farmOf(`farm-${i}`, random, startMs, fair, tails)),
       tiles: tiles !== undefined,
     })),
-    checkers,
+    checkers: checkers.map(later.checker),
     quorum,
     cache: simulatedCache(seed),
     ledger: {
@@ -133,6 +179,7 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
               replyLost: 0.2 * random.next(),
               eventTwice: 0.3 * random.next(),
               forgets: 0.2 * random.next(),
+              ...later.ledger,
             },
           }
         : {}),
@@ -164,5 +211,5 @@ export function chaosWorld(seed: number): { readonly world: World; readonly rand
       snapshotFacts: seed % 6 === 0 ? 1 + (seed % 41) : 100,
     },
   })
-  return { world, random, fair }
+  return { world, random, fair, store: later.disk(world) }
 }

@@ -28,7 +28,7 @@ export async function chaosJob(
   seed: number,
   options: { readonly createRunner?: typeof createRunner; readonly onWorld?: (world: World) => void } = {},
 ): Promise<ChaosReport> {
-  const { world, random, fair } = chaosWorld(seed)
+  const { world, random, fair, store } = chaosWorld(seed)
   options.onWorld?.(world)
   const { clock } = world
   const startedAtMs = clock.now()
@@ -49,7 +49,7 @@ export async function chaosJob(
     return { killAtCall: 1 + random.below(250), effect: random.pick(['before', 'after']) }
   }
   const start = (n: number): void => {
-    process = simulatedProcess(world.ports(`runner-${n}`), kills > 0 ? fate() : {})
+    process = simulatedProcess({ ...world.ports(`runner-${n}`), store }, kills > 0 ? fate() : {})
     runner = make(process.options)
     void (async () => {
       try {

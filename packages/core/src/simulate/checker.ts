@@ -19,6 +19,8 @@ export interface CheckerFaults {
   readonly eventTwice?: number
   /** It votes the other way. */
   readonly liesAbout?: number
+  /** After its votes on a lease it sends others with the opposite verdicts. */
+  readonly votesTwice?: number
   /** It reveals another seed than its Ready committed to. */
   readonly choosesSeeds?: number
   /** It refuses an action with an alarm. */
@@ -286,6 +288,7 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
           const atMs = clock.now() + (options.workMs ?? 100)
           own.events.push({ atMs, event })
           if (random.chance(faults.eventTwice ?? 0)) own.events.push({ atMs, event })
+          if (event.type === 'votes' && random.chance(faults.votesTwice ?? 0)) own.events.push({ atMs, event: opposite(event) })
         }
       }
       if (random.chance(faults.replyLost ?? 0)) throw unreachable()
@@ -303,4 +306,12 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
       return { events: list, cursor: String(own.forgotten + at), waitMs: options.pollMs ?? 100 }
     },
   }
+}
+
+function opposite(event: Extract<CheckerEvent, { type: 'votes' }>): CheckerEvent {
+  const votes = event.votes.map(({ signature: _signature, ...vote }): Vote => {
+    const body = { ...vote, verdict: vote.verdict === 'accept' ? ('refuse' as const) : ('accept' as const) }
+    return { ...body, signature: simulatedVoteSignature(body) }
+  })
+  return { ...event, votes }
 }

@@ -3,9 +3,12 @@ import { PictorError } from '../contract/error.ts'
 import type { SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
 import { seededRandom } from './random.ts'
 
+type PageFault = 'cursorLost' | 'eventLost' | 'eventTwice' | 'pageShuffled'
+
 interface FaultyCalls {
   <T>(ctx: CallContext, down: boolean, effect: () => Promise<T>): Promise<T>
-  unlucky(fault: 'cursorLost' | 'eventLost' | 'eventTwice'): boolean
+  unlucky(fault: PageFault): boolean
+  shuffle(list: unknown[]): void
   body(bytes: Uint8Array, offset: number): { bytes: number; stream: AsyncIterable<Uint8Array> }
 }
 
@@ -33,7 +36,13 @@ export function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: 
     return result
   }
   return Object.assign(call, {
-    unlucky: (fault: 'cursorLost' | 'eventLost' | 'eventTwice') => random.chance(faults[fault] ?? 0),
+    unlucky: (fault: PageFault) => random.chance(faults[fault] ?? 0),
+    shuffle(list: unknown[]) {
+      for (let i = list.length - 1; i > 0; i--) {
+        const j = random.below(i + 1)
+        ;[list[i], list[j]] = [list[j], list[i]]
+      }
+    },
     body: (bytes: Uint8Array, offset: number) => {
       const rest = bytes.subarray(offset)
       const breaks = random.chance(faults.downloadBreaks ?? 0)

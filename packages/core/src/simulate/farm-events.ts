@@ -43,7 +43,7 @@ export async function toEvent(
   const sim: SimTask = happening.task
   if (!model.tasks.has(sim.ref.ref)) return undefined
   if (happening.kind === 'output') {
-    const output = model.outputOf(sim, happening.index)
+    const output = model.outputOf(sim, happening.index, happening.draft)
     return { type: 'output', output, atMs: output.completedAtMs }
   }
   if (happening.kind === 'commit') {

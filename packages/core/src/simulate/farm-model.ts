@@ -21,6 +21,8 @@ export interface SimTask {
   readonly doneAtMs: number[]
   readonly renderMs: number[]
   readonly failedFrames: Map<number, Failure>
+  /** Until when a frame has other bytes than its last ones, by index. */
+  readonly drafts: Map<number, number>
   next: number
   onHost: boolean
   failure?: Failure
@@ -37,7 +39,7 @@ export interface SimTask {
 /** A place in the event stream: enough to make the event when it is asked for. */
 export type Happening =
   | { readonly kind: 'event'; readonly event: FarmEvent }
-  | { readonly kind: 'output'; readonly task: SimTask; readonly index: number }
+  | { readonly kind: 'output'; readonly task: SimTask; readonly index: number; readonly draft?: true }
   | { readonly kind: 'commit'; readonly task: SimTask; readonly index: number }
   | { readonly kind: 'canceled'; readonly task: SimTask }
 
@@ -51,8 +53,9 @@ export interface FarmModel {
   /** Happenings after `seq`; undefined when they are no longer kept. */
   since(seq: number, limit: number): { readonly list: readonly Happening[]; readonly seq: number } | undefined
   readonly seq: number
-  outputOf(task: SimTask, index: number): Output
-  bytesOf(task: SimTask, index: number): Uint8Array
+  /** `draft`: the bytes before the last ones. */
+  outputOf(task: SimTask, index: number, draft?: boolean): Output
+  bytesOf(task: SimTask, index: number, draft?: boolean): Uint8Array
   commitOf(task: SimTask, index: number): Promise<Commit>
 }
 
@@ -63,6 +66,7 @@ const KEPT_HAPPENINGS_LEAN = 500
 export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: SimulatedFarmStats): FarmModel {
   const seed = options.seed ?? 1
   const faults = options.faults ?? {}
+  const offMs = options.clockOffMs ?? 0
   const kept = options.lean ? KEPT_HAPPENINGS_LEAN : KEPT_HAPPENINGS
   const tasks = new Map<string, SimTask>()
   const queue: SimTask[] = []
@@ -143,7 +147,12 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
         stats.renders.set(name, (stats.renders.get(name) ?? 0) + 1)
       }
       sim.lastAtMs = atMs
-      log({ kind: 'output', task: sim, index })
+      if (luck(sim, `again ${frame}`) < (faults.outputAgain ?? 0)) {
+        const untilMs = atMs + 500 + Math.floor(5_000 * luck(sim, `until ${frame}`))
+        sim.drafts.set(index, untilMs)
+        log({ kind: 'output', task: sim, index, draft: true })
+        at(untilMs, () => log({ kind: 'output', task: sim, index }))
+      } else log({ kind: 'output', task: sim, index })
     }
     if (sim.next % (options.commitEvery ?? Infinity) === 0) commitDone(sim, atMs)
     renderNext(sim, atMs)
@@ -196,6 +205,7 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
         doneAtMs: frames.map(() => 0),
         renderMs: frames.map(() => 0),
         failedFrames: new Map(),
+        drafts: new Map(),
         next: 0,
         onHost: false,
         commits: [],
@@ -243,8 +253,8 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
       const list = happenings.slice(seq - firstSeq + 1, seq - firstSeq + 1 + limit)
       return { list, seq: seq + list.length }
     },
-    outputOf(sim, index) {
-      const bytes = model.bytesOf(sim, index)
+    outputOf(sim, index, draft = false) {
+      const bytes = model.bytesOf(sim, index, draft)
       const frame = sim.frames[index]!
       return {
         task: sim.ref,
@@ -254,12 +264,13 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
         name: `${sim.task.id}/${frame}`,
         bytes: bytes.length,
         hash: sha256(bytes),
-        completedAtMs: sim.doneAtMs[index]!,
+        completedAtMs: sim.doneAtMs[index]! + offMs,
         renderMs: sim.renderMs[index]!,
       }
     },
-    bytesOf(sim, index) {
+    bytesOf(sim, index, draft = false) {
       const frame = sim.frames[index]!
+      if (draft) return Buffer.from(`simulated draft of frame ${frame}\n`)
       const honest = !(hashUnit(`${seed} honest ${sim.task.run} ${frame}`) < (options.dishonest ?? 0))
       return (options.content ?? simulatedContent)(sim.task, frame, honest)
     },
@@ -272,7 +283,7 @@ export function farmModel(options: SimulatedFarmOptions, key: FarmKey, stats: Si
           frame: sim.frames[i]!,
           part: ticket.lease.part,
           outputHash: sha256(model.bytesOf(sim, i)),
-          completedAtMs: sim.doneAtMs[i]!,
+          completedAtMs: sim.doneAtMs[i]! + offMs,
         }))
         .sort((a, b) => a.frame - b.frame)
       const message = { job: ticket.job, lease: ticket.lease.id, index, outputRoot: key.outputRoot(outputs) }

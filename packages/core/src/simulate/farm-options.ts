@@ -51,6 +51,10 @@ export interface FarmFaults {
   readonly slowFactor?: number
   /** The farm forgets its cursors: a poll starts over. */
   readonly cursorLost?: number
+  /** A frame is first reported with bytes that are not its last ones, and again under another hash some seconds later. */
+  readonly outputAgain?: number
+  /** The events of a page come in any order. */
+  readonly pageShuffled?: number
 }
 
 export interface SimulatedFarmOptions {
@@ -95,6 +99,8 @@ export interface SimulatedFarmOptions {
   readonly lean?: boolean
   /** Reads and checks staged files (false): slower, as a farm that receives bytes does it. */
   readonly checkFiles?: boolean
+  /** How far its own clock is off, in milliseconds: every time that it reports is wrong by this much. */
+  readonly clockOffMs?: number
   /** Renders tiles of frames, one a task (false). */
   readonly tiles?: boolean
   /** Refuses every quote. */

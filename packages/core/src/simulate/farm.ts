@@ -109,6 +109,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
           events.push(event)
           if (call.unlucky('eventTwice')) events.push(event)
         }
+        if (call.unlucky('pageShuffled')) call.shuffle(events)
         const seq = page?.seq ?? model.seq
         return { events, cursor: `${epoch}:${seq}`, waitMs: seq < model.seq ? 0 : (options.pollMs ?? 1000) }
       }),
@@ -137,7 +138,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
         if (!sim || !(sim.doneAtMs[index]! > 0)) return { unavailable: sim ? ('not-yet' as const) : ('gone' as const) }
         const readyAtMs = sim.doneAtMs[index]! + (options.outputDelayMs ?? 0)
         if (nowMs < readyAtMs) return { unavailable: 'not-yet' as const, retryAfterMs: readyAtMs - nowMs }
-        return call.body(model.bytesOf(sim, index), range.offset)
+        return call.body(model.bytesOf(sim, index, nowMs < (sim.drafts.get(index) ?? 0)), range.offset)
       }),
     close: async () => {},
   }

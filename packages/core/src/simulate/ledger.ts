@@ -14,6 +14,8 @@ export interface LedgerFaults {
   readonly eventTwice?: number
   /** An action is taken and lost before it is recorded. */
   readonly forgets?: number
+  /** An event is seen, undone by a reorganisation, and becomes final later. */
+  readonly reorgs?: number
 }
 
 export interface SimulatedLedgerOptions {
@@ -76,6 +78,13 @@ export function simulatedLedger(options: SimulatedLedgerOptions = {}): Simulated
       atMs: clock.now() + (options.finalityMs ?? 0),
       status: 'final',
     } as LedgerEvent
+    if (random.chance(faults.reorgs ?? 0)) {
+      const atMs = clock.now()
+      book.events.push(
+        { ...event, id: `${event.id}-a`, atMs, status: 'tentative' },
+        { ...event, id: `${event.id}-a`, atMs, status: 'reverted' },
+      )
+    }
     book.events.push(event)
     if (random.chance(faults.eventTwice ?? 0)) book.events.push(event)
     const sum = book.locked + book.pending + book.released + book.refunded

@@ -38,13 +38,13 @@ async function collected(checkClass: string, layers: readonly string[]): Promise
   const options = {
     loop: {
       farm,
-      restUntilMs: 0,
+      restedMs: 0,
       downloads: { add: (job: () => Promise<void>) => job() },
       watch: (_: unknown, made: typeof watcher) => ((watcher = made), () => {}),
     },
     ref: { farm: 'f', ref: 'r' },
     order: { lease: { id: 1, frames: [3], farm: '0x00', part: 0, checkClass }, expectedMs: 1 },
-    fetched: () => false,
+    fetched: () => undefined,
     send: async (input: { type: string; frames?: number[] }) => void (input.type === 'fetched' && frames.push(...input.frames!)),
     artifacts: memoryArtifacts(),
     clock: {
