@@ -14,6 +14,7 @@ import { parseDeadline } from './deadline.ts'
 import { tilesFor, tileWork, type TileRequest } from './tiles.ts'
 import { probeEntry, quoteEntry } from './kept.ts'
 import { knownOffer } from './offers.ts'
+import { patientFarm } from './patient-farm.ts'
 import { PLANNED_SHARE, refuseLate, type PlanBasis } from './make-plan.ts'
 
 /** What a creator asks for. */
@@ -91,7 +92,8 @@ export async function prepare(
     ...(request.ext === undefined ? {} : { ext: request.ext }),
   }
   const declines: Decline[] = []
-  const infos = await describeAll(options, request.allowHumanLanes === true, declines, ctx)
+  const farms = options.farms.map((farm) => patientFarm(farm, options.clock))
+  const infos = await describeAll({ ...options, farms }, request.allowHumanLanes === true, declines, ctx)
   // No probe may outlast the job that it is for.
   const untilDeadline = { ...ctx, deadlineAtMs: Math.min(ctx.deadlineAtMs ?? deadlineAtMs, deadlineAtMs) }
   const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, untilDeadline)

@@ -109,6 +109,14 @@ export async function tryUntilDone(
   return undefined
 }
 
+/** {@link tryUntilDone}, for what it gives. @throws the final error, or the signal's reason */
+export async function untilDone<T>(effort: Effort, act: (ctx: CallContext) => Promise<T>): Promise<T> {
+  let result: { readonly value: T } | undefined
+  const error = await tryUntilDone(effort, async (ctx) => void (result = { value: await act(ctx) }))
+  if (result) return result.value
+  throw error ?? effort.signal.reason
+}
+
 /** Sleeps; resolves early when the signal ends it. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,6 +1,7 @@
+import type { CallContext } from '../contract/context.ts'
 import type { CanceledLease } from '../contract/messages.ts'
 import type { TaskRow } from '../job/job-state.ts'
-import { commandKey, limitedCall } from './effort.ts'
+import { commandKey, limitedCall, untilDone } from './effort.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import type { JobHost } from './job-host.ts'
 import { withStage } from './stage.ts'
@@ -57,9 +58,14 @@ async function cancelAtOnce(
   row: TaskRow,
   signal: AbortSignal,
 ): Promise<CanceledLease | undefined> {
-  const key = (command: string): string => commandKey(host.run, `give-back:${row.id}`, command)
-  const ref = await withStage(host, loop, { signal, key: key('stage') }, (stage) =>
-    loop.calls.add(async () => loop.farm.submit(await taskOf(host, row, 1, stage, 0), { signal, key: key('submit') })),
+  const patiently = <T>(command: string, act: (ctx: CallContext) => Promise<T>): Promise<T> => {
+    const { clock, tuning } = host.shared
+    return untilDone({ clock, tuning, key: commandKey(host.run, `give-back:${row.id}`, command), signal }, act)
+  }
+  const ref = await patiently('submit', (ctx) =>
+    withStage(host, loop, ctx, (stage) =>
+      loop.calls.add(async () => loop.farm.submit(await taskOf(host, row, 1, stage, 0), ctx)),
+    ),
   )
   let unwatch = (): void => {}
   try {
@@ -72,7 +78,7 @@ async function cancelAtOnce(
         },
         missing: async () => resolve(undefined),
       })
-      loop.calls.add(() => loop.farm.set(ref, { desired: 'cancel' }, { signal, key: key('cancel') })).catch(reject)
+      patiently('cancel', (ctx) => loop.calls.add(() => loop.farm.set(ref, { desired: 'cancel' }, ctx))).catch(reject)
     })
   } finally {
     unwatch()

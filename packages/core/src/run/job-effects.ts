@@ -191,7 +191,8 @@ export async function answer(
   let result = 'no task has this ticket'
   if (loop && ref) {
     const error = await tryUntilDone(effort(host, host.job.name, command.id, signal), async (ctx) => {
-      const done = await loop.farm.set(ref, { answer: { ticket: command.ticket, fields: command.fields } }, ctx)
+      const change = { answer: { ticket: command.ticket, fields: command.fields } }
+      const done = (await loop.calls.add(() => loop.farm.set(ref, change, ctx)))!
       result = typeof done === 'string' ? done : `${done.reason}: ${done.message}`
     })
     if (error !== undefined) result = error instanceof Error ? error.message : String(error)

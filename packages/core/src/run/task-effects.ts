@@ -4,19 +4,25 @@ import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { askChecker, type CheckerRequest } from './ask-checker.ts'
 import { collect } from './collect.ts'
-import { effort, pauseTimer, tryUntilDone } from './effort.ts'
+import { effort, pause, pauseTimer, tryUntilDone } from './effort.ts'
 import { commitOf } from './evidence.ts'
+import { askedRestMs } from './farm-rest.ts'
 import type { JobHost } from './job-host.ts'
 import { neighboursOf } from './neighbours.ts'
 import { leaseResult } from './settle-effects.ts'
 import { farmOf, submit } from './submit-effects.ts'
 
-/** What a farm says that it renders with; a farm that is gone says nothing. */
+/** What a farm says that it renders with; a farm that is gone says nothing, one that rests is asked again after it. */
 async function softwareOf(host: JobHost, farm: string, signal: AbortSignal): Promise<readonly SoftwareBuild[] | undefined> {
-  const info = await host.shared
-    .farm(farm)
-    ?.info(signal)
-    .catch(() => undefined)
+  const { clock, tuning } = host.shared
+  const loop = host.shared.farm(farm)
+  if (!loop) return undefined
+  const info = await loop.info(signal).catch(async (error: unknown) => {
+    const restMs = askedRestMs(error)
+    if (restMs === 0 || restMs > tuning.callMs) return undefined
+    await pause(clock, restMs, signal)
+    return loop.info(signal).catch(() => undefined)
+  })
   return info?.software
 }
 

@@ -111,4 +111,30 @@ describe('a farm that asks to be left alone for far longer than a stall', () => 
     // 29 s; with waits that double at each refusal it took 185 s.
     expect(lastFrameAtMs! - startMs).toBeLessThan(60_000)
   })
+
+  it('still counts as stalled when its task stands still between many short rests', async () => {
+    const at = simulatedWorld({
+      name: 'short rests',
+      frames: 2,
+      farms: [{ id: 'one', slots: 1, msPerWork: 10_000, faults: { taskStalls: 1 } }],
+      checkers: [{ id: 'a', pollMs: 500 }],
+      quorum: 1,
+      order: { graceMs: 3_600_000, options: { hedge: false } },
+      tuning: { stallMs: STALL_MS },
+    })
+    const startMs = at.clock.now()
+    const one = at.farms.get('one')!
+    const busy: Farm = {
+      ...one,
+      poll: async (query, ctx) => {
+        if ((at.clock.now() - startMs) % 10_000 < 8_000) return one.poll(query, ctx)
+        throw new PictorError('farm-unreachable', 'come back later', { details: { status: 429, retryAfterMs: 1_000 } })
+      },
+    }
+    const runner = at.runner('a', { farms: (id) => (id === 'one' ? busy : at.farms.get(id)) })
+    await runner.submit(at.order)
+    await at.clock.run(() => one.stats.canceled > 0, { untilMs: startMs + 600_000, maxSteps: 100_000 })
+    expect(at.clock.now() - startMs).toBeLessThan(2.5 * STALL_MS)
+    await runner.close()
+  })
 })
