@@ -6,6 +6,7 @@ import {
   compareWithReferences,
   cut,
   encodeHdr,
+  finding,
   judgeReferences,
   judgeSeedLocked,
   noiseRatioLimit,
@@ -41,6 +42,17 @@ describe('against two references', () => {
   })
 
   test('more samples than ordered pass', () => expect(codes(picture({ seed: 5, samples: 32 }))).toEqual([]))
+  test('more samples than ordered are brighter in what a curve encodes, which is no bias', () => {
+    const encoded = (seed: number, samples: number): Picture =>
+      changed(picture({ seed, samples, noise: 0.6, width: 480, height: 270 }), (plane) =>
+        plane.map((v) => Math.max(0, v) ** (1 / 2.4)),
+      )
+    const [a, b, more] = [encoded(1, 16), encoded(2, 16), encoded(3, 24)] as [Picture, Picture, Picture]
+    expect(judgeReferences(compareWithReferences(more, a, b))).toEqual([])
+    // Only as bright as the missing noise makes it.
+    const brighter = changed(more, (plane) => plane.map((v) => 1.02 * v))
+    expect(judgeReferences(compareWithReferences(brighter, a, b)).map(({ code }) => code)).toContain('bias')
+  })
   test('1 % less light is a bias', () => expect(codes(picture({ seed: 5, gain: 0.99 }))).toContain('bias'))
   test('smeared noise is a correlation', () =>
     expect(codes(changed(picture({ seed: 5 }), blurred))).toContain('noise-correlation'))
@@ -176,6 +188,14 @@ describe('at the same seed', () => {
     const weights = (x: Picture): string[] => judgeByReferences(x, 16, references, []).map(({ weight }) => weight)
     expect(weights(darker)).toContain('refuse')
     expect(new Set(weights(other))).toEqual(new Set(['note']))
+    // Nor does another seed explain that another frame has the same noise; the ordered seed does, where nothing moves.
+    const twin = finding('suspect', 'duplicate-frame', 'frame 4 is the same')
+    expect(judgeByReferences(other, 16, references, [twin])).toContainEqual(twin)
+    expect(judgeByReferences(own, 16, references, [twin])).toContainEqual({
+      ...twin,
+      weight: 'note',
+      message: expect.stringContaining('shows the same'),
+    })
   })
   test('a comparison of no pixels proves nothing', () => {
     const tiny = cut(A, { x: 0, y: 0, width: 2, height: 2 })

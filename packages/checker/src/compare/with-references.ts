@@ -1,4 +1,4 @@
-import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
+import { cleared, COPIED_NOISE, finding, type WeighedFinding } from '../verdict/finding.ts'
 import { judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from './judge.ts'
 import { cut, type Area, type Picture } from './picture.ts'
 import { compareWithReferences } from './references.ts'
@@ -54,8 +54,11 @@ export function judgeByReferences(
   if (findings.some((found) => found.weight !== 'note')) return [...findings, ...before]
   if (statistics) {
     const message = "the frame's noise and levels are those of two independent renders"
+    const otherNoise = findings.length > 0
+    const copied = before.filter(({ code, weight }) => otherNoise && COPIED_NOISE.has(code) && weight !== 'note')
     return [
-      ...cleared(before),
+      ...copied,
+      ...cleared(before.filter((found) => !copied.includes(found))),
       ...findings,
       finding('note', 'references-agree', message, { value: statistics.noiseRatio, threshold: noiseRatioLimit(statistics) }),
     ]

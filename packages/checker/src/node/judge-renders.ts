@@ -8,7 +8,7 @@ import { compareSeedLocked, SAME_SEED, seedLockedTolerance, withinTolerance } fr
 import { SHARED_NOISE, sharedNoise } from '../compare/shared-noise.ts'
 import { openFrame } from '../frame/open.ts'
 import { checkTraces } from '../frame/traces.ts'
-import { cleared, finding, type WeighedFinding } from '../verdict/finding.ts'
+import { cleared, COPIED_NOISE, finding, type WeighedFinding } from '../verdict/finding.ts'
 import type { OwnRenderResult } from '../render/own-renders.ts'
 import { inFrame, noReference, pictureOf, sameShape, told, type Made } from './compared.ts'
 import type { Compared, ReferenceRequest, ReferenceResult } from './reference-check.ts'
@@ -103,9 +103,6 @@ function changedAfterwards({ request, result }: Compared, { over, references }: 
     ? finding('refuse', 'changed-picture', message, { value: shared, threshold: SHARED_NOISE })
     : undefined
 }
-
-/** Findings of a noise that another frame has too: no other seed or device explains that, and where the frame agreed with the own render it was cleared before. */
-const COPIED_NOISE: ReadonlySet<string> = new Set(['duplicate-frame', 'stale-area'])
 
 /** Traces of encoding that the checker's own render of the frame does not have: no seed or device leaves them. Pictures made from layers are not what the own render is. */
 async function tracesNotIn(

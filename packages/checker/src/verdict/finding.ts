@@ -58,6 +58,9 @@ export function cleared(findings: readonly WeighedFinding[], why = "the checker'
   )
 }
 
+/** Codes of findings of a noise that another frame has too: no other seed or device explains that. Where a frame has the noise of its own render they are cleared. */
+export const COPIED_NOISE: ReadonlySet<string> = new Set(['duplicate-frame', 'stale-area'])
+
 /** Whether only a reference render could settle the frame. */
 export function needsReference(findings: readonly WeighedFinding[]): boolean {
   return (
