@@ -21,7 +21,7 @@ export interface DetectionRow {
 }
 
 /** The frames that are spoilt; each has two honest ones on both sides. */
-const SPOILT = [3, 4]
+export const SPOILT = [3, 4]
 
 /** Spoils frames of the scene in every way and judges each in every way that applies. */
 export async function detection(scene: UnseenScene): Promise<readonly DetectionRow[]> {
@@ -64,7 +64,7 @@ const WEIGHTS: readonly string[] = ['refuse', 'suspect', 'doubt', 'note']
 export const HARMLESS = 0.0005
 
 /** Share of pixels with a channel off by more than one 8-bit step as displayed. */
-function changedShare(honest: Uint8Array, spoilt: Uint8Array): number {
+export function changedShare(honest: Uint8Array, spoilt: Uint8Array): number {
   const [p, q] = [planesOf(honest), planesOf(spoilt)]
   if (p.data[0]!.length !== q.data[0]!.length) return 1
   const linear = honest[0] === 0x76

@@ -12,9 +12,9 @@ import type { UnseenScene } from './renders.ts'
 
 /**
  * Ways in which a frame is judged. `crop` and `sidecar` are the protocol's classes with a probe and without whole frames drawn; `replica` renders the whole frame;
- * `statistics` does so on a renderer whose noise is another, as another kind of device makes it; `file-only` renders nothing.
+ * `statistics` does so on a renderer whose noise is another, as another kind of device makes it; `file-only` renders nothing; `manifest` has references that somebody rendered before.
  */
-export type Way = 'crop' | 'sidecar' | 'replica' | 'statistics' | 'file-only'
+export type Way = 'crop' | 'sidecar' | 'replica' | 'statistics' | 'file-only' | 'manifest'
 
 /** What the checks of file and sequence found on one frame among honest ones. */
 export async function fileFindings(

@@ -4,9 +4,10 @@ import { PROBE_LIMIT } from '../../packages/checker/src/compare/probe.ts'
 import { HARMLESS, type DetectionRow } from './detection.ts'
 import type { HonestRow } from './honest.ts'
 import type { Way } from './judge.ts'
+import type { ManifestRow } from './manifest.ts'
 import type { ProbeRow } from './probes.ts'
 
-const WAYS: readonly Way[] = ['crop', 'sidecar', 'replica', 'statistics', 'file-only']
+const WAYS: readonly Way[] = ['crop', 'sidecar', 'replica', 'statistics', 'file-only', 'manifest']
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** Found (refused or unsure) and refused of those cheats that changed something, by way, group and name. Bounds are the lower ends of exact two-sided 95 % intervals (Clopper and Pearson), as if cheats were independent. */
@@ -40,6 +41,19 @@ export function reportDetection(all: readonly DetectionRow[]): void {
     if (way !== 'file-only' && names.length > 0) console.log(`  missed: ${names.join('; ')}`)
     else if (names.length > 0) console.log(`  missed most: ${names.map((name) => name.replace(/ \(.*/, '')).join('; ')}`)
   }
+}
+
+/** What `pictor check MANIFEST` makes of spoilt files and of honest ones. Returns whether none of the latter was refused. */
+export function reportManifest(all: readonly ManifestRow[]): boolean {
+  if (all.length === 0) return true
+  reportDetection(all.filter(({ honest }) => !honest))
+  const fair = all.filter(({ honest }) => honest)
+  const odd = fair.filter(({ verdicts }) => verdicts.manifest !== 'accept')
+  const refused = odd.filter(({ verdicts }) => verdicts.manifest === 'refuse')
+  console.log(`manifest, honest files: ${refused.length} of ${fair.length} refused, ${odd.length - refused.length} unsure`)
+  for (const { kind, scene, frame, name, verdicts, codes } of odd)
+    console.log(`  scene ${scene} ${kind} frame ${frame}, ${name}: ${verdicts.manifest} (${codes.manifest})`)
+  return refused.length === 0
 }
 
 function line(rows: readonly DetectionRow[], way: Way): string {
