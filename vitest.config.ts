@@ -9,6 +9,8 @@ const dirs = ['packages', 'packages/adapters', 'examples']
   .concat('release')
   .filter((dir) => existsSync(`${dir}/test`))
 
+const STATELESS = new Set(['packages/core', 'packages/image'])
+
 export default defineConfig({
   ssr: { resolve: { conditions } },
   resolve: { conditions },
@@ -17,11 +19,13 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 60_000 } },
-    // One a core: left to itself vitest leaves a core idle, which on two cores doubles the time.
-    maxWorkers: availableParallelism(),
+    // One more than cores: many tests wait for a process, a chain or a timer.
+    maxWorkers: availableParallelism() + 1,
     projects: dirs.map((dir) => ({
       extends: true as const,
       test: {
+        // What holds no state of its own shares a worker: loading it anew for each file costs more than half of the files take.
+        isolate: !STATELESS.has(dir),
         name: dir.replace('packages/', ''),
         root: dir,
         include: ['test/**/*.test.ts'],

@@ -5,7 +5,10 @@ cd "$(dirname "$0")/.."
 eval "$(sh scripts/toolchain.sh)"
 sh scripts/setup.sh
 rc=0
-echo "# lint"; pnpm run -s lint || rc=1
-echo "# types"; pnpm run -s typecheck || rc=1
+echo "# lint and types"
+pnpm run -s lint &
+lint=$!
+pnpm run -s typecheck || rc=1
+wait "$lint" || rc=1
 node scripts/run-tests.ts || rc=1
 exit $rc

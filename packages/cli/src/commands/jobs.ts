@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
-import { formatMoney, parseDeadline, PictorError, type Bytes32, type JobState } from '@pictor/core'
+import { formatMoney, parseDeadline, PictorError, type Bytes32, type JobState, type Pictor } from '@pictor/core'
 import { compose, type StateOptions } from '../compose.ts'
+import { findRun } from '../find-run.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { table } from '../terminal/table.ts'
 import type { CommandContext } from './context.ts'
@@ -36,7 +37,8 @@ export async function watch(run: string, options: StateOptions, context: Command
   const composition = await compose(options)
   const detach = firstInterrupt('detaching', context)
   try {
-    const outcome = await follow(await composition.pictor.attach(run as Bytes32), composition, context, detach.signal)
+    const { pictor } = composition
+    const outcome = await follow(await pictor.attach(await findRun(pictor, run)), composition, context, detach.signal)
     return outcome === undefined ? EXIT.detached : exitOf(outcome)
   } finally {
     detach.end()
@@ -47,14 +49,15 @@ export async function watch(run: string, options: StateOptions, context: Command
 /** `pictor cancel|pause|resume`: an input to a run, whichever process drives it. Cancel says what is lost and asks first. */
 export async function change(
   verb: 'cancel' | 'pause' | 'resume',
-  run: string,
+  text: string,
   options: StateOptions & { readonly yes?: boolean },
   context: CommandContext,
 ): Promise<number> {
   const { pictor, close } = await compose(options)
   try {
+    const run = await findRun(pictor, text)
+    const state = await openRun(pictor, run)
     if (verb === 'cancel') {
-      const state = await pictor.state(run as Bytes32)
       for (const line of cancelLines(state)) context.screen.log(line)
       context.emit({
         type: 'cancel-preview',
@@ -64,7 +67,7 @@ export async function change(
       })
       if (!options.yes && !(await confirmed(context))) return EXIT.failed
     }
-    await pictor.post(run as Bytes32, verb === 'pause' ? 'hold' : verb)
+    await pictor.post(run, verb === 'pause' ? 'hold' : verb)
     context.screen.log(
       `${verb} was recorded for ${run}; the process that runs the job acts on it (\`pictor watch ${run}\` takes it up when none does)`,
     )
@@ -77,20 +80,17 @@ export async function change(
 
 /** `pictor set`: another priority or deadline for a run, whichever process drives it. */
 export async function set(
-  run: string,
+  text: string,
   options: StateOptions & { readonly priority?: string; readonly deadline?: string },
   context: CommandContext,
 ): Promise<number> {
   const inputs = changesOf(options)
   const { pictor, close } = await compose(options)
   try {
-    const { phase, deadlineAtMs } = await pictor.state(run as Bytes32)
-    if (phase === 'ended')
-      throw new PictorError('invalid-input', `run ${run} has ended`, {
-        details: { path: 'run', hint: 'pictor jobs lists those that run' },
-      })
+    const run = await findRun(pictor, text)
+    const { deadlineAtMs } = await openRun(pictor, run)
     for (const input of inputs) {
-      await pictor.post(run as Bytes32, input)
+      await pictor.post(run, input)
       context.emit({ type: 'posted', run, input })
     }
     context.screen.log(`recorded for ${run}; the process that runs the job acts on it`)
@@ -100,6 +100,15 @@ export async function set(
   } finally {
     await close()
   }
+}
+
+/** The state of a run that can still be changed. @throws invalid-input, not-found */
+async function openRun(pictor: Pictor, run: Bytes32): Promise<JobState> {
+  const state = await pictor.state(run)
+  if (state.phase !== 'ended') return state
+  throw new PictorError('invalid-input', `run ${run} has ended (${state.outcome})`, {
+    details: { path: 'run', hint: 'pictor jobs lists those that run' },
+  })
 }
 
 function changesOf({ priority, deadline }: { readonly priority?: string; readonly deadline?: string }) {
@@ -128,7 +137,10 @@ function cancelLines(state: JobState): string[] {
 }
 
 async function confirmed({ json }: CommandContext): Promise<boolean> {
-  if (json || !process.stdin.isTTY) return false
+  if (json || !process.stdin.isTTY)
+    throw new PictorError('invalid-input', 'nobody can be asked here, so nothing was canceled', {
+      details: { path: 'yes', hint: '--yes cancels without asking' },
+    })
   const prompt = createInterface({ input: process.stdin, output: process.stdout })
   try {
     return /^y(es)?$/i.test(await prompt.question('  cancel this job? [y/N] '))

@@ -1,5 +1,6 @@
 import { formatMoney, type Bytes32 } from '@pictor/core'
 import { compose, type StateOptions } from '../compose.ts'
+import { findRun } from '../find-run.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { entryLine } from '../terminal/ledger-view.ts'
 import { table } from '../terminal/table.ts'
@@ -9,10 +10,11 @@ import type { CommandContext } from './context.ts'
 export async function ledger(run: string | undefined, options: StateOptions, context: CommandContext): Promise<number> {
   const { pictor, close } = await compose(options)
   try {
+    const wanted = run === undefined ? undefined : await findRun(pictor, run)
     context.screen.log(context.style.dim(`  ${pictor.ledger.label}`))
     const rows: string[][] = []
     for await (const job of pictor.jobs()) {
-      if (run !== undefined && job.run !== run) continue
+      if (wanted !== undefined && job.run !== wanted) continue
       const { job: id, terms, spec } = await pictor.material(job.run)
       const money = await pictor.ledger.money(id, { key: `money/${id}` })
       const show = (amount: bigint) => formatMoney({ amount, currency: spec.budget.currency })
@@ -27,7 +29,7 @@ export async function ledger(run: string | undefined, options: StateOptions, con
         show(money.released),
         show(money.refunded),
       ])
-      if (run !== undefined) await entries(pictor, id, spec.budget.currency, context)
+      if (wanted !== undefined) await entries(pictor, id, spec.budget.currency, context)
     }
     context.screen.log(
       rows.length === 0

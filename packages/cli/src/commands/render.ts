@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
-import { PictorError, parseDeadline, parseFrames, type Bytes32, type JobRun, type JobState } from '@pictor/core'
+import { PictorError, parseDeadline, parseFrames, type JobRun, type JobState } from '@pictor/core'
 import { budgetOf } from '../budget.ts'
 import { compose, requireChainFor, type Composition, type StateOptions } from '../compose.ts'
+import { findRun } from '../find-run.ts'
 import { writeResults } from '../results.ts'
 import { EXIT } from '../terminal/failure.ts'
 import { followRun, jobView } from '../terminal/job-view.ts'
@@ -32,7 +33,7 @@ export async function render(options: RenderOptions, context: CommandContext): P
   const detach = firstInterrupt('detaching', context)
   try {
     const { pictor } = composition
-    const run = request ? await start() : await pictor.attach(options.attach as Bytes32)
+    const run = request ? await start() : await pictor.attach(await findRun(pictor, options.attach!))
     context.emit({ type: 'run', run: run.id })
     const outcome = await follow(run, composition, context, detach.signal)
     if (outcome === undefined) {

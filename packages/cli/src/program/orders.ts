@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { addJobOptions, perform, withEnv, type Arguments } from './perform.ts'
 
 /** From a scene to frames, and what can be said of either. */
@@ -12,13 +12,13 @@ export function addOrderCommands(program: Command): void {
       .option('--deadline <when>', 'such as 2h, 45m, "friday 18:00" or an ISO date')
       .option('--budget <amount>', 'the most to spend, such as 40 (USD) or "20 PICTOR"')
       .option('--out <dir>', 'folder for the frames', 'out')
-      .option('--goal <goal>', 'cheapest or fastest', 'cheapest')
+      .addOption(new Option('--goal <goal>', 'which plan to take').choices(['cheapest', 'fastest']).default('cheapest'))
       .option('--samples <n>', "samples a pixel instead of the file's")
       .option('--name <name>', 'name of the job and its files')
       .option('--probe-again', 'measure the farms again instead of using probes of the last seven days')
       .option('--tiles <auto|n>', 'split each frame over hosts: into n tiles, or auto when there are fewer frames than hosts')
       .option('--scouts', 'first, middle and last frame first; the rest when they pass')
-      .option('--attach <run>', 'take this run up again')
+      .option('--attach <run>', 'take this run up again: its id, the beginning of it, or the name of the job')
       .action((scene: string | undefined, options: Arguments) =>
         perform(options, async (context) =>
           (await import('../commands/render.ts')).render({ ...withEnv(options), scene } as never, context),

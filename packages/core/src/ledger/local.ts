@@ -127,7 +127,10 @@ function openChain(journal: Journal, domain: LedgerDomain, limit: bigint | undef
       'signature-invalid',
       `entry ${seq} of the book was changed, or is not signed by ${domain.verifyingContract}`,
       {
-        details: { path: `entries[${seq}]` },
+        details: {
+          path: `entries[${seq}]`,
+          hint: 'a book is opened by the key that began it: give that signer, or another data folder',
+        },
       },
     )
   const chain: Chain = {

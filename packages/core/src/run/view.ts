@@ -36,7 +36,10 @@ export function jobReader(shared: Shared, run: Bytes32): () => Promise<JobStream
   const reader = streamReader<JobStreamState, JobFact>(jobMachine, shared.options.store, `job:${run}`)
   return async () => {
     const { state, seq } = await reader.catchUp()
-    if (seq === 0) throw new PictorError('not-found', `there is no run ${run} in this store`, { details: { run } })
+    if (seq === 0)
+      throw new PictorError('not-found', `there is no run ${run} in this store`, {
+        details: { run, hint: 'a run is kept in the data folder in which it was submitted' },
+      })
     return state
   }
 }
