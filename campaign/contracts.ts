@@ -1,6 +1,6 @@
-// pnpm campaign contracts [smt|invariants|coverage|mutants] [--only NAME] [--from NAME]: the escrow's arithmetic proven by z3, its invariants 256 x 128, the branches that the
-// tests reach, and one-line mutants that some test must catch.
-import { execFile } from 'node:child_process'
+// pnpm campaign contracts [smt|invariants|coverage|mutants|faults] [--only NAME] [--from NAME]: the escrow's arithmetic proven by z3, its invariants 256 x 128, the branches that the
+// tests reach, one-line mutants that some test must catch, and the rules of every ledger through providers that fail (three seeds, or --seed SEED).
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -130,14 +130,29 @@ function mutants(only = '', from = ''): Promise<boolean> {
   return inCopy(chain, parts, (dir) => hunt(chosen, `${dir}/contracts`, () => failing(dir)))
 }
 
+/** All rules of a ledger on anvil behind a provider that fails, once for each seed; a seed replays its faults. */
+function faults(seed?: string): boolean {
+  const file = `${chain}test/faulty-node.test.ts`
+  const seeds = seed === undefined ? ['1', '2', '3'] : [seed]
+  return seeds
+    .map((one) => {
+      console.log(`faults, seed ${one}`)
+      const env = { ...process.env, PICTOR_FAULTS: one }
+      return spawnSync('pnpm', ['exec', 'vitest', 'run', '--project', 'chain', '--maxWorkers=1', file], { stdio: 'inherit', env })
+        .status
+    })
+    .every((status) => status === 0)
+}
+
 export const campaign: Campaign = async (args) => {
   const after = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined)
-  const parts: readonly string[] = args.filter((arg) => ['smt', 'invariants', 'coverage', 'mutants'].includes(arg))
+  const parts: readonly string[] = args.filter((arg) => ['smt', 'invariants', 'coverage', 'mutants', 'faults'].includes(arg))
   const wanted = (part: string): boolean => parts.length === 0 || parts.includes(part)
   let fine = true
   if (wanted('smt')) fine = smt() && fine
   if (wanted('invariants')) fine = (await invariants()) && fine
   if (wanted('coverage')) fine = (await coverage()) && fine
   if (wanted('mutants')) fine = (await mutants(after('--only'), after('--from'))) && fine
+  if (wanted('faults')) fine = faults(after('--seed')) && fine
   return fine
 }

@@ -88,6 +88,18 @@ export const CONTRACT_MUTANTS: readonly Mutant[] = [
     put: '',
   },
   {
+    name: 'a stolen leaseKey comes back by the word that brought it',
+    file: 'EscrowCourt.sol',
+    find: '        if (_retiredKey[id][leaseKey]) revert NotAllowed();\n',
+    put: '',
+  },
+  {
+    name: 'the key of the terms is not retired',
+    file: 'EscrowCourt.sol',
+    find: '_retiredKey[id][old] = true;',
+    put: '_retiredKey[id][leaseKey] = true;',
+  },
+  {
     name: 'a new arbiter of the registry slashes at once',
     file: 'CheckerRegistry.sol',
     find: ' + unstakeDelay + ARBITER_NOTICE',

@@ -15,11 +15,11 @@ export function applied(view: JobView, log: ChainLog): LedgerEvent[] {
   }
 }
 
-/** What is known for good of a job: its logs up to a final block, and what they come to. */
-interface FinalLogs {
+/** What is known for good of a job: its logs up to a block, and the last block at which they were found to be all. */
+interface KnownLogs {
   upTo: number
+  checked: number
   readonly logs: ChainLog[]
-  readonly view: JobView
 }
 
 /**
@@ -54,6 +54,8 @@ const CANCELED = 4
 export interface ChainReader {
   readonly confirmations: number
   latestBlock(signal?: AbortSignal): Promise<number>
+  /** A block is known to be there, by a receipt in it: what does not have it yet is old. */
+  saw(block: number): void
   finalBlock(signal?: AbortSignal): Promise<number>
   /** Time of the newest block, seconds. */
   nowS(signal?: AbortSignal): Promise<number>
@@ -84,17 +86,26 @@ export interface ChainReader {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`
+/** How often a height that was left behind must be said. */
+const LOWER_TRIES = 4
 /** How far back a transaction is searched by its key: a day of Ethereum's blocks. */
 const SEARCH_BLOCKS = 7200
 
 export function createChainReader(rpc: Rpc, escrow: Address, confirmations: number, fromBlock: number): ChainReader {
   const source = logReader(rpc, escrow)
-  const finalLogs = new Map<Bytes32, FinalLogs>()
+  const knownLogs = new Map<Bytes32, KnownLogs>()
   const gas = new Map<Bytes32, bigint>()
   const code = new Map<Address, boolean>()
 
-  const latestBlock = async (signal?: AbortSignal): Promise<number> =>
-    Number(await rpc.call<string>('eth_blockNumber', [], signal))
+  let highest = 0
+  /** A height below one that was seen is a node that lags, more often than a fork: it is believed when it is said again and again. */
+  const latestBlock = async (signal?: AbortSignal): Promise<number> => {
+    for (let tries = 1; ; tries++) {
+      const at = Number(await rpc.call<string>('eth_blockNumber', [], signal))
+      if (at >= highest || tries === LOWER_TRIES) return (highest = at)
+      await pause(20 * tries, signal)
+    }
+  }
   const finalBlock = async (signal?: AbortSignal): Promise<number> => Math.max(0, (await latestBlock(signal)) - confirmations)
   const read = async (to: Address, data: string, block: string, signal?: AbortSignal): Promise<bigint> =>
     BigInt(await rpc.call<string>('eth_call', [{ to, data }, block], signal))
@@ -110,38 +121,50 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
   }
 
   const logs: ChainReader['logs'] = async (job, toBlock, signal) => {
-    const final = confirmations > 0 ? Math.max(0, toBlock - confirmations) : toBlock - 1
-    let known = finalLogs.get(job)
-    if (!known) finalLogs.set(job, (known = { upTo: fromBlock - 1, logs: [], view: emptyView(job) }))
+    const final = Math.max(0, toBlock - confirmations)
+    // Without confirmations the newest block may still be another one tomorrow.
+    const keep = confirmations > 0 ? final : final - 1
+    let known = knownLogs.get(job)
+    if (!known) knownLogs.set(job, (known = { upTo: fromBlock - 1, checked: fromBlock - 1, logs: [] }))
     const from = known.upTo
     const fresh = await source.read([null, job] as never, from + 1, toBlock, signal)
     // Another node than the one that said how long the chain is may have answered, and know less of it: its silence about the last blocks means nothing.
     if ((await latestBlock(signal)) < toBlock)
       throw nodeLies('eth_getLogs', `logs up to a block that it does not have, ${toBlock}`)
-    const slot = final > from ? await slotOf(job, final, signal) : undefined
     // Another call may have brought the same logs in the meantime: each counts once.
     const all = [...known.logs.filter((log) => log.blockNumber <= Math.min(from, toBlock)), ...fresh]
-    if (final > known.upTo && slot !== undefined) {
-      const { upTo, view } = known
-      const more = fresh.filter((log) => log.blockNumber > upTo && log.blockNumber <= final)
+    // What is told as final must be all that there is, and once: kept logs are never asked for again. Those that are not kept yet are looked at each time.
+    if (final > known.checked || keep < final || fresh.length > 0) {
+      const slot = await slotOf(job, final, signal)
       try {
-        for (const log of more) applied(view, log)
-        requireSlot(view, slot, final)
+        requireSlot(
+          viewOf(
+            job,
+            all.filter((log) => log.blockNumber <= final),
+          ),
+          slot,
+          final,
+        )
       } catch (error) {
-        // Final logs are never asked for again, so nothing is kept of what cannot be all of them.
-        finalLogs.delete(job)
+        knownLogs.delete(job)
         throw error
       }
-      known.logs.push(...more)
-      known.upTo = final
+      known.checked = Math.max(known.checked, final)
+    }
+    if (keep > known.upTo) {
+      const { upTo } = known
+      known.logs.push(...fresh.filter((log) => log.blockNumber > upTo && log.blockNumber <= keep))
+      known.upTo = keep
     }
     return all
   }
-  const view = async (job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<JobView> => {
+  const viewOf = (job: Bytes32, told: readonly ChainLog[]): JobView => {
     const result = emptyView(job)
-    for (const log of await logs(job, toBlock, signal)) applied(result, log)
+    for (const log of told) applied(result, log)
     return result
   }
+  const view = async (job: Bytes32, toBlock: number, signal?: AbortSignal): Promise<JobView> =>
+    viewOf(job, await logs(job, toBlock, signal))
 
   /** The transaction among the latest blocks, or waiting for one, that carries the tail. */
   const findSent = async (
@@ -169,12 +192,13 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
   return {
     confirmations,
     latestBlock,
+    saw: (block) => void (highest = Math.max(highest, block)),
     finalBlock,
     logs,
     async nowS(signal) {
       return Number((await rpc.call<{ timestamp: string }>('eth_getBlockByNumber', ['latest', false], signal)).timestamp)
     },
-    forget: (job) => void finalLogs.delete(job),
+    forget: (job) => void knownLogs.delete(job),
     viewNow: async (job, signal) => view(job, await latestBlock(signal), signal),
     viewFinal: async (job, signal) => view(job, await finalBlock(signal), signal),
     async credit(token, account, at, signal) {

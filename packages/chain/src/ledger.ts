@@ -140,6 +140,7 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
     const tail = keyTail(ctx.key, index)
     try {
       const receipt = await pay({ ...call, data: call.data + tail }, token, ctx.signal)
+      reader.saw(receipt.blockNumber)
       ctx.log?.('ledger transaction mined', { transaction: receipt.transactionHash, gas: `${receipt.gasUsed}` })
     } catch (error) {
       // What the chain refuses may be this very call's own effect, sent before a crash.
@@ -219,10 +220,13 @@ export function evmLedger(options: EvmLedgerOptions): EvmLedger {
       try {
         return await sendOnce(action, job, address, ctx)
       } catch (error) {
-        // What a batch still holds was changed by somebody else in the meantime, perhaps only to be in front of this very call: it is made anew from what is held now.
-        const stale =
-          isPictorError(error, 'ledger-refused') && /^(NotPinned|NoSuchObjection)/.test(String(error.details['error']))
-        if (!stale || tries === STALE_TRIES) throw error
+        if (!isPictorError(error, 'ledger-refused')) throw error
+        // What a batch still holds was changed by somebody else in the meantime, perhaps only to be in front of this very call: it is made anew from what is held now. And what
+        // the logs alone refuse is read once more: a node may have left out one that the escrow's storage does not speak of, or be behind.
+        const named = error.details['error']
+        const again =
+          named === undefined ? tries === 1 : tries < STALE_TRIES && /^(NotPinned|NoSuchObjection)/.test(String(named))
+        if (!again) throw error
         reader.forget(job)
       }
   }

@@ -52,7 +52,9 @@ export function logReader(rpc: Rpc, address: string): LogReader {
         signal,
       )
     } catch (error) {
-      if (!faultOf(error) || fromBlock === toBlock) throw error
+      const refusal = faultOf(error)
+      if (!refusal) throw error
+      if (fromBlock === toBlock) throw nodeLies('eth_getLogs', `no logs of block ${toBlock} (${refusal.message})`)
       const middle = Math.floor((fromBlock + toBlock) / 2)
       const first = await read(topics, fromBlock, middle, signal)
       return [...first, ...(await read(topics, middle + 1, toBlock, signal))]

@@ -57,6 +57,21 @@ function nonsense(method: string, found: unknown): Error {
   return new Error(`${method} was answered with ${JSON.stringify(found)?.slice(0, 80)}`)
 }
 
+/** What providers say when they will not answer now. Of logs they say the same of ranges that are too long, which helps nobody to ask elsewhere: `logReader` halves them. */
+const OVERLOAD = /capacity exceeded|overloaded|unavailable|header not found|try again/i
+const RATE_LIMIT = /rate.?limit|too many requests|request limit/i
+const OVERLOAD_STATUS = new Set([429, 500, 502, 503, 504])
+
+/** Whether an error of a node is about the node, not about what was asked: it then counts like silence, and is never taken for the chain's refusal. */
+function isOverload(method: string, status: number, { code, message }: RpcFault): boolean {
+  if (OVERLOAD_STATUS.has(status) || code === 429 || RATE_LIMIT.test(message)) return true
+  return method !== 'eth_getLogs' && (code === -32_005 || OVERLOAD.test(message))
+}
+
+function overloaded(method: string, { code, message }: RpcFault): Error {
+  return new Error(`${method} was put off: ${message} (${code})`)
+}
+
 export interface HttpRpcOptions {
   /** For one try at one node. Default 15 s. */
   readonly timeoutMs?: number
@@ -84,7 +99,8 @@ export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }
     } catch {
       throw new Error(`HTTP ${response.status} without JSON`)
     }
-    if (answer?.error) throw fault(method, answer.error)
+    if (answer?.error)
+      throw isOverload(method, response.status, answer.error) ? overloaded(method, answer.error) : fault(method, answer.error)
     if (!isAnswer(method, answer?.result)) throw nonsense(method, answer?.result)
     return answer!.result
   }

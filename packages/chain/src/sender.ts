@@ -152,7 +152,8 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
       const found = faultOf(error)
       if (!found) throw error
       if (KNOWN.test(found.message)) return { hash, lost: false, cheap: false }
-      if (NONCE_LOST.test(found.message)) return { hash, lost: true, cheap: false }
+      // A node that is asked a second time, since its first answer was lost, may have mined this very transaction.
+      if (NONCE_LOST.test(found.message)) return { hash, lost: !(await receiptOf(hash, signal)), cheap: false }
       if (UNDERPRICED.test(found.message)) return { hash, lost: false, cheap: true }
       throw refusalOf(found)
     }
