@@ -60,7 +60,7 @@ def add_ons():
 def compositor(scene):
     """Whether a compositor shapes the picture, and the nodes in it that reach over pixels."""
     if not (scene.use_nodes and scene.render.use_compositing and scene.node_tree):
-        return {'used': False, 'wide': [], 'fileOutputs': 0}
+        return {'used': False, 'wide': [], 'fileOutputs': 0, 'output': True}
     wide, outputs, seen = set(), 0, set()
 
     def walk(tree):
@@ -79,7 +79,8 @@ def compositor(scene):
                 wide.add(node.type)
 
     walk(scene.node_tree)
-    return {'used': True, 'wide': sorted(wide), 'fileOutputs': outputs}
+    shown = any(node.type == 'COMPOSITE' and not node.mute and node.inputs[0].is_linked for node in scene.node_tree.nodes)
+    return {'used': True, 'wide': sorted(wide), 'fileOutputs': outputs, 'output': shown}
 
 
 def layers(scene):
@@ -98,7 +99,7 @@ def scene_facts(scene):
         'name': scene.name, 'engine': render.engine, 'frameStart': scene.frame_start, 'frameEnd': scene.frame_end, 'frameStep': scene.frame_step,
         'fps': render.fps / render.fps_base, 'width': render.resolution_x, 'height': render.resolution_y, 'percentage': render.resolution_percentage,
         'border': render.use_border, 'format': image.file_format, 'colorMode': image.color_mode, 'colorDepth': image.color_depth, 'movie': render.is_movie_format,
-        'output': render.filepath, 'motionBlur': render.use_motion_blur, 'simplify': render.use_simplify, 'multiview': render.use_multiview,
+        'output': render.filepath, 'motionBlur': render.use_motion_blur, 'simplify': render.use_simplify, 'multiview': render.use_multiview, 'singleLayer': render.use_single_layer,
         'camera': scene.camera.name if scene.camera else None, 'cameras': sorted(o.name for o in scene.objects if o.type == 'CAMERA'),
         'markers': [{'frame': m.frame, 'camera': m.camera.name} for m in scene.timeline_markers if m.camera],
         'layers': layers(scene), 'compositor': compositor(scene), 'viewTransform': scene.view_settings.view_transform,

@@ -41,6 +41,7 @@ def require_camera(scene, frame):
 
 
 def choose_layers(scene, names):
+    put(scene.render, 'use_single_layer', False)  # it would render the layer that happens to be open
     if not names:
         return
     for name in names:

@@ -21,6 +21,7 @@ describe('what a scene orders', () => {
     motionBlur: false,
     simplify: false,
     multiview: false,
+    singleLayer: false,
     camera: 'A',
     cameras: ['A', 'B'],
     markers: [],
@@ -28,7 +29,7 @@ describe('what a scene orders', () => {
       { name: 'On', use: true, passes: ['combined'], aovs: [] },
       { name: 'Off', use: false, passes: [], aovs: [] },
     ],
-    compositor: { used: false, wide: [], fileOutputs: 0 },
+    compositor: { used: false, wide: [], fileOutputs: 0, output: true },
     sequencer: false,
     eeveeSamples: 64,
     animatedSettings: [],
@@ -78,7 +79,7 @@ describe('what a scene orders', () => {
 
   it('chooses crops only where a crop is the same as the picture', () => {
     const denoised = { ...facts, cycles: { ...facts.cycles!, use_denoising: true } }
-    const blurred = { ...facts, compositor: { used: true, wide: ['BLUR'], fileOutputs: 0 } }
+    const blurred = { ...facts, compositor: { used: true, wide: ['BLUR'], fileOutputs: 0, output: true } }
     expect(checkClassOf(facts, 'JPEG')).toBe('crop')
     for (const scene of [denoised, blurred]) {
       expect(checkClassOf(scene, 'PNG')).toBe('sidecar')

@@ -39,6 +39,8 @@ export interface SceneFacts {
   readonly motionBlur: boolean
   readonly simplify: boolean
   readonly multiview: boolean
+  /** Only the view layer that was open would be rendered. */
+  readonly singleLayer: boolean
   readonly camera: string | null
   readonly cameras: readonly string[]
   /** Timeline markers that switch the camera. */
@@ -49,7 +51,12 @@ export interface SceneFacts {
     readonly passes: readonly string[]
     readonly aovs: readonly string[]
   }[]
-  readonly compositor: { readonly used: boolean; readonly wide: readonly string[]; readonly fileOutputs: number }
+  readonly compositor: {
+    readonly used: boolean
+    readonly wide: readonly string[]
+    readonly fileOutputs: number
+    /** Whether anything reaches the picture. */ readonly output: boolean
+  }
   readonly sequencer: boolean
   readonly eeveeSamples: number
   /** Paths of settings that the file animates and that an order decides: they are held still. */

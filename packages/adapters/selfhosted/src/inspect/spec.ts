@@ -17,6 +17,14 @@ export function chooseScene(report: SceneReport, options: InspectOptions): Scene
 export function renderSpecOf(scene: SceneFacts, versionCode: number, options: InspectOptions = {}): RenderSpec {
   const { cycles } = scene
   const output = outputOf(scene, options)
+  if (output.width < LEAST_PIXELS || output.height < LEAST_PIXELS)
+    throw unfit(
+      scene,
+      `orders pictures of ${output.width}x${output.height} pixels`,
+      'raise resolution or percentage in Blender’s output properties',
+    )
+  if (!scene.layers.some((layer) => layer.use))
+    throw unfit(scene, 'has no view layer that is used for rendering', 'switch one on (View Layer > Use for Rendering)')
   return {
     software: 'blender',
     softwareVersion: versionOfCode(versionCode),
@@ -34,6 +42,13 @@ export function renderSpecOf(scene: SceneFacts, versionCode: number, options: In
     output,
     checkClass: checkClassOf(scene, output.format),
   }
+}
+
+/** Smallest width and height of a picture that farms take. */
+const LEAST_PIXELS = 4
+
+function unfit(scene: SceneFacts, what: string, hint: string): PictorError {
+  return new PictorError('scene-invalid', `scene ${JSON.stringify(scene.name)} ${what}`, { details: { path: 'scene', hint } })
 }
 
 /** Empty when timeline markers switch cameras: then the file decides, frame by frame. */

@@ -44,6 +44,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'border-ignored': ({ border }) => border && 'a render border is set in the file; whole frames are rendered',
   'file-outputs': ({ compositor: { fileOutputs: n } }) =>
     n > 0 && `${plural(n, 'File Output node')} switched off: only the main picture is delivered`,
+  'composite-missing': ({ compositor: { output } }) =>
+    !output && 'the compositor is on and nothing reaches its Composite node: frames stay empty; connect it or switch it off',
+  'single-layer': ({ singleLayer, layers }) =>
+    singleLayer && layers.length > 1 && 'Render Single Layer is on; all view layers that are on are rendered',
   'stereo-ignored': ({ multiview }) => multiview && 'stereo rendering is on; one view is rendered',
   'time-limit': ({ cycles }) =>
     cycles && cycles.time_limit > 0 && 'a time limit a frame is set; it is ignored, since its result depends on the machine',
