@@ -39,6 +39,17 @@ test('an honest shot asks for nothing', () => {
   expect(page).not.toMatch(/Render again|Look at|First reasons/)
 })
 
+test('accepted frames of which nothing is to be said are small tiles below the others, to which their squares lead too', () => {
+  const page = reportPage({ title: 't', basis: [], madeAtMs: 0 }, [
+    { ...row(1, 'accept'), findings: [], thumbnail: 'frames/1.png' },
+    row(2, 'accept', 'not-drawn'),
+    row(3, 'refuse'),
+  ])
+  expect(page).toContain('<figure id="f0" title="f_1.png"><img loading="lazy" src="frames/1.png"')
+  expect(page).toContain('<article id="f1" class="accept">')
+  expect(page.indexOf('<figure')).toBeGreaterThan(page.lastIndexOf('<article'))
+})
+
 test('several sequences have a strip each, and frame numbers say of which', () => {
   const rows = [
     { ...row(1, 'refuse'), sequence: 'a' },

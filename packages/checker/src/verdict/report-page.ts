@@ -43,8 +43,17 @@ ${head.basis.map((line) => `<p class="basis">${text(line)}</p>`).join('\n')}
 ${strip(rows, places)}
 ${toDo(rows)}
 <main>
-${sorted.map((row) => card(row, places.get(row)!)).join('\n')}
-</main></body></html>
+${sorted
+  .filter((row) => !isPlain(row))
+  .map((row) => card(row, places.get(row)!))
+  .join('\n')}
+</main>
+<section>
+${sorted
+  .filter(isPlain)
+  .map((row) => tile(row, places.get(row)!))
+  .join('\n')}
+</section></body></html>
 `
 }
 
@@ -105,17 +114,25 @@ function toDo(rows: readonly ReportRow[]): string {
     .join('\n')
 }
 
+/** An accepted frame of which nothing is to be said: a small tile is enough. */
+const isPlain = ({ verdict, findings }: ReportRow): boolean => verdict === 'accept' && findings.length === 0
+
+function tile(row: ReportRow, index: number): string {
+  return `<figure id="f${index}" title="${text(row.file)}">${image(row)}<figcaption>${row.frame}</figcaption></figure>`
+}
+
+function image({ thumbnail, frame }: ReportRow): string {
+  return thumbnail ? `<img loading="lazy" src="${text(thumbnail)}" alt="frame ${frame}">` : '<div class="none">no picture</div>'
+}
+
 function card(row: ReportRow, index: number): string {
-  const image = row.thumbnail
-    ? `<img loading="lazy" src="${text(row.thumbnail)}" alt="frame ${row.frame}">`
-    : '<div class="none">no picture</div>'
   const difference = row.difference
     ? `<a class="difference" href="${text(row.difference)}"><img loading="lazy" src="${text(row.difference)}" alt="the farm's frame, the checker's own render, and their difference"><small>the farm's frame · own render · difference, 8 times (yellow: what differs, blue: what was looked at first)</small></a>`
     : ''
   const items = row.findings.map((found) => `<li><b>${text(found.code)}</b> ${text(found.message)}${numbers(found)}</li>`)
   const [first, rest] = [items.slice(0, SHOWN), items.slice(SHOWN)]
   const more = rest.length > 0 ? `<details><summary>${rest.length} more</summary><ul>${rest.join('')}</ul></details>` : ''
-  return `<article id="f${index}" class="${row.verdict}">${image}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)}</p><ul>${first.join('')}</ul>${more}${difference}</div></article>`
+  return `<article id="f${index}" class="${row.verdict}">${image(row)}<div><h2>Frame ${row.frame} <em>${NAMES[row.verdict]}</em></h2><p class="file">${text(row.file)}</p><ul>${first.join('')}</ul>${more}${difference}</div></article>`
 }
 
 /** Findings that are shown at once; the first are those that decided. */
@@ -146,6 +163,7 @@ img,.none{width:240px;background:#8883;border-radius:.2rem}.none{height:5rem;dis
 article.accept{border-color:#2a9d4a}article.unsure{border-color:#d99a00}article.refuse{border-color:#d33}
 nav{display:flex;flex-wrap:wrap;gap:2px;margin:.6rem 0}nav a{width:.8rem;height:.8rem;border-radius:2px;background:#2a9d4a}nav a.unsure{background:#d99a00}nav a.refuse{background:#d33}
 details{margin-top:.2rem}summary{cursor:pointer;opacity:.75}.difference{display:block;margin-top:.5rem;color:inherit;text-decoration:none}.difference img{width:100%;display:block}
-article:target{outline:2px solid}code{user-select:all;background:#8882;padding:.1rem .3rem;border-radius:.2rem;word-break:break-all}
+section{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.5rem;margin-top:.8rem}figure{margin:0;border-bottom:3px solid #2a9d4a;background:#8881}figure img,figure .none{width:100%;display:block}figure .none{display:grid}figcaption{font-size:.85rem;padding:0 .3rem}
+article:target,figure:target{outline:2px solid}code{user-select:all;background:#8882;padding:.1rem .3rem;border-radius:.2rem;word-break:break-all}
 .summary .accept{background:#2a9d4a33}.summary .unsure{background:#d99a0033}.summary .refuse{background:#d3333333}
 @media(max-width:40rem){article{grid-template-columns:1fr}}`
