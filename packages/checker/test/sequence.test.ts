@@ -95,6 +95,20 @@ describe('beside its neighbours', () => {
     expect(await codesAt(frames, 2)).toEqual([])
     expect(await codesAt(still, 2, { animatedSeed: true })).toEqual([])
   })
+  test('a light that blinks is nothing on the frames that it shares with those beyond its neighbours', async () => {
+    const dark = (one: Picture): Picture => changed(one, (plane) => plane.map((v) => v / 20))
+    const blinking = [1, 2, 3, 4, 5, 6].map((n) => (n % 2 ? picture({ seed: n }) : dark(picture({ seed: n }))))
+    expect(await codesAt(blinking, 3)).toEqual([])
+    expect(
+      await codesAt(
+        blinking.with(
+          2,
+          changed(blinking[2]!, (plane) => plane.toReversed()),
+        ),
+        3,
+      ),
+    ).toEqual(['doubt content-jump'])
+  })
   test('a cut is nothing', async () => {
     const other = [3, 4].map((frame) => changed(moving(frame), (plane) => plane.map((v) => 0.9 - v)))
     expect(await codesAt([shot[0]!, shot[1]!, ...other], 2)).toEqual([])

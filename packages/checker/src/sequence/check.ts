@@ -106,8 +106,13 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
   if (!neighbours) return []
   const { surround } = neighbours
   const [a, b] = [neighbours.a.features, neighbours.b.features]
+  const beyond = [
+    usable.find((one) => one.entry.frame < neighbours.a.entry.frame),
+    usable.findLast((one) => one.entry.frame > neighbours.b.entry.frame),
+  ]
+  const [before, after] = surround ? beyond.map((one) => one?.features) : []
   const found = [
-    ...checkContinuity(x, { a, b, surround }),
+    ...checkContinuity(x, { a, b, surround, beyond: [before, after].filter((one) => one !== undefined) }),
     ...(own.codes.some((code) => code === 'black-frame' || code === 'constant-frame')
       ? []
       : checkBlankArea(
@@ -117,11 +122,6 @@ function judge(own: Measured, near: readonly Measured[], wide: readonly Measured
         )),
   ]
   if (!surround) return found
-  const beyond = [
-    usable.find((one) => one.entry.frame < neighbours.a.entry.frame),
-    usable.findLast((one) => one.entry.frame > neighbours.b.entry.frame),
-  ]
-  const [before, after] = beyond.map((one) => one?.features)
   if (entry.animatedSeed) found.push(...some(findStaleArea(x, [a, b])))
   if (found.length === 0) found.push(...some(findOddArea(x, [a, b], [before, after]) ?? offCourse(own, wide)))
   // Only frames whose content lies with the neighbours can be made from them.

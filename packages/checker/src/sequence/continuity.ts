@@ -7,6 +7,8 @@ export interface Neighbours {
   readonly a: FrameFeatures
   readonly b: FrameFeatures
   readonly surround: boolean
+  /** Frames before `a` and after `b`, of two that surround the frame, as far as there are any. */
+  readonly beyond?: readonly FrameFeatures[]
 }
 
 /** Noise and levels of one frame relative to another, as medians over blocks, which the few blocks where something moves do not shift. */
@@ -66,7 +68,7 @@ export function relate(x: FrameFeatures, y: FrameFeatures): Relation {
  * Lightning, strobes and flashes change content and light honestly, so those are doubts for a reference or a person to settle. Much more noise, or smeared
  * noise, under the same content and light is suspect.
  */
-export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours): readonly WeighedFinding[] {
+export function checkContinuity(x: FrameFeatures, { a, b, surround, beyond = [] }: Neighbours): readonly WeighedFinding[] {
   if (!sameGrid(x, a) || !sameGrid(x, b)) return []
   const apart = contentDistance(a, b)
   const distance = Math.min(contentDistance(x, a), contentDistance(x, b))
@@ -75,6 +77,8 @@ export function checkContinuity(x: FrameFeatures, { a, b, surround }: Neighbours
   if (distance > limit) {
     // Beside a cut, the frames of one side are alike and this one is not: only a frame between them is odd.
     if (!surround) return []
+    // A light or screen that blinks: what is like the frames on both sides beyond its neighbours belongs to the shot.
+    if (beyond.length === 2 && beyond.every((one) => sameGrid(x, one) && contentDistance(x, one) <= limit)) return []
     const message =
       'the frame is like neither of its neighbours, which are like each other: another scene, camera, object or light'
     findings.push(finding('doubt', 'content-jump', message, { value: distance, threshold: limit }))
