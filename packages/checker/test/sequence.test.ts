@@ -99,15 +99,8 @@ describe('beside its neighbours', () => {
     const dark = (one: Picture): Picture => changed(one, (plane) => plane.map((v) => v / 20))
     const blinking = [1, 2, 3, 4, 5, 6].map((n) => (n % 2 ? picture({ seed: n }) : dark(picture({ seed: n }))))
     expect(await codesAt(blinking, 3)).toEqual([])
-    expect(
-      await codesAt(
-        blinking.with(
-          2,
-          changed(blinking[2]!, (plane) => plane.toReversed()),
-        ),
-        3,
-      ),
-    ).toEqual(['doubt content-jump'])
+    const flipped = changed(blinking[2]!, (plane) => plane.toReversed())
+    expect(await codesAt(blinking.with(2, flipped), 3)).toContain('doubt content-jump')
   })
   test('a cut is nothing', async () => {
     const other = [3, 4].map((frame) => changed(moving(frame), (plane) => plane.map((v) => 0.9 - v)))
