@@ -48,24 +48,37 @@ function swap(state: PackState, a: number, b: number): void {
   state.put(b, r, n)
 }
 
+/** Trades `a` with the one of the first `count` candidates that saves most; whether any saved. */
+function tradeWithBest(state: PackState, a: number, candidates: Uint32Array, count: number): boolean {
+  let best = -BETTER
+  let partner = -1
+  for (let i = 0; i < count; i++) {
+    const b = candidates[i] as number
+    const delta = swapDelta(state, a, b)
+    if (delta < best) {
+      best = delta
+      partner = b
+    }
+  }
+  if (partner < 0) return false
+  swap(state, a, partner)
+  return true
+}
+
 /** Trades frames of different routes, all pairs; for small problems. */
 export function tradeAll(state: PackState): boolean {
   const frames = state.route.length
+  const others = new Uint32Array(frames)
   let moved = false
   for (let a = 0; a < frames; a++) {
-    let best = -BETTER
-    let with_ = -1
+    const r = state.route[a] as number
+    if (r < 0) continue
+    let count = 0
     for (let b = 0; b < frames; b++) {
-      if (state.route[a] === state.route[b] || (state.route[a] as number) < 0 || (state.route[b] as number) < 0) continue
-      const delta = swapDelta(state, a, b)
-      if (delta < best) {
-        best = delta
-        with_ = b
-      }
+      const s = state.route[b] as number
+      if (s !== r && s >= 0) others[count++] = b
     }
-    if (with_ < 0) continue
-    swap(state, a, with_)
-    moved = true
+    if (tradeWithBest(state, a, others, count)) moved = true
   }
   return moved
 }
@@ -79,6 +92,7 @@ const NEIGHBOURS = 2
  */
 export function tradeForGaps(state: PackState, sorted: Uint32Array, position: Uint32Array): boolean {
   const { problem, tables } = state.prepared
+  const candidates = new Uint32Array(NEIGHBOURS)
   let moved = false
   for (let a = 0; a < state.route.length; a++) {
     const r = state.route[a] as number
@@ -88,22 +102,13 @@ export function tradeForGaps(state: PackState, sorted: Uint32Array, position: Ui
     const perWork = tables.hoursPerWork[(state.offers[r] as number) * tables.classes + cls] as number
     const target = (problem.work[a] as number) + gap / perWork
     let at = upperBound(problem.work, problem.classOf, sorted, cls, target) - 1
-    let best = -BETTER
-    let partner = -1
-    for (let tries = 0; tries < NEIGHBOURS && at > (position[a] as number); at--) {
+    let count = 0
+    for (; count < NEIGHBOURS && at > (position[a] as number); at--) {
       const b = sorted[at] as number
       const s = state.route[b] as number
-      if (s === r || s < 0) continue
-      tries++
-      const delta = swapDelta(state, a, b)
-      if (delta < best) {
-        best = delta
-        partner = b
-      }
+      if (s !== r && s >= 0) candidates[count++] = b
     }
-    if (partner < 0) continue
-    swap(state, a, partner)
-    moved = true
+    if (tradeWithBest(state, a, candidates, count)) moved = true
   }
   return moved
 }
