@@ -16,6 +16,7 @@ import type {
 } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, requireSigner, sealKeyDigest, signCommit } from '@pictor/core/proof'
 import { fileKeyOf, leaseSecretOf, readKeys, requestKeys, sealedFile, sealHead, unseal } from '@pictor/core/sealing'
+import { encodePng } from '@pictor/image'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createChecker, type CheckerOptions, type LocalChecker } from '../src/index.ts'
 import { memoryArtifacts } from './artifacts.ts'
@@ -53,7 +54,7 @@ interface Sealed {
   restart(): LocalChecker
 }
 
-async function sealedJob(options: Partial<CheckerOptions> = {}): Promise<Sealed> {
+async function sealedJob(options: Partial<CheckerOptions> = {}, leased: Partial<Lease> = {}): Promise<Sealed> {
   const folder = mkdtempSync(join(tmpdir(), 'pictor-sealed-'))
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
   const signer = privateKeySigner(randomPrivateKey())
@@ -75,7 +76,7 @@ async function sealedJob(options: Partial<CheckerOptions> = {}): Promise<Sealed>
   }
   const checker = open()
   const test = await makeJob([signer], { domain: DOMAIN })
-  const lease = test.lease(1, [1, 2])
+  const lease = test.lease(1, [1, 2], leased)
   const set = await test.set(0, [lease])
   ledger.events.push(entry({ type: 'opened', job: test.job.job, setRoot: set.setRoot }))
   const key = await checker.sealing!.key(DOMAIN, { key: 'key' })
@@ -96,18 +97,29 @@ async function seal(
   const outputs = []
   for (const [i, frame] of lease.frames.entries()) {
     const picture = render(frame)
-    const outputHash: Bytes32 = `0x${createHash('sha256').update(picture).digest('hex')}`
+    const outputHash = hashOf(picture)
     frames.set(outputHash, picture)
     outputs.push({ frame, part: 0, outputHash, completedAtMs: Date.now() - 1_000 })
-    const head = sealHead(secretOf(i), test.job.job, lease.id, [key])
-    const fileKey = fileKeyOf(leaseSecretOf(secretOf(i), test.job.job, lease.id), outputHash)
-    const chunks: Uint8Array[] = []
-    for await (const chunk of sealedFile(head, fileKey, once(picture))) chunks.push(chunk)
-    const { hash } = await test.files.put(spoil(Buffer.concat(chunks), i))
-    sealed.push({ outputHash, sealedHash: hash })
+    const bytes = spoil(await sealedBytes({ test, lease, key }, picture, secretOf(i)), i)
+    sealed.push({ outputHash, sealedHash: (await test.files.put(bytes)).hash })
   }
   const commit = await signCommit(test.farm, DOMAIN, { job: test.job.job, lease: lease.id, index: 0, outputs })
   return { commit, sealed, frames }
+}
+
+const hashOf = (bytes: Uint8Array): Bytes32 => `0x${createHash('sha256').update(bytes).digest('hex')}`
+
+/** A file as the lease's farm seals it. */
+async function sealedBytes(
+  { test, lease, key }: Pick<Sealed, 'test' | 'lease' | 'key'>,
+  plain: Uint8Array,
+  secret: Buffer,
+): Promise<Buffer> {
+  const head = sealHead(secret, test.job.job, lease.id, [key])
+  const fileKey = fileKeyOf(leaseSecretOf(secret, test.job.job, lease.id), hashOf(plain))
+  const chunks: Uint8Array[] = []
+  for await (const chunk of sealedFile(head, fileKey, once(plain))) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -184,6 +196,30 @@ describe('a checker of sealed outputs', () => {
     const request = await requestKeys(test.farm, DOMAIN, { job: test.job.job, lease: 1, validUntilS: 2 ** 32 }, secret)
     const keys = readKeys(request, await checker.sealing!.keys(request, { key: 'keys' }), secret)
     expect([...keys.keys()]).toEqual([[...frames.keys()][0]])
+  })
+
+  it('holds the layers that sealed pictures name, sealed as they are, and neither without the other', async () => {
+    const artifacts = memoryArtifacts()
+    const world = await sealedJob({ artifacts }, { checkClass: 'sidecar' })
+    const layersOf = (frame: number) => Buffer.from(`layers of frame ${frame}`)
+    const naming = (frame: number) =>
+      encodePng(4, 4, 3, new Uint8Array(48).fill(frame), { text: { 'pictor.layers': hashOf(layersOf(frame)) } })
+    const { commit, sealed } = await seal(world, undefined, undefined, naming)
+    const layers = async (frame: number, secret = FARM_SECRET, spoil = (bytes: Buffer) => bytes): Promise<SealedOutput> => {
+      const { hash } = await world.test.files.put(spoil(await sealedBytes(world, layersOf(frame), secret)))
+      return { outputHash: hashOf(layersOf(frame)), sealedHash: hash }
+    }
+    const reason = async (beside: readonly SealedOutput[]) =>
+      only(await hold(world, commit, [...sealed, ...beside]), 'alarm').reason
+    expect(await reason([])).toBe('bytes-missing')
+    expect(await reason([await layers(1)])).toBe('bytes-missing')
+    expect(await reason([await layers(1), await layers(2, Buffer.alloc(32, 6))])).toBe('sealed-otherwise')
+    expect(await reason([await layers(1), { ...(await layers(2)), outputHash: hashOf(layersOf(1)) }])).toBe('signature-invalid')
+    only(await hold(world, commit, [...sealed, await layers(1), await layers(2)]), 'held')
+    for (const frame of [1, 2]) {
+      expect(await world.test.files.has(hashOf(layersOf(frame)))).toBe(false)
+      expect(Buffer.from(await artifacts.read(hashOf(layersOf(frame))))).toEqual(layersOf(frame))
+    }
   })
 
   it.each([
