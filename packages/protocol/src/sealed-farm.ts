@@ -10,13 +10,15 @@ import {
   type CallContext,
   type Farm,
   type FarmEvent,
+  type Address,
   type LeaseTicket,
+  type Ledger,
   type Output,
   type Seal,
   type SealKey,
   type Task,
 } from '@pictor/core/contract'
-import { requireSigner, sealKeyDigest } from '@pictor/core/proof'
+import { followOpenings, requireSigner, sealKeyDigest } from '@pictor/core/proof'
 import { fileKeyOf, leaseSecretOf, sealedFile, sealHead, sealOverhead } from '@pictor/core/sealing'
 
 /** Options of {@link sealedFarm}. */
@@ -27,6 +29,8 @@ export interface SealedFarmOptions {
   readonly book: string
   /** Makes the small marked picture that the creator may see at once (`markedPreview` of `@pictor/image`); left out, he sees none. */
   readonly preview?: (bytes: Uint8Array, task: { readonly frame: number }) => Uint8Array | undefined
+  /** Says whom the registry drew, so that all of them can open; left out, such leases are sealed to those who signed its Ready. */
+  readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
 }
 
 /** What the farm remembers of a task; `head` is left out for tasks without a lease on a ledger, whose outputs lie open. */
@@ -50,6 +54,7 @@ export function sealedFarm(farm: Farm, options: SealedFarmOptions): Farm {
       details: { path: 'secret' },
     })
   const book = openBook(options.book)
+  const openings = options.ledger && followOpenings(options.ledger, 'farm-refused')
   const making = new Map<string, Promise<Seal>>()
 
   async function* plainOf(output: Output, ctx: CallContext): AsyncGenerator<Uint8Array> {
@@ -105,7 +110,9 @@ export function sealedFarm(farm: Farm, options: SealedFarmOptions): Farm {
   return {
     ...farm,
     async submit(task, ctx) {
-      const kept = keptTask(task)
+      const { lease } = task
+      const drawn = lease && lease.terms.registryDraw > 0 ? await openings?.committee(lease, ctx) : undefined
+      const kept = keptTask(task, drawn)
       const ref = await farm.submit(task, ctx)
       book.keepTask(ref.ref, kept)
       return ref
@@ -151,11 +158,13 @@ const hashOf = (bytes: Uint8Array): `0x${string}` => `0x${createHash('sha256').u
 const keyOf = ({ task, frame, part, layer, name }: Output): string => JSON.stringify([task.ref, frame, part, layer, name])
 
 /** What has to be known of a task to seal its outputs. @throws farm-refused when too few checkers can open what would be sealed; signature-invalid */
-function keptTask({ lease: ticket, purpose }: Task): KeptTask {
+function keptTask({ lease: ticket, purpose }: Task, drawn: readonly Address[] | undefined): KeptTask {
   // A book of one's own holds nobody's money: there is nothing to wait for.
   if (!ticket || purpose !== 'render' || ticket.domain.chainId === 0) return {}
   const { job, lease, terms, domain, sealKeys = [] } = ticket
-  const keys = sealKeys.filter(({ checker }) => terms.registryDraw > 0 || terms.checkers.includes(checker))
+  // To nobody else: whoever hands out the lease may list a key of its own, and would have the frames at once. Who signed Ready was drawn, as the farm beneath makes sure.
+  const committee = terms.registryDraw > 0 ? (drawn ?? ticket.ready.map(({ checker }) => checker)) : terms.checkers
+  const keys = sealKeys.filter(({ checker }) => committee.includes(checker))
   for (const [i, { checker, publicKey, signature }] of keys.entries())
     requireSigner(sealKeyDigest(domain, publicKey), signature, checker, `task.lease.sealKeys[${i}].signature`)
   const found = new Set(keys.map(({ checker }) => checker)).size

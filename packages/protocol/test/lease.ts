@@ -89,7 +89,7 @@ export async function ticketFor(
 /** The secret behind the key that a checker of these tickets is sealed to. */
 export const sealSecretOf = (checker: Address): Buffer => createHash('sha256').update(checker).digest()
 
-async function sealKeyOf(checker: DigestSigner, domain: LedgerDomain): Promise<SealKey> {
+export async function sealKeyOf(checker: DigestSigner, domain: LedgerDomain): Promise<SealKey> {
   const publicKey = sealPublicKey(sealSecretOf(checker.address))
   return { checker: checker.address, publicKey, signature: await checker.signDigest(sealKeyDigest(domain, publicKey)) }
 }

@@ -9,7 +9,7 @@ import { fileKeyOf, readLeaseSecret, unseal } from '@pictor/core/sealing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { smallFarm, smallTask, supports as small } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, sealedFarm, signedFarm } from '../src/index.ts'
-import { dressed, sealSecretOf } from './lease.ts'
+import { dressed, sealKeyOf, sealSecretOf } from './lease.ts'
 import { served, TOKEN } from './served.ts'
 
 const CHAIN: LedgerDomain = { name: 'Pictor', version: '1', chainId: 31337, verifyingContract: `0x${'33'.repeat(20)}` }
@@ -126,6 +126,37 @@ describe('sealedFarm', () => {
     expect(await forgetful.open(output!, { offset: 0 }, { key: 'o' })).toEqual({ unavailable: 'gone' })
     await farm.close?.()
   })
+
+  it.each([true, false])(
+    'seals to checkers that the registry drew, and not to a key that the creator lists beside them',
+    async (follows) => {
+      const outsider = privateKeySigner(randomPrivateKey())
+      const inner = await smallFarm({ scenario: 'plain', network: new Network() })
+      const stage = await inner.farm.stage(inner.job.bundle, inner.files, { key: 's' })
+      const terms = { checkers: [], registryDraw: 3 }
+      const bare = await dressed(signer, smallTask(inner.job, stage, [1]), CHAIN, { terms })
+      const { job, sealKeys = [], ready } = bare.lease!
+      const task = { ...bare, lease: { ...bare.lease!, sealKeys: [await sealKeyOf(outsider, CHAIN), ...sealKeys] } }
+      const drawn = sealKeys.map(({ checker }) => checker)
+      const base = { job, atMs: 1, status: 'final' as const }
+      const opened = { ...base, id: '1', type: 'opened' as const, creator: signer.address, farmBudget: 1n, checkBudget: 1n }
+      const events = [
+        { ...opened, setRoot: bare.lease!.set.setRoot },
+        { ...base, id: '2', type: 'drawn' as const, committee: drawn },
+      ]
+      const ledger = { domain: CHAIN, poll: async () => ({ events, cursor: '2', waitMs: 1 }) }
+      const options = { secret: SECRET, book: ':memory:', ...(follows ? { ledger } : {}) }
+      const farm = sealedFarm(signedFarm(inner.farm, { signer, ledger }), options)
+      await farm.submit(task, { key: 'k' })
+      for (let i = 0; i < 6; i++) await inner.advance!(10)
+      const { events: seen } = await farm.poll({}, { key: 'p' })
+      const { output } = seen.find((event) => event.type === 'output')!
+      const head = (await bytesOf(farm, output)).toString('latin1')
+      const opens = (checker: string) => head.includes(checker)
+      expect(opens(outsider.address)).toBe(false)
+      expect(drawn.filter(opens)).toEqual(follows ? drawn : ready.map(({ checker }) => checker))
+    },
+  )
 
   it('takes no lease that too few checkers could open, or whose keys are not theirs', async () => {
     const few = await rendered(async (one) => {

@@ -60,6 +60,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
         secret: Buffer.from(keys.privateKey('seal').slice(2), 'hex'),
         book: join(dir, 'sealed.db'),
         preview: markedPreview,
+        ...(chain ? { ledger: chain.ledger } : {}),
       })
     : host
   try {
