@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Output } from '../contract/farm.ts'
 import type { FarmLoop } from './farm-loop.ts'
 import { wakeAfter } from './clock.ts'
+import { incoming, type Incoming } from './incoming.ts'
 import { backoffMs, limitedCall, pause } from './effort.ts'
 import type { RunnerTuning } from './tuning.ts'
 
@@ -25,55 +25,52 @@ export interface DownloadOptions {
 export async function download(output: Output, options: DownloadOptions): Promise<boolean> {
   const { loop, artifacts, clock, signal, wanted } = options
   if (await artifacts.has(output.hash).catch(() => false)) return true
-  while (!signal.aborted && wanted()) {
-    const again = await loop.downloads.add(() => fetchBytes(output, options))
-    if (again === 'there') return true
-    await pause(clock, again ?? 0, signal)
+  const bytes = incoming(output.bytes)
+  try {
+    while (!signal.aborted && wanted()) {
+      const again = await loop.downloads.add(() => fetchBytes(output, bytes, options))
+      if (again === 'there') return true
+      await pause(clock, again ?? 0, signal)
+    }
+    return false
+  } finally {
+    await bytes.drop()?.catch(() => {}) // a stray temporary file harms nobody
   }
-  return false
 }
 
 /** Resolves to `there`, or to the time until it is worth another look, in milliseconds. */
 async function fetchBytes(
   output: Output,
+  bytes: Incoming,
   { loop, artifacts, clock, tuning, signal, wanted }: DownloadOptions,
 ): Promise<'there' | number> {
   const key = `open ${output.task.ref} ${output.name}`
-  let parts: Uint8Array[] = []
-  let got = 0
   for (let attempt = 0; !signal.aborted && wanted(); attempt++) {
     let waitMs: number | undefined
     let retryAfterMs: number | undefined
     try {
       const answer = await limitedCall(clock, tuning.callMs, signal, (limited) =>
-        loop.farm.open(output, { offset: got }, { signal: limited, key }),
+        loop.farm.open(output, { offset: bytes.got }, { signal: limited, key }),
       )
       if ('unavailable' in answer) {
         // `gone` may still come back from a reconcile; the lease's commitBy ends the waiting.
         waitMs = answer.retryAfterMs ?? (answer.unavailable === 'not-yet' ? tuning.pollMinMs : tuning.retryMaxMs)
-        if (got === 0) return waitMs
+        if (bytes.got === 0) return waitMs
       } else {
-        const end = got + answer.bytes
+        const end = bytes.got + answer.bytes
         for await (const part of timely(answer.stream, clock, tuning.callMs)) {
           signal.throwIfAborted()
-          parts.push(part.slice())
-          got += part.length
-          if (got > end || got > output.bytes) throw new PictorError('farm-refused', `${output.name}: more bytes than announced`)
+          const written = bytes.add(part)
+          if (written) await written
+          if (bytes.got > end || bytes.got > output.bytes)
+            throw new PictorError('farm-refused', `${output.name}: more bytes than announced`)
         }
-        if (got < output.bytes) throw new PictorError('farm-unreachable', `${output.name}: the stream ended early`)
-        const data = Buffer.concat(parts)
-        if (`0x${createHash('sha256').update(data).digest('hex')}` === output.hash) {
-          await artifacts.put(data)
-          return 'there'
-        }
-        parts = []
-        got = 0
+        if (bytes.got < output.bytes) throw new PictorError('farm-unreachable', `${output.name}: the stream ended early`)
+        if (await bytes.keep(output.hash, artifacts)) return 'there'
+        await bytes.drop()
       }
     } catch (error) {
-      if (isPictorError(error, 'farm-refused')) {
-        parts = []
-        got = 0
-      }
+      if (isPictorError(error, 'farm-refused')) await bytes.drop()
       if (isPictorError(error, 'store-failed')) waitMs = tuning.retryMaxMs
       // A farm's rest ends when it says. With waits that double, a download would go on missing the moments in which a busy farm answers.
       if (isPictorError(error)) retryAfterMs = error.details.retryAfterMs
