@@ -121,6 +121,30 @@ function laterFaults(seed: number, fair: boolean) {
   }
 }
 
+/**
+ * A world in which one thing goes wrong all the time, of one seed in fifteen each: worlds of many faults rarely meet it at the right moment. `replies`: replies of farms
+ * get lost. `duels`: farms speak seldom, and both copies of a tail are done when they do. `once`: small leases at farms that cannot find tasks by key, under a runner
+ * that dies three times.
+ */
+type Direction = 'replies' | 'duels' | 'once' | undefined
+
+function directedFarm(direction: Direction, farm: SimulatedFarmOptions, random: Random): SimulatedFarmOptions {
+  if (direction === 'replies') return { ...farm, idempotency: 'native', faults: { replyLost: 0.2 + 0.4 * random.next() } }
+  if (direction === 'once') return { ...farm, idempotency: 'at-most-once', faults: {} }
+  if (direction !== 'duels') return farm
+  const { price } = farm
+  const slowFactor = 45 + random.below(20)
+  return {
+    id: farm.id,
+    seed: farm.seed!,
+    price: price!,
+    slots: 4,
+    pollMs: 30_000,
+    msPerWork: 2_000,
+    faults: { taskSlow: 0.6, slowFactor },
+  }
+}
+
 /** A store on a disk that is busy with other things: now and then a call takes seconds before it has its effect. */
 function slowStore({ store, clock }: World, random: Random): Store {
   const slow =
@@ -146,23 +170,26 @@ export function chaosWorld(seed: number): {
   readonly fair: boolean
   /** The store as the world's processes find it. */
   readonly store: Store
+  /** How often the runner dies or stands still. */
+  readonly deaths: number
 } {
   const random = seededRandom(seed * 7919 + 17)
   const startMs = 1_800_000_000_000
   // In a fair world nothing goes wrong but the runner itself: such a job has no excuse.
-  const fair = random.chance(0.15)
+  const direction: Direction = (['replies', 'duels', 'once'] as const)[seed % 15]
+  const fair = random.chance(0.15) && direction === undefined
   const { checkers, quorum } = checkersOf(random, startMs, fair)
   const later = laterFaults(seed, fair)
   const careless = random.chance(0.2) && !fair
   // Tasks that are slow but move: their tails are leased a second time, and both copies may come in at the same moment.
-  const tails = random.chance(0.2) && !fair
+  const tails = (random.chance(0.2) && !fair) || direction === 'duels'
   // Frames in tiles: each tile is leased, checked and paid by itself.
   const tiles = random.chance(0.1) ? 2 + random.below(3) : undefined
   const world = simulatedWorld({
     name: `chaos ${seed}`,
     frames: 1 + random.below(tiles !== undefined ? 6 : random.chance(tails ? 0.4 : 0.15) ? 40 : 16),
-    farms: Array.from({ length: 1 + random.below(4) }, (_, i) => ({
-      ...later.farm(farmOf(`farm-${i}`, random, startMs, fair, tails)),
+    farms: Array.from({ length: (direction === 'duels' ? 2 : 1) + random.below(4) }, (_, i) => ({
+      ...directedFarm(direction, later.farm(farmOf(`farm-${i}`, random, startMs, fair, tails)), random),
       tiles: tiles !== undefined,
     })),
     checkers: checkers.map(later.checker),
@@ -187,7 +214,7 @@ export function chaosWorld(seed: number): {
     deadlineMs: random.chance(0.1) && !fair ? 60_000 + random.below(600_000) : 2 * 3_600_000,
     order: {
       ...(tiles === undefined ? {} : { tiles }),
-      leaseMs: 2_000 + random.below(20_000),
+      leaseMs: (direction === undefined ? 2_000 : 500) + random.below(direction === undefined ? 20_000 : 3_000),
       graceMs: fair ? 3_600_000 : 60_000 + random.below(900_000),
       checkHeadroomPerMille: random.chance(0.3) ? 1_000 + random.below(500) : 4_000,
       headroomPerMille: 1_000 + random.below(2_500),
@@ -211,5 +238,11 @@ export function chaosWorld(seed: number): {
       snapshotFacts: seed % 6 === 0 ? 1 + (seed % 41) : 100,
     },
   })
-  return { world, random, fair, store: later.disk(world) }
+  return {
+    world,
+    random,
+    fair,
+    store: later.disk(world),
+    deaths: direction === 'once' ? 3 : random.chance(0.5) ? random.below(4) : 0,
+  }
 }

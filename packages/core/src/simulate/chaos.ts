@@ -28,14 +28,13 @@ export async function chaosJob(
   seed: number,
   options: { readonly createRunner?: typeof createRunner; readonly onWorld?: (world: World) => void } = {},
 ): Promise<ChaosReport> {
-  const { world, random, fair, store } = chaosWorld(seed)
+  const { world, random, fair, store, deaths } = chaosWorld(seed)
   options.onWorld?.(world)
   const { clock } = world
   const startedAtMs = clock.now()
   const make = options.createRunner ?? createRunner
   const broken: string[] = []
-  let kills = random.chance(0.5) ? random.below(4) : 0
-  const planned = kills
+  let kills = deaths
   let process: SimulatedProcess
   let runner: Runner
   const at: { run?: JobRun } = {}
@@ -99,7 +98,7 @@ export async function chaosJob(
     outcome: result?.outcome ?? 'none',
     frames: world.order.work.length,
     delivered: result?.frames.length ?? 0,
-    kills: planned,
+    kills: deaths,
     facts,
     tookMs: clock.now() - startedAtMs,
     trace,
