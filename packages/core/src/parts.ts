@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Keyv } from 'keyv'
 import { folderArtifacts } from './artifacts/index.ts'
-import type { Cache } from './cache/index.ts'
+import { memoryCache, type Cache } from './cache/index.ts'
 import type { Artifacts } from './contract/artifacts.ts'
 import type { Checker } from './contract/checker.ts'
 import type { Clock } from './contract/context.ts'
@@ -108,7 +108,7 @@ export function partsOf(options: PictorOptions): Parts {
     ledger: options.ledger ?? localLedger({ signer: options.signer, path: join(dataDir, 'ledger.db'), clock }),
     store: options.store ?? sqliteStore(join(dataDir, 'pictor.db')),
     leaseSigner: options.leaseSigner ?? options.signer,
-    cache: options.cache ?? new Keyv<string>(),
+    cache: options.cache ?? new Keyv<string>({ store: memoryCache() }),
   }
 }
 

@@ -40,7 +40,7 @@ export function acceptTask(state: TaskStreamState, input: TaskInput, atMs: numbe
     case 'farm-state':
       return farmState(state, input, at) ?? refuse(`${input.state} changes nothing`)
     case 'canceled':
-      return state.farmEnded
+      return state.farmEnded && !(state.farmEnded === 'canceled' && !state.cancel && input.cancel)
         ? refuse('it has ended')
         : one({ v: 1, at, t: 'farm-ended', state: 'canceled', ...(input.cancel ? { cancel: input.cancel } : {}) })
     case 'commit':

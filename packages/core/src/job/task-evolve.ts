@@ -7,8 +7,13 @@ import type { KeptCommit, TaskStreamState } from './task-state.ts'
 export const VOTE_GRACE_MS = 300_000
 /** How long a farm may take to confirm a cancel before the lease is given up. */
 export const CANCEL_GRACE_MS = 120_000
-/** How long commitments may follow the farm's word that it has ended. */
+/** How long commitments, or the signed word on a cancel, may follow the farm's word that it has ended. */
 export const END_GRACE_MS = 15_000
+
+/** Whether the farm has ended and may still have something to say about it. */
+export function mayFollow({ farmEnded, cancel, endOver }: TaskStreamState): boolean {
+  return !endOver && (farmEnded === 'succeeded' || (farmEnded === 'canceled' && cancel === undefined))
+}
 
 /** Applies one fact. Everything that a later command needs is in the state afterwards. */
 export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
@@ -71,7 +76,7 @@ export function evolveTask(state: TaskStreamState, fact: TaskFact): void {
       state.farmEnded = fact.state
       if (fact.cancel) state.cancel = fact.cancel
       if (fact.failure) state.failure = fact.failure
-      if (fact.state === 'succeeded')
+      if (mayFollow(state))
         restart(agenda, { id: 'timer/end-grace', kind: 'timer', timer: 'end-grace', atMs: fact.at + END_GRACE_MS })
       return
     case 'end-over':

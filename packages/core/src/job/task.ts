@@ -1,6 +1,6 @@
 import type { Machine } from './machine.ts'
 import { acceptTask, ended, voided } from './task-accept.ts'
-import { evolveTask } from './task-evolve.ts'
+import { evolveTask, mayFollow } from './task-evolve.ts'
 import type { TaskCommand, TaskFact, TaskInput } from './task-facts.ts'
 import { emptyTask, type TaskStreamState } from './task-state.ts'
 
@@ -33,7 +33,7 @@ function nextTask(state: TaskStreamState, atMs: number): TaskFact | undefined {
       const here = state.commits.every((one) => one.frames.every((frame) => state.fetched[frame] !== undefined))
       if (state.late) return voided(at, 'lapsed', true, state.failure)
       const all = state.committedCount === order.lease.frames.length
-      const ended = state.farmEnded !== undefined && (state.endOver || state.farmEnded !== 'succeeded')
+      const ended = state.farmEnded !== undefined && !mayFollow(state)
       if (state.committedCount > 0 && here && (all || ended)) return { v: 1, at, t: 'rendered', ask: order.contested }
       if (ended && state.committedCount === 0)
         return voided(at, state.farmEnded === 'canceled' ? 'canceled' : 'failed', true, state.failure)

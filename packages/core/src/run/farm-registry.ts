@@ -10,7 +10,7 @@ import {
 } from '../job/farm-health.ts'
 import type { CommandBase } from '../job/machine.ts'
 import type { Fence, PostedInput, Store } from '../store/types.ts'
-import { pause } from './effort.ts'
+import { pauseUntil } from './effort.ts'
 import { streamReader } from './fold.ts'
 import { openStream, type StreamHost } from './stream.ts'
 
@@ -101,7 +101,7 @@ export function farmRegistry(options: FarmRegistryOptions): FarmRegistry {
     entry.told = now.standing
     for (const listener of entry.listeners) listener(now)
     if (now.standing === 'quarantined')
-      void pause(clock, Math.min(now.untilMs! - clock.now(), 2 ** 31 - 1), closing.signal).then(() => {
+      void pauseUntil(clock, now.untilMs!, closing.signal).then(() => {
         if (!closing.signal.aborted) notice(farm, entry)
       })
   }

@@ -7,8 +7,11 @@ import type { JobHost } from './job-host.ts'
 import { withStage } from './stage.ts'
 import { farmOf, taskOf } from './submit-effects.ts'
 
-/** How long a farm may take to give a lease back. After it the lease is waited out: it lapses at its `commitBy`. */
+/** How long farms may take to give leases back. What they did not by then is waited out: it lapses at its `commitBy`. */
 const PATIENCE_MS = 20_000
+
+/** Leases that are asked about at once: a canceled job may have tens of thousands. */
+const AT_ONCE = 500
 
 const GIVEN_BACK = new WeakMap<JobHost, ReturnType<typeof giveBack>>()
 
@@ -36,8 +39,18 @@ export async function giveBack(host: JobHost, signal: AbortSignal): Promise<read
   const never = [...host.job.state.rows.values()].filter(
     (row) => row.phase === 'gone' && row.startedAtMs === 0 && row.commitByS * 1000 > nowMs,
   )
-  const answers = await Promise.all(never.map((row) => giveBackOne(host, row, signal).catch(() => undefined)))
-  return answers.filter((answer) => answer !== undefined)
+  const given: CanceledLease[] = []
+  const rows = never.values()
+  const someOfThem = async (limited: AbortSignal): Promise<void> => {
+    for (const row of rows) {
+      const answer = limited.aborted ? undefined : await giveBackOne(host, row, limited).catch(() => undefined)
+      if (answer) given.push(answer)
+    }
+  }
+  await limitedCall(host.shared.clock, PATIENCE_MS, signal, (limited) =>
+    Promise.all(Array.from({ length: Math.min(AT_ONCE, never.length) }, () => someOfThem(limited))),
+  ).catch(() => {})
+  return given.sort((a, b) => a.lease - b.lease)
 }
 
 async function giveBackOne(host: JobHost, row: TaskRow, signal: AbortSignal): Promise<CanceledLease | undefined> {
@@ -49,7 +62,7 @@ async function giveBackOne(host: JobHost, row: TaskRow, signal: AbortSignal): Pr
   // Nothing of this is journaled: after a restart it is asked again, which a farm that cannot find tasks by key would take for another task.
   if (idempotency === 'at-most-once') return undefined
   if (capabilities.cancelQueued !== 'native' && capabilities.cancelQueued !== 'emulated') return undefined
-  return limitedCall(host.shared.clock, PATIENCE_MS, signal, (limited) => cancelAtOnce(host, loop, row, limited))
+  return cancelAtOnce(host, loop, row, signal)
 }
 
 async function cancelAtOnce(

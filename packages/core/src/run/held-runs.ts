@@ -58,7 +58,10 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     if (known) return Promise.resolve(known)
     let promise = claiming.get(run)
     if (!promise) {
-      promise = claimHost(run).finally(() => claiming.delete(run))
+      promise = claimHost(run).finally(() => {
+        claiming.delete(run)
+        forget(run)
+      })
       claiming.set(run, promise)
     }
     return promise
@@ -68,18 +71,17 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     closing.throwIfAborted()
     const fence = await claim(run)
     if (fence === undefined) return undefined
-    const own = entry(run)
     const host = await openJobHost({
       run,
       fence,
       shared,
       onFacts: () => {
-        for (const listener of own.listeners) listener()
+        for (const listener of entry(run).listeners) listener()
         if (host.job.state.phase === 'ended') void retire(run, host, fence)
       },
       onDead: (error) => void fall(run, host, error),
     })
-    own.host = host
+    entry(run).host = host
     if (host.job.state.phase === 'ended') {
       await retire(run, host, fence)
       return undefined
@@ -107,6 +109,13 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     host.stop()
     await store.release(run, fence).catch(() => {})
     for (const listener of entry(run).listeners) listener()
+    forget(run)
+  }
+
+  /** A run that nobody drives or listens to leaves nothing behind. */
+  function forget(run: Bytes32): void {
+    const known = entries.get(run)
+    if (known && !known.host && known.listeners.size === 0 && !claiming.has(run)) entries.delete(run)
   }
 
   /** The store refused an append: what is in memory is worth nothing. After a full disk the run is taken up again, after a lost claim it is another runner's. */
@@ -177,7 +186,10 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     onNews(run, listener) {
       const { listeners } = entry(run)
       listeners.add(listener)
-      return () => listeners.delete(listener)
+      return () => {
+        listeners.delete(listener)
+        forget(run)
+      }
     },
     async letGo() {
       for (const [run, { host, listeners }] of entries) {

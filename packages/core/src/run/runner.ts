@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import PQueue from 'p-queue'
-import { memoOver } from '../cache/index.ts'
+import { memoOver, memoryCache } from '../cache/index.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
@@ -28,7 +28,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const clock = options.clock ?? systemClock()
   const tuning = { ...DEFAULT_TUNING, ...options.tuning }
   const owner = options.owner ?? processOwner()
-  const memo = memoOver(options.cache ?? new Map(), clock)
+  const memo = memoOver(options.cache ?? memoryCache(), clock)
   const closing = new AbortController()
   const farms = new Map<string, FarmLoop>()
   const registry = farmRegistry({ store: options.store, clock, snapshotFacts: tuning.snapshotFacts, claim })

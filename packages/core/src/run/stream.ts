@@ -84,59 +84,68 @@ export async function openStream<S, I extends { readonly type: string }, F exten
     queue = []
   }
 
+  /** What a batch of inputs comes to: facts, refusals, and its net effect on commands in order. What started and ended within it never runs. */
+  function decide(batch: readonly Waiting<I>[]) {
+    const facts: F[] = []
+    const refusals = new Map<Waiting<I>, MachineRefusal>()
+    const ended: string[] = []
+    const started = new Map<string, C>()
+    const apply = (fact: F): void => {
+      facts.push(fact)
+      machine.evolve(state, fact)
+      const turn = machine.commands(state)
+      for (const id of turn.ended) {
+        started.delete(id)
+        ended.push(id)
+      }
+      for (const command of turn.started) started.set(command.id, command)
+    }
+    for (const waiting of batch) {
+      const atMs = clock.now()
+      const decision = machine.accept(state, waiting.input, atMs)
+      if (decision.refused) refusals.set(waiting, decision.refused)
+      for (const fact of decision.facts) apply(fact)
+      if (decision.facts.length > 0)
+        for (let fact = machine.next(state, atMs); fact; fact = machine.next(state, atMs)) apply(fact)
+    }
+    return { facts, refusals, ended, started }
+  }
+
+  async function write(facts: readonly F[], answered: readonly number[]): Promise<void> {
+    if (facts.length === 0 && answered.length === 0) return
+    const bodies = facts.map(writeFact)
+    const open = options.isOpen?.(state)
+    const snapshot = dueSnapshot(machine, state, seq + facts.length, snapshotSeq, options.snapshotFacts, open === false)
+    await store.append(name, options.fence, seq, bodies, {
+      ...(open === undefined ? {} : { open }),
+      ...(answered.length > 0 ? { answered } : {}),
+      ...(snapshot === undefined ? {} : { snapshot }),
+    })
+    seq += facts.length
+    if (snapshot !== undefined) snapshotSeq = seq
+  }
+
   async function flush(): Promise<void> {
     busy = true
     while (queue.length > 0 && life.dead === undefined) {
       const batch = queue
       queue = []
-      const facts: F[] = []
-      const answered: number[] = []
-      const refusals = new Map<Waiting<I>, MachineRefusal>()
-      // Net effect of the batch on commands, in order: what started and ended within it never runs.
-      const ended: string[] = []
-      const started = new Map<string, C>()
-      const apply = (fact: F): void => {
-        facts.push(fact)
-        machine.evolve(state, fact)
-        const turn = machine.commands(state)
-        for (const id of turn.ended) {
-          started.delete(id)
-          ended.push(id)
-        }
-        for (const command of turn.started) started.set(command.id, command)
+      try {
+        const { facts, refusals, ended, started } = decide(batch)
+        await write(
+          facts,
+          batch.flatMap(({ answered }) => (answered === undefined ? [] : [answered])),
+        )
+        for (const id of ended) end(id)
+        if (life.dead === undefined) for (const command of started.values()) start(command, false)
+        if (facts.length > 0) options.onFacts?.(facts)
+        for (const waiting of batch) waiting.resolve(refusals.get(waiting))
+      } catch (error) {
+        // Refused by the store, or a fault of our own: memory is ahead of the journal either way, and nobody else may suffer from it.
+        for (const waiting of batch) waiting.reject(error)
+        stop(error)
+        options.onDead(error)
       }
-      for (const waiting of batch) {
-        const atMs = clock.now()
-        const decision = machine.accept(state, waiting.input, atMs)
-        if (decision.refused) refusals.set(waiting, decision.refused)
-        if (waiting.answered !== undefined) answered.push(waiting.answered)
-        for (const fact of decision.facts) apply(fact)
-        if (decision.facts.length > 0)
-          for (let fact = machine.next(state, atMs); fact; fact = machine.next(state, atMs)) apply(fact)
-      }
-      if (facts.length > 0 || answered.length > 0) {
-        try {
-          const bodies = facts.map(writeFact)
-          const open = options.isOpen?.(state)
-          const snapshot = dueSnapshot(machine, state, seq + facts.length, snapshotSeq, options.snapshotFacts, open === false)
-          await store.append(name, options.fence, seq, bodies, {
-            ...(open === undefined ? {} : { open }),
-            ...(answered.length > 0 ? { answered } : {}),
-            ...(snapshot === undefined ? {} : { snapshot }),
-          })
-          seq += facts.length
-          if (snapshot !== undefined) snapshotSeq = seq
-        } catch (error) {
-          for (const waiting of batch) waiting.reject(error)
-          stop(error)
-          options.onDead(error)
-          break
-        }
-      }
-      for (const id of ended) end(id)
-      if (life.dead === undefined) for (const command of started.values()) start(command, false)
-      if (facts.length > 0) options.onFacts?.(facts)
-      for (const waiting of batch) waiting.resolve(refusals.get(waiting))
     }
     busy = false
   }

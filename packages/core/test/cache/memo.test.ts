@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Keyv } from 'keyv'
 import { describe, expect, it } from 'vitest'
-import { memoOver, type Cache, type Memo } from '../../src/cache/index.ts'
+import { memoryCache, memoOver, type Cache, type Memo } from '../../src/cache/index.ts'
 import { simulatedCache } from '../../src/simulate/cache.ts'
 import { virtualClock } from '../../src/simulate/index.ts'
 
@@ -76,4 +76,10 @@ describe('a memo', () => {
     expect(third).toMatchObject({ status: 'fulfilled', value: { value: 7n } })
     expect(made).toBe(2)
   })
+})
+
+it('the default cache forgets what was set first instead of growing', () => {
+  const cache = memoryCache(2)
+  for (const key of ['a', 'b', 'a', 'c']) cache.set(key, key)
+  expect(['a', 'b', 'c'].map((key) => cache.get(key))).toEqual(['a', undefined, 'c'])
 })

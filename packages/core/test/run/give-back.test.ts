@@ -31,3 +31,25 @@ it.each([
     await runner.close()
   },
 )
+
+it('are given back to a farm that limits its calls too: a rest is no refusal', async () => {
+  const at = simulatedWorld({
+    name: 'give back slowly',
+    frames: 12,
+    farms: [{ id: 'one', slots: 1, msPerWork: 2_000, limit: { perSecond: 4, burst: 4 } }],
+    checkers: [{ id: 'a', pollMs: 500 }],
+    quorum: 1,
+    order: { leaseMs: 4_000, graceMs: 3_600_000 },
+  })
+  const runner = at.runner('a')
+  const run = await runner.submit(at.order)
+  await at.clock.run(() => false, { untilMs: at.clock.now() + 5_000, maxSteps: 100_000 })
+  const canceledAtMs = at.clock.now()
+  await run.cancel()
+  let outcome: string | undefined
+  void run.done().then((done) => (outcome = done.outcome))
+  expect(await at.clock.run(() => outcome !== undefined, { maxSteps: 200_000 })).toBe(true)
+  // Not at commitBy, an hour later.
+  expect(at.clock.now() - canceledAtMs).toBeLessThan(300_000)
+  await runner.close()
+})
