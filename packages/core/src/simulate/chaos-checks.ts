@@ -17,6 +17,8 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
   const refusedFarms = new Set<string>()
   /** Incidents that the farm's own journal must know, unless the job ended while it was being told. */
   const incidents = new Map<string, number>()
+  /** Which of several leases over the same frames counts, by the first of them. */
+  const winners = new Map<number, number>()
   let open = new Set<string>()
   let facts = 0
   for (let after = 0; ;) {
@@ -41,6 +43,13 @@ export async function checkJournal(world: World, broken: string[]): Promise<{ fa
       if (fact.t === 'leases' && fact.seq > 0)
         for (const { farm, lease } of fact.leases)
           if (refusedFarms.has(farm)) broken.push(`lease ${lease.id} went to ${farm} after a refusal`)
+      if (fact.t === 'contest-won' && fact.won) {
+        const first = state.rows.get(fact.task)!.hedgeOf || fact.task
+        const other = winners.get(first) ?? fact.task
+        if (other !== fact.task) broken.push(`leases ${other} and ${fact.task} over the same frames both count`)
+        winners.set(first, fact.task)
+      }
+      if (fact.t === 'task-voided') for (const [first, task] of winners) if (task === fact.task) winners.delete(first)
       if (fact.t === 'ended') for (const command of open) incidents.delete(command)
       if (fact.t === 'task-judged' && fact.verdicts.includes('r')) incidents.set(`tell-farm/${fact.task}`, fact.task)
       if (incidents.size > 0) open = new Set(state.agenda.open.keys())
