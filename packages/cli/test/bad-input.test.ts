@@ -105,6 +105,7 @@ describe('pictor farm serve refuses options that it cannot follow, before anythi
   it.each([
     ['devices', 'tpu'],
     ['recycle-hours', '0.5'],
+    ['max-platform-fee', '31'],
   ])('--%s %s', async (name, value) => {
     const result = await pictor(['farm', 'serve', `--${name}=${value}`, '--json'], { cwd: folder.path })
     expect(result.code).toBe(4)

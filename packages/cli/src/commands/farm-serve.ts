@@ -20,6 +20,8 @@ export interface FarmServeOptions
   readonly port: string
   readonly host: string
   readonly hourPrice?: string
+  readonly minFramePrice?: string
+  readonly maxPlatformFee?: string
   /** Seal outputs until a checker gives the creator their keys. */
   readonly sealed?: boolean
 }
@@ -51,6 +53,8 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     draining: drain.draining,
     signer: keys.signer('farm'),
     ...(chain ? { ledger: chain.ledger } : {}),
+    ...(options.minFramePrice === undefined ? {} : { minFramePrice: usd(options.minFramePrice).amount }),
+    ...(options.maxPlatformFee === undefined ? {} : { maxPlatformFeeBps: basisPoints(options.maxPlatformFee) }),
     ...(options.hourPrice === undefined
       ? {}
       : { price: { perHostHour: usd(options.hourPrice).amount, currency: 'USD', source: '--hour-price' } }),
@@ -97,4 +101,12 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     await farm.close?.()
     await chain?.ledger.close?.()
   }
+}
+
+function basisPoints(percent: string): number {
+  const bps = Math.round(Number(percent) * 100)
+  if (/^\d{1,2}(\.\d{1,2})?$/.test(percent) && bps <= 3_000) return bps
+  throw new PictorError('invalid-input', `--max-platform-fee: expected 0 to 30 percent, found ${percent}`, {
+    details: { path: 'max-platform-fee' },
+  })
 }

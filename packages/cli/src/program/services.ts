@@ -14,6 +14,11 @@ export function addServiceCommands(program: Command): void {
     .option('--host <address>', 'put a TLS proxy in front before you name a public one', '127.0.0.1')
     .option('--port <n>', 'port, 0 for any free one', '0')
     .option('--hour-price <usd>', 'price of a slot, USD an hour (default: free)')
+    .option('--min-frame-price <usd>', 'take no lease that pays less for a frame, fees inside (default: what its terms offer)')
+    .option(
+      '--max-platform-fee <percent>',
+      'take no lease of which the platform keeps more (default: what its terms say, at most 30)',
+    )
     .option('--state-dir <dir>', 'where its key, books and files live', '.pictor')
     .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
     .option('--escrow <address>', 'escrow contract that the farm is paid from; leases of others are refused')
