@@ -5,6 +5,7 @@ import {
   cut,
   judgeRanks,
   judgeReferences,
+  ranksCount,
   type Picture,
 } from '../../packages/checker/src/index.ts'
 import { pictureOf } from '../../packages/checker/src/node/file-check.ts'
@@ -127,10 +128,9 @@ function statistics(
   const alarm = (within: (picture: Picture) => Picture): boolean => {
     const [x, a, b, c] = around.map(within) as [Picture, Picture, Picture, Picture]
     const channels = x.colour.length
-    return (
-      judgeReferences(compareWithReferences(x, a, b), channels).length > 0 ||
-      judgeRanks(compareRanks(x, a, b, c), channels).length > 0
-    )
+    const found = compareWithReferences(x, a, b)
+    const ranks = ranksCount(found) ? judgeRanks(compareRanks(x, a, b, c), channels) : []
+    return judgeReferences(found, channels).length + ranks.length > 0
   }
   let statisticAlarms = 0
   for (let crop = 0; crop < CROPS; crop++) {

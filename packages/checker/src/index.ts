@@ -9,6 +9,7 @@ export {
   judgeReferences,
   judgeSeedLocked,
   noiseRatioLimit,
+  ranksCount,
   type BiasLimits,
 } from './compare/judge.ts'
 export {

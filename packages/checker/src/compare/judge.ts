@@ -135,6 +135,17 @@ export function judgeReferences(found: ReferenceStatistics, channels = 3, allowa
  */
 const RANK_ROOM = 1.25
 
+/**
+ * Whether ranks can be held against a frame: not where it seems to have less noise than the references. More samples make skewed noise less so, and its median moves towards its mean:
+ * frames of 1.2 to 2 times the samples lay at up to 1.8 times a limit, of 1.1 times below it.
+ */
+export function ranksCount({
+  noiseRatio,
+  noiseRatioError,
+}: Pick<ReferenceStatistics, 'noiseRatio' | 'noiseRatioError'>): boolean {
+  return noiseRatio >= -1.5 * noiseRatioError
+}
+
 /** Ranks against two renders, in words: at most one finding. Up to {@link SCAN_ALLOWANCE} times a limit, or `allowance` where that is more, it is a doubt. */
 export function judgeRanks(found: RankStatistics, channels = 3, allowance = 1): readonly WeighedFinding[] {
   const { bias, biasMax } = biasLimits(found.blocks, channels)

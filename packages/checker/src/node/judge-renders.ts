@@ -1,6 +1,14 @@
 import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, RenderSpec } from '@pictor/core/contract'
-import { BLUR_ALLOWANCE, judgeRanks, judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from '../compare/judge.ts'
+import {
+  BLUR_ALLOWANCE,
+  judgeRanks,
+  judgeReferences,
+  judgeSeedLocked,
+  noiseRatioLimit,
+  ranksCount,
+  overDelivers,
+} from '../compare/judge.ts'
 import { cut, type Picture } from '../compare/picture.ts'
 import { compareRanks } from '../compare/ranks.ts'
 import { compareWithReferences } from '../compare/references.ts'
@@ -146,7 +154,8 @@ function statisticsOf(
   const allowance = spec.motionBlur && !request.sameDevice ? BLUR_ALLOWANCE : 1
   const { noiseRatio, noiseRatioError } = statistics
   const channels = picture.colour.length
-  const ranks = third && sameShape(third, picture) ? judgeRanks(compareRanks(picture, a, b, third), channels, allowance) : []
+  const ranked = third && sameShape(third, picture) && ranksCount(statistics)
+  const ranks = ranked ? judgeRanks(compareRanks(picture, a, b, third), channels, allowance) : []
   return {
     judged: [...judgeReferences(statistics, channels, allowance), ...ranks],
     noise: { noiseRatio, noiseRatioError },
