@@ -57,7 +57,7 @@ const make: MakeLedger = async (keys) => {
 describe('evmLedger keeps the rules of every ledger behind a provider that fails', () => {
   const supports = evmLedger({ escrow: `0x${'0'.repeat(40)}` }).supports
   const cases = ledgerConformance({ make, supports }).filter(({ name }) => ALL !== undefined || SOME.includes(name))
-  for (const { name, skip, run } of cases) it.skipIf(skip !== undefined)(name, { timeout: 60_000 }, run)
+  for (const { name, skip, run } of cases) it.skipIf(skip !== undefined)(name, run)
 
   it('and the faults struck', () => {
     const struck = new Map<string, number>()

@@ -161,7 +161,7 @@ describe('a node', () => {
       forgets = false
       expect(types(await ledger.poll({ job: s.job }, ctx())), name).toEqual(all)
     }
-  }, 20_000)
+  })
 
   it('that shows the receipt of another transaction has not shown that ours was mined', async () => {
     const s = await scenario('receipt')

@@ -10,7 +10,7 @@ import { blender, blenderReason, makeScene, pictor, startPictor, temporaryFolder
 if (!blender) console.log(`farm-serve.test.ts is skipped: ${blenderReason}`)
 
 /** A day of a farm's operator. */
-describe.skipIf(!blender)('pictor farm serve', { timeout: 120_000 }, () => {
+describe.skipIf(!blender)('pictor farm serve', () => {
   const folder = temporaryFolder()
   const ctx = { key: 'operator' }
   const running: Started[] = []

@@ -13,7 +13,7 @@ const temp = tempFolder()
 afterAll(temp.remove)
 
 /** Each is rendered as a wrangler would expect, or refused with what to do, and what is not as the file says is told before. */
-describe.skipIf(!hasBlender)('scenes that are set up in odd ways', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('scenes that are set up in odd ways', () => {
   const inspector = blendInspector()
   const artifacts = folderArtifacts(join(temp.path, 'artifacts'))
   let farm: Farm
@@ -24,7 +24,7 @@ describe.skipIf(!hasBlender)('scenes that are set up in odd ways', { timeout: 12
     const args = ['-b', '--factory-startup', '-Y', '--python-exit-code', '9', '-P', script, '--', join(temp.path, 'scenes')]
     execFileSync('blender', args, { stdio: 'pipe' })
     farm = selfHosted({ id: 'odd', workDir: join(temp.path, 'farm'), threadsPerSlot: 1 })
-  }, 60_000)
+  })
   afterAll(() => farm?.close?.())
 
   async function render(name: string, id: number) {

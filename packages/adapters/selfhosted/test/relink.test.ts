@@ -12,7 +12,7 @@ const temp = tempFolder()
 afterAll(temp.remove)
 
 /** Scenes whose simulations, lamps and strips lie outside their folder, rendered where none of it is. */
-describe.skipIf(!hasBlender)('a farm far away points scenes at their files', { timeout: 120_000 }, () => {
+describe.skipIf(!hasBlender)('a farm far away points scenes at their files', () => {
   const inspector = blendInspector()
   const artifacts = folderArtifacts(join(temp.path, 'artifacts'))
   const inspect = (name: string) => inspector.inspect(join(temp.path, 'shot', name), {}, ctx)
@@ -23,7 +23,7 @@ describe.skipIf(!hasBlender)('a farm far away points scenes at their files', { t
     const script = new URL('relink-scenes.py', import.meta.url).pathname
     const args = ['-b', '--factory-startup', '-Y', '-t', '1', '--python-exit-code', '9', '-P', script, '--', temp.path]
     execFileSync('blender', args, { stdio: 'pipe' })
-  }, 120_000)
+  })
 
   async function render(name: string, frames: readonly number[]) {
     const found = await inspect(name)

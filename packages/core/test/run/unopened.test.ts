@@ -72,5 +72,5 @@ describe('sealed frames that were accepted', () => {
     expect(result.frames).toEqual([])
     expect(delivered).toBe(0)
     expect(result.money.paid).toBe(0n)
-  }, 60_000)
+  })
 })
