@@ -1,4 +1,5 @@
 import type { Address, Bytes32, LedgerEvent } from '@pictor/core/contract'
+import { isPictorError } from '@pictor/core/contract'
 import { escrowCommitment, hashTerms, ZERO_HASH } from '@pictor/core/proof'
 import { applyLog, emptyView, type JobView } from './job-view.ts'
 import { logReader, type ChainLog } from './logs.ts'
@@ -43,7 +44,7 @@ function requireSlot(view: JobView, answer: string, block: number): void {
   const bits = Number(status)
   const held = [commitment, head, farmLocked + checkLocked, batches, (bits & READY) !== 0, (bits & CANCELED) !== 0]
   if (told.some((one, i) => one !== held[i]))
-    throw nodeLies('eth_getLogs', `not all logs of job ${view.job} up to block ${block}`)
+    throw nodeLies('eth_getLogs', `not all logs of job ${view.job} up to block ${block}`, NOT_ALL)
 }
 
 /** Status bits of a job (EscrowBase.sol). */
@@ -86,6 +87,9 @@ export interface ChainReader {
 }
 
 const hex = (value: number): string => `0x${value.toString(16)}`
+const NOT_ALL = 'not-all-logs'
+/** How often logs are read that do not come to what the escrow says. */
+const FIT_TRIES = 3
 /** How often a height that was left behind must be said. */
 const LOWER_TRIES = 4
 /** How far back a transaction is searched by its key: a day of Ethereum's blocks. */
@@ -120,7 +124,18 @@ export function createChainReader(rpc: Rpc, escrow: Address, confirmations: numb
     }
   }
 
+  /** A node shows a block, its logs and its state one after another: what does not fit together now may do so in a moment. */
   const logs: ChainReader['logs'] = async (job, toBlock, signal) => {
+    for (let tries = 1; ; tries++)
+      try {
+        return await readLogs(job, toBlock, signal)
+      } catch (error) {
+        if (!isPictorError(error, 'ledger-unreachable') || error.details['reason'] !== NOT_ALL || tries === FIT_TRIES) throw error
+        await pause(50 * tries, signal)
+      }
+  }
+
+  const readLogs: ChainReader['logs'] = async (job, toBlock, signal) => {
     const final = Math.max(0, toBlock - confirmations)
     // Without confirmations the newest block may still be another one tomorrow.
     const keep = confirmations > 0 ? final : final - 1

@@ -47,9 +47,9 @@ export function anotherChain(expected: number, found: unknown): PictorError {
 }
 
 /** A node's answers that cannot be true. */
-export function nodeLies(method: string, what: string): PictorError {
+export function nodeLies(method: string, what: string, reason?: string): PictorError {
   return new PictorError('ledger-unreachable', `${method}: the node gave ${what}`, {
-    details: { method, hint: 'ask another node, then repeat the call with the same key' },
+    details: { method, ...(reason ? { reason } : {}), hint: 'ask another node, then repeat the call with the same key' },
   })
 }
 
