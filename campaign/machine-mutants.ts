@@ -53,9 +53,9 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'believe any download',
-    file: 'run/download.ts',
-    find: ".digest('hex')}` === output.hash",
-    put: ".digest('hex')}` !== ''",
+    file: 'run/incoming.ts',
+    find: "if (`0x${createHash('sha256').update(data).digest('hex')}` !== hash) return false",
+    put: "if (`0x${createHash('sha256').update(data).digest('hex')}` !== hash && hash === '0x') return false",
   },
   { name: 'forget open commands of a job after a restart', file: 'run/held-runs.ts', find: 'host.job.resume()', put: '' },
   { name: 'forget open commands of a task after a restart', file: 'run/job-host.ts', find: 'stream.resume()', put: '' },
