@@ -80,8 +80,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'count an event of the ledger twice',
     file: 'job/job-accept.ts',
-    find: "case 'refunded':\n        return !isClosed(state)",
-    put: "case 'refunded':\n        return true",
+    find: "case 'finalized':\n        return !state.final.done",
+    put: "case 'finalized':\n        return true",
   },
   {
     name: 'start leases before a quorum is ready',
