@@ -57,6 +57,23 @@ describe('the farms of a Pictor', () => {
   })
 })
 
+describe('the terms of a job', () => {
+  it('leave room for a farm a hundred times as dear as those planned, where the budget pays it, and for no other', async () => {
+    const priced = (id: string, hourly: string): Farm => simulatedFarm({ id, clock, price: { perHostHour: usd(hourly).amount } })
+    const pictor = pictorOf([priced('cheap', '0.05'), priced('dear', '5'), priced('beyond', '50000')])
+    let settled = false
+    const plans = pictor.plan({ scene: 'scene.blend', deadline: '4h', budget: usd('10') }).finally(() => (settled = true))
+    await clock.run(() => settled, { maxSteps: 10_000 })
+    const { cheapest } = await plans
+    expect(cheapest.routes.map((route) => route.farm)).toEqual(['cheap'])
+    const { terms } = await pictor.material((await pictor.submit(cheapest)).id)
+    // A frame takes a second: .0014 USD at the dear farm, .000014 at the cheap one, 14 beyond.
+    expect(Number(terms.frameCap) / 1e6).toBeGreaterThan(0.0014)
+    expect(Number(terms.frameCap) / 1e6).toBeLessThan(0.01)
+    await pictor[Symbol.asyncDispose]()
+  })
+})
+
 describe('a deadline', () => {
   const refusal = async (deadline: string, frames: string): Promise<unknown> => {
     const pictor = pictorOf([farm('one')])

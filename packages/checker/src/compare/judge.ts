@@ -146,7 +146,7 @@ export function ranksCount({
   return noiseRatio >= -1.5 * noiseRatioError
 }
 
-/** Ranks against two renders, in words: at most one finding. Up to {@link SCAN_ALLOWANCE} times a limit, or `allowance` where that is more, it is a doubt. */
+/** Ranks against two renders, in words: at most one finding. Up to `SCAN_ALLOWANCE` times a limit, or `allowance` where that is more, it is a doubt. */
 export function judgeRanks(found: RankStatistics, channels = 3, allowance = 1): readonly WeighedFinding[] {
   const { bias, biasMax } = biasLimits(found.blocks, channels)
   const measures: { readonly share: number; readonly region?: Region }[] = [

@@ -22,7 +22,7 @@ export interface RankStatistics {
  * Rank statistic of `x` beside two independent renders `a` and `b`; `c` is a third one, which tells how such ranks spread in this picture.
  *
  * Of three pictures with independent noise of one kind each is as often the brightest in a pixel as the darkest, however skewed that noise is. A block's sum counts its pixels brighter than both
- * others less those darker than both, by more than {@link FLOOR}. Path-traced noise has heavy tails: a few bright pixels widen the error of a block's mean, while its ranks hardly move, so that a
+ * others less those darker than both, by more than `FLOOR`. Path-traced noise has heavy tails: a few bright pixels widen the error of a block's mean, while its ranks hardly move, so that a
  * small shift of all pixels (a tile of 4 % more light, a dimmer light, rounded levels) shows in ranks though the mean hides it. The variance of a block's sum is the mean square
  * of the same sum of each own render beside the two others, over the 3 x 3 blocks around (Wilcoxon 1945 for the idea; the variance is measured because a pixel filter correlates neighbours).
  *

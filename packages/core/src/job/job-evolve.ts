@@ -97,6 +97,8 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
     case 'replan-empty':
       closeReplan(state)
       state.replan.empty++
+      if (fact.message) state.replan.why = fact.message
+      else delete state.replan.why
       return askReplan(state, fact.againAtMs)
     case 'replan-due':
       state.replan.notBeforeAtMs = 0

@@ -31,6 +31,7 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
   let { farm, check } = budgetLeft(state)
   const taken: PlannedLeaseJson[] = []
   const used = new Set<number>()
+  let why = input.message
   for (const planned of input.leases) {
     const { lease } = planned
     const price = BigInt(lease.price)
@@ -54,7 +55,10 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
       price <= terms.frameCap * BigInt(lease.frames.length) &&
       lease.commitByS <= terms.deadlineAtS &&
       lease.commitByS * 1000 > at
-    if (!legal) continue
+    if (!legal) {
+      why ??= whyNot(lease, planned.farm, { farm, frameCap: terms.frameCap })
+      continue
+    }
     for (const i of indexes) used.add(i!)
     farm -= price
     check -= fee
@@ -62,12 +66,22 @@ export function acceptReplan(state: JobStreamState, input: Extract<JobInput, { t
   }
   if (taken.length === 0 || state.wanted !== 'run' || state.pastDeadline) {
     const wait = Math.min(EMPTY_WAIT_MAX_MS, EMPTY_WAIT_MS * 2 ** Math.min(10, state.replan.empty))
-    return [
-      { v: 1, at, t: 'replan-empty', n: input.n, againAtMs: at + wait, ...(input.message ? { message: input.message } : {}) },
-    ]
+    return [{ v: 1, at, t: 'replan-empty', n: input.n, againAtMs: at + wait, ...(why ? { message: why } : {}) }]
   }
   const seq = state.sets.length
   return [...leaseFacts(at, seq, taken), { v: 1, at, t: 'set', seq, reason: state.replan.reason }]
+}
+
+/** What keeps a planned lease from being taken, where it is money. */
+function whyNot(
+  { price, frames }: PlannedLeaseJson['lease'],
+  name: string,
+  left: { readonly farm: bigint; readonly frameCap: bigint },
+): string | undefined {
+  const count = BigInt(frames.length)
+  if (BigInt(price) > left.frameCap * count) return `${name} would take them for more a frame than the job's frameCap`
+  if (BigInt(price) > left.farm) return `what is left of the budget does not pay ${name} for them`
+  return undefined
 }
 
 /** Live leases of the tail that are far behind their plan and that nobody hedges yet. O(live leases). */

@@ -210,6 +210,8 @@ export interface JobStreamState {
     notBeforeAtMs: number
     /** Answers in a row that placed nothing, and sets in a row that no quorum was ready for. */
     empty: number
+    /** What the last answer that placed nothing gave as its reason. */
+    why?: string
     /** Rows whose frames are to be leased a second time. */
     hedges: number[]
   }

@@ -62,5 +62,6 @@ function whyGiveUp(state: JobStreamState): string | undefined {
   const empty = state.replan.empty >= MAX_EMPTY_REPLANS && !state.replan.open
   // A quarantine ends: frames wait for it as long as the deadline allows.
   const waits = [...state.farms.values()].some((farm) => farm.excluded === undefined && farm.standing === 'quarantined')
-  return empty && state.openRows === 0 && !waits ? 'no farm takes them' : undefined
+  if (!empty || state.openRows > 0 || waits) return undefined
+  return state.replan.why ? `no farm takes them: ${state.replan.why}` : 'no farm takes them'
 }

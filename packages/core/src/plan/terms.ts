@@ -2,7 +2,7 @@ import { PictorError } from '../contract/error.ts'
 import type { Address, Lease, Terms } from '../contract/messages.ts'
 import { formatMoney } from '../contract/money.ts'
 import type { Quote } from '../contract/quote.ts'
-import { leastFrameCap } from '../job/split.ts'
+import { leastFrameCap, sharePrice } from '../job/split.ts'
 import { quoteHashOf, specHashOf } from '../proof/index.ts'
 import type { Plan } from './plan.ts'
 
@@ -36,7 +36,8 @@ const FULL_RECORDS = 10_000
 
 /**
  * The terms of a plan. The whole budget is locked, split into what farms and what checkers may earn: headroom for frames that must be rendered again; what is
- * not earned comes back. `frameCap` is twice the plan's dearest frame, so that a re-lease at a dearer farm stays legal and a slip of a price does not.
+ * not earned comes back. `frameCap` is twice the dearest frame of the plan and of every quoted offer that could render the whole job for the farms' budget, so that a re-lease at a
+ * dearer farm stays legal and a slip of a price does not.
  * @throws budget-too-small when the budget does not hold the plan and its checks
  */
 export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsParties): Terms {
@@ -56,14 +57,15 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
   const spare = budget - plan.cost.amount - checks
   const checkSpare = plan.cost.amount + checks === 0n ? 0n : (spare * checks) / (plan.cost.amount + checks)
   const deadlineAtS = Math.ceil(plan.spec.deadlineAtMs / 1000)
-  const cap = leastFrameCap(leases) * 2n
+  const farmBudget = plan.cost.amount + spare - checkSpare
+  const dearest = [leastFrameCap(leases), ...fallbackFrames(plan, farmBudget)].reduce((most, one) => (one > most ? one : most))
   return {
     creator: parties.creator,
     runId: plan.run,
     token: parties.token,
-    farmBudget: plan.cost.amount + spare - checkSpare,
+    farmBudget,
     checkBudget: checks + checkSpare,
-    frameCap: cap > 0n ? cap : 1n,
+    frameCap: dearest > 0n ? 2n * dearest : 1n,
     checkFee: fee,
     specHash: specHashOf(plan.spec.render),
     bundleRoot: plan.spec.bundle.root,
@@ -83,6 +85,30 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
     disputeWindowS: parties.disputeWindowS,
     resolveByS: RESOLVE_S,
   }
+}
+
+/** What the heaviest frame costs alone under each offer that could render the whole job for the farms' budget: those that a re-plan falls back on. */
+function fallbackFrames({ quotes, estimate }: Plan, farmBudget: bigint): bigint[] {
+  const { work, classOf } = estimate
+  return quotes
+    .flatMap(({ offers }) => offers)
+    .flatMap((offer) => {
+      // A memory class that the offer cannot render has no time.
+      const frameMs = work.map((one, unit) => offer.perFrameMs + (offer.msPerWork[classOf?.[unit] ?? 0] ?? Infinity) * one)
+      const totalMs = frameMs.reduce((sum, ms) => sum + ms, 0)
+      if (!Number.isFinite(totalMs)) return []
+      const whole = sharePrice(offer, work.length, totalMs, Math.min(offer.hosts, work.length))
+      return whole <= farmBudget
+        ? [
+            sharePrice(
+              offer,
+              1,
+              frameMs.reduce((most, ms) => Math.max(most, ms), 0),
+              1,
+            ),
+          ]
+        : []
+    })
 }
 
 /** The longest that a batch may wait for disputes. A job without a window (development) has none for slow batches either. */
