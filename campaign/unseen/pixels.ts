@@ -22,14 +22,17 @@ export function planesOf(bytes: Uint8Array): Planes {
 /** Writes planes as a file of the kind of `like`, naming the same layers, without the tags that would give a cheat away. */
 export function fileOf({ width, height, data }: Planes, like: Uint8Array, format: 'png' | 'exr'): Uint8Array {
   const layers = layersNamedBy(like)
+  const deep = decodeImage(like).bitDepth > (format === 'exr' ? 16 : 8)
   const tags = layers ? { 'pictor.layers': layers } : {}
   if (format === 'exr') {
-    const planes = data.map((plane, c) => ({ name: 'RGBA'[c]!, type: 'half' as const, data: plane }))
+    const type = deep ? ('float' as const) : ('half' as const)
+    const planes = data.map((plane, c) => ({ name: 'RGBA'[c]!, type, data: plane }))
     return encodeExr(width, height, planes, { attributes: tags })
   }
-  const out = new Uint8Array(width * height * data.length)
+  const count = width * height * data.length
+  const [out, top] = deep ? ([new Uint16Array(count), 65_535] as const) : ([new Uint8Array(count), 255] as const)
   for (const [c, plane] of data.entries())
-    for (let i = 0; i < plane.length; i++) out[i * data.length + c] = Math.max(0, Math.min(255, Math.round(255 * plane[i]!)))
+    for (let i = 0; i < plane.length; i++) out[i * data.length + c] = Math.max(0, Math.min(top, Math.round(top * plane[i]!)))
   return encodePng(width, height, data.length as 3 | 4, out, { text: tags })
 }
 
