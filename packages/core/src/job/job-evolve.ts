@@ -110,6 +110,7 @@ export function evolveJob(state: JobStreamState, fact: JobFact): void {
         state.missing++
         state.scoutsLeft.delete(i)
       }
+      state.message = fact.reason
       return
     case 'batch-due':
       state.batchDue = true

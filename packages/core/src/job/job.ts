@@ -50,8 +50,11 @@ function nextJob(state: JobStreamState, atMs: number): JobFact | undefined {
   const over = state.openRows === 0 && state.idle.size === 0 && !state.replan.open
   if ((state.phase === 'running' || state.phase === 'readying') && over)
     return { v: 1, at, t: 'settling', keep: String(keepOf(state)) }
-  if (state.phase === 'settling' && nothingMoves(state) && state.evidenceOver)
-    return { v: 1, at, t: 'ended', outcome: outcomeOf(state) }
+  if (state.phase === 'settling' && nothingMoves(state) && state.evidenceOver) {
+    const outcome = outcomeOf(state)
+    const why = outcome === 'partial' || outcome === 'failed' ? state.message : undefined
+    return { v: 1, at, t: 'ended', outcome, ...(why === undefined ? {} : { message: why }) }
+  }
   return undefined
 }
 

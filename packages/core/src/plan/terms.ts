@@ -90,25 +90,16 @@ export function makeTerms(plan: Plan, leases: readonly Lease[], parties: TermsPa
 /** What the heaviest frame costs alone under each offer that could render the whole job for the farms' budget: those that a re-plan falls back on. */
 function fallbackFrames({ quotes, estimate }: Plan, farmBudget: bigint): bigint[] {
   const { work, classOf } = estimate
-  return quotes
-    .flatMap(({ offers }) => offers)
-    .flatMap((offer) => {
-      // A memory class that the offer cannot render has no time.
-      const frameMs = work.map((one, unit) => offer.perFrameMs + (offer.msPerWork[classOf?.[unit] ?? 0] ?? Infinity) * one)
-      const totalMs = frameMs.reduce((sum, ms) => sum + ms, 0)
-      if (!Number.isFinite(totalMs)) return []
-      const whole = sharePrice(offer, work.length, totalMs, Math.min(offer.hosts, work.length))
-      return whole <= farmBudget
-        ? [
-            sharePrice(
-              offer,
-              1,
-              frameMs.reduce((most, ms) => Math.max(most, ms), 0),
-              1,
-            ),
-          ]
-        : []
-    })
+  const offers = quotes.flatMap((quote) => quote.offers)
+  return offers.flatMap((offer) => {
+    // A memory class that the offer cannot render has no time.
+    const frameMs = work.map((one, unit) => offer.perFrameMs + (offer.msPerWork[classOf?.[unit] ?? 0] ?? Infinity) * one)
+    const totalMs = frameMs.reduce((sum, ms) => sum + ms, 0)
+    if (!Number.isFinite(totalMs)) return []
+    const heaviestMs = frameMs.reduce((most, ms) => Math.max(most, ms), 0)
+    const whole = sharePrice(offer, work.length, totalMs, Math.min(offer.hosts, work.length))
+    return whole <= farmBudget ? [sharePrice(offer, 1, heaviestMs, 1)] : []
+  })
 }
 
 /** The longest that a batch may wait for disputes. A job without a window (development) has none for slow batches either. */

@@ -87,3 +87,30 @@ describe.each(['submit', 'render'] as const)('a farm that fails at the %s', (whe
     },
   )
 })
+
+describe('a job that gives frames up', () => {
+  it('says that the budget does not pay the farm that would take them', async () => {
+    const world = simulatedWorld({
+      name: 'no money for a second time',
+      frames: 6,
+      farms: [
+        { id: 'cheat', slots: 1, msPerWork: 1_000, dishonest: 1 },
+        { id: 'honest', slots: 1, msPerWork: 1_000 },
+      ],
+      checkers: [{ id: 'a', pollMs: 500 }],
+      quorum: 1,
+      deadlineMs: 3_600_000,
+      order: { headroomPerMille: 1_000 },
+    })
+    const runner = world.runner('a')
+    const run = await runner.submit(world.order)
+    let message: string | undefined
+    run.on('job-end', (event) => void (message = event.message))
+    let ended = false
+    const done = run.done().finally(() => (ended = true))
+    expect(await world.clock.run(() => ended, { maxSteps: 200_000 })).toBe(true)
+    expect((await done).outcome).toBe('partial')
+    expect(message).toBe('no farm takes them: what is left of the budget does not pay honest for them')
+    await runner.close()
+  })
+})
