@@ -29,6 +29,7 @@ export default defineConfig({
         name: dir.replace('packages/', ''),
         root: dir,
         include: ['test/**/*.test.ts'],
+        setupFiles: [`${import.meta.dirname}/scripts/draws.ts`],
         // Children that tests start (the CLI, stdio tools) run from source too.
         execArgv: ['--conditions=source'],
       },

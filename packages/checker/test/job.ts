@@ -1,3 +1,4 @@
+import { drawnKey } from '../../../scripts/draws.ts'
 import { memoryArtifacts } from './artifacts.ts'
 import { NOISE_BUILD } from './noise-renderer.ts'
 import {
@@ -8,7 +9,6 @@ import {
   batchHash,
   leaseSetRoot,
   privateKeySigner,
-  randomPrivateKey,
   signCommit,
   signLeaseSet,
   specHashOf,
@@ -40,7 +40,7 @@ export interface TestJob {
   readonly files: Artifacts
   readonly farm: DigestSigner
   readonly leaseKey: DigestSigner
-  commit(lease: Lease, frames: ReadonlyMap<number, Uint8Array>, index?: number): Promise<Commit>
+  commit(lease: Lease, frames: ReadonlyMap<number, Uint8Array>, index?: number, completedAtMs?: number): Promise<Commit>
   set(seq: number, leases: readonly Lease[]): Promise<LeaseSet>
   lease(id: number, frames: readonly number[], fields?: Partial<Lease>): Lease
 }
@@ -61,6 +61,9 @@ export const SPEC: RenderSpec = {
   checkClass: 'crop',
 }
 
+/** When the frames were done. What a checker draws depends on it. */
+const COMPLETED_AT_MS = Date.UTC(2026, 10, 1)
+
 export async function makeJob(
   checkers: readonly Pick<DigestSigner, 'address'>[],
   fields: { spec?: RenderSpec; terms?: Partial<Terms>; files?: Artifacts; scene?: Uint8Array; domain?: LedgerDomain } = {},
@@ -73,8 +76,8 @@ export async function makeJob(
     chainId: 0,
     verifyingContract: `0x${'11'.repeat(20)}`,
   }
-  const farm = privateKeySigner(randomPrivateKey())
-  const leaseKey = privateKeySigner(randomPrivateKey())
+  const farm = privateKeySigner(drawnKey())
+  const leaseKey = privateKeySigner(drawnKey())
   const scene = await files.put(fields.scene ?? new TextEncoder().encode('a scene'))
   const bundleFiles = [{ path: 'scene.blend', hash: scene.hash, bytes: scene.bytes }]
   const root = bundleRoot(bundleFiles)
@@ -140,11 +143,11 @@ export async function makeJob(
         ? { job: id, seq, setRoot: leaseSetRoot(leases) }
         : signLeaseSet(leaseKey, domain, { job: id, seq, leases })
     },
-    async commit(lease, frames, index = 0) {
+    async commit(lease, frames, index = 0, completedAtMs = COMPLETED_AT_MS) {
       const outputs = []
       for (const [frame, bytes] of frames) {
         const { hash } = await files.put(bytes)
-        outputs.push({ frame, part: lease.part, outputHash: hash, completedAtMs: Date.now() - 1000 })
+        outputs.push({ frame, part: lease.part, outputHash: hash, completedAtMs })
       }
       return signCommit(farm, domain, { job: id, lease: lease.id, index, outputs })
     },

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { decodeImage, encodePng } from '@pictor/image'
 import type { Checker, Region, RenderSpec } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey, ZERO_HASH } from '@pictor/core/proof'
+import { privateKeySigner, ZERO_HASH } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { checkFile, createChecker, toPicture, type Picture } from '../src/index.ts'
 import { compareWithProbe, PROBE_LIMIT } from '../src/compare/probe.ts'
 import { suspectAreas } from '../src/compare/suspicion.ts'
@@ -21,9 +22,15 @@ afterEach(async () => {
 })
 
 async function check(scene: NoiseScene, probe: number, own: NoiseScene = SCENE) {
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   const renderer = noiseFarm(own)
-  const checker = createChecker({ signer, renderer, crop: { width: 64, height: 48 }, sampling: { full: 0, probe } })
+  const checker = createChecker({
+    signer,
+    secret: drawnKey(),
+    renderer,
+    crop: { width: 64, height: 48 },
+    sampling: { full: 0, probe },
+  })
   open.push(checker)
   const job = await makeJob([signer], { spec })
   const { votes, reports } = await checkLease(checker, job, job.lease(1, [1]), new Map([[1, renderNoise(1, scene)]]))
@@ -31,6 +38,7 @@ async function check(scene: NoiseScene, probe: number, own: NoiseScene = SCENE) 
     verdict: votes[0]!.verdict,
     codes: reports[0]!.findings.map((found) => found.code),
     probeSeed: renderer.rendered.find(({ window }) => window?.resolutionPct)?.window?.seed,
+    regions: renderer.rendered.flatMap(({ window }) => (window?.region ? [window.region] : [])),
     windows: renderer.rendered.map(({ window }) =>
       window?.region?.width === SCENE.width ? 'strip' : window?.region ? 'crop' : window?.resolutionPct ? 'probe' : 'whole',
     ),
@@ -42,7 +50,9 @@ test('an honest frame is accepted by its crop, a small render of the whole, thre
   expect(verdict).toBe('accept')
   const directed = ['directed-crop-agrees', 'directed-crop-agrees', 'directed-crop-agrees']
   expect(codes).toEqual(['crop-agrees', 'probe-agrees', ...directed, 'strips-agree'])
-  expect(windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'strip', 'strip'])
+  // Crops that coincide are rendered once.
+  expect(new Set(windows)).toEqual(new Set(['crop', 'probe', 'strip']))
+  expect(windows.slice(-2)).toEqual(['strip', 'strip'])
   // A farm that knew the probe's noise could know where it directs the crops.
   expect(probeSeed).not.toBe(SPEC.seed)
 })
@@ -57,11 +67,18 @@ test('a tile of 6 % more light, below the limit of the small render, is found by
 })
 
 test('what only the small render shows is settled by a crop there, without a whole render; where it shows more than a crop holds, the whole is rendered', async () => {
-  const small = { ...SCENE, smallOnly: { x: 200, y: 120, width: 24, height: 16 } }
-  const settled = await check(SCENE, 1, small)
-  expect(settled.verdict).toBe('accept')
-  expect(settled.codes).toContain('probe-differs')
-  expect(settled.windows).toEqual(['crop', 'probe', 'crop', 'crop', 'crop', 'crop', 'strip', 'strip'])
+  const smallOnly = { x: 200, y: 120, width: 24, height: 16 }
+  // Ten draws: in some the crop that settles it is also one that the small render directs, and is rendered once. The small render's own noise hides it in 2 of 100.
+  let shown = 0
+  for (let repeat = 0; repeat < 10; repeat++) {
+    const settled = await check(SCENE, 1, { ...SCENE, smallOnly })
+    expect(settled.verdict).toBe('accept')
+    expect(settled.windows).not.toContain('whole')
+    if (!settled.codes.includes('probe-differs')) continue
+    shown++
+    expect(settled.regions.some((region) => overlap(smallOnly, region) > 0.5)).toBe(true)
+  }
+  expect(shown).toBeGreaterThan(5)
   const wide = await check(SCENE, 1, { ...SCENE, smallOnly: { x: 40, y: 40, width: 160, height: 100 } })
   expect(wide.verdict).toBe('accept')
   expect(wide.windows).toEqual(['crop', 'probe', 'whole'])

@@ -36,13 +36,13 @@ test('a lease is told as it renders, stalls, goes on, and is late', async () => 
   const lease = test.lease(1, [1, 2, 3], { commitByS: Math.floor(nowMs / 1000) + 600 })
   only(await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] }), 'ready')
   const hold = async (frame: number, index: number): Promise<void> => {
-    const commit = await test.commit(lease, new Map([[frame, renderNoise(frame, SCENE)]]), index)
+    const commit = await test.commit(lease, new Map([[frame, renderNoise(frame, SCENE)]]), index, nowMs)
     only(await act(checker, { kind: 'hold', job, lease, commit, farm: lease.farm }), 'held')
   }
   await hold(1, 0)
   expect(await told(checker, test, 'rendering')).toMatchObject({ held: 1, frames: 3 })
   nowMs += 90_000
-  expect((await told(checker, test, 'stalled')).message).toMatch(/1 of 3 frames are held; nothing was completed for 9\d s/)
+  expect((await told(checker, test, 'stalled')).message).toMatch(/1 of 3 frames are held; nothing was completed for 90 s/)
   nowMs += 600_000
   expect((await told(checker, test, 'late')).message).toContain('earns nothing')
   expect(metrics.text()).toContain('pictor_checker_lease_reports_total{state="late"} 1')

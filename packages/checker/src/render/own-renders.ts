@@ -116,7 +116,10 @@ async function renderBatch(
   requests: readonly OwnRender[],
   ctx: CallContext,
 ): Promise<OwnRenderResult[]> {
-  const pending = await Promise.all(requests.map((request) => submit(options, stage, request, ctx)))
+  // Crops that a frame asks for may coincide: a picture is rendered once, and given to all that asked for it.
+  const keys = requests.map((request) => keyOf(options, request, ctx))
+  const distinct = new Map(keys.map((key, i) => [key, requests[i]!]))
+  const pending = await Promise.all([...distinct].map(([key, request]) => submit(options, stage, request, { ...ctx, key })))
   const byRef = new Map(pending.flatMap((one) => (one.ref ? [[one.ref.ref, one] as const] : [])))
   const scope = pending.flatMap((one) => (one.ref ? [one.ref] : []))
   let giveUpAt = Date.now() + options.timeoutMs
@@ -133,7 +136,15 @@ async function renderBatch(
     if ([...byRef.values()].every((one) => one.state && ENDED.has(one.state))) break
     await pause(Math.min(Math.max(poll.waitMs, 10), 1000), ctx.signal)
   }
-  return Promise.all(pending.map((one) => collect(options.farm, one, ctx)))
+  const results = await Promise.all(pending.map((one) => collect(options.farm, one, ctx)))
+  const byKey = new Map([...distinct.keys()].map((key, i) => [key, results[i]!]))
+  return keys.map((key) => byKey.get(key)!)
+}
+
+/** The same for the same picture. */
+function keyOf(options: OwnRendererOptions, { frame, window, layers, spec = options.spec }: OwnRender, ctx: CallContext): string {
+  const what = [window ?? {}, layers?.hash ?? '', spec === options.spec ? '' : spec.output]
+  return sha256Hex(`${ctx.key} ${frame} ${JSON.stringify(what)}`)
 }
 
 /** The bundle with a file of layers added, and where it lies in there. */
@@ -145,13 +156,11 @@ function bundleWith({ bundle }: OwnRendererOptions, { hash, bytes }: NonNullable
 
 async function submit(options: OwnRendererOptions, stage: Stage, request: OwnRender, ctx: CallContext): Promise<Pending> {
   const { layers, spec = options.spec } = request
-  const what = [request.window ?? {}, layers?.hash ?? '', spec === options.spec ? '' : spec.output]
-  const key = sha256Hex(`${ctx.key} ${request.frame} ${JSON.stringify(what)}`)
   const [bundle, layersFrom] = layers ? bundleWith(options, layers) : [options.bundle]
   const task: Task = {
     contract: 1,
     run: options.run,
-    id: FIRST_TASK + (Number.parseInt(key.slice(2, 9), 16) % FIRST_TASK),
+    id: FIRST_TASK + (Number.parseInt(ctx.key.slice(2, 9), 16) % FIRST_TASK),
     attempt: 1,
     purpose: 'check',
     bundle,
@@ -162,7 +171,7 @@ async function submit(options: OwnRendererOptions, stage: Stage, request: OwnRen
     ...(layersFrom === undefined ? {} : { ext: { layersFrom } }),
   }
   try {
-    return { ref: await options.farm.submit(task, { ...ctx, key }) }
+    return { ref: await options.farm.submit(task, ctx) }
   } catch (error) {
     ctx.signal?.throwIfAborted()
     return { failure: (error as Error).message }
