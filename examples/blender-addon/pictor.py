@@ -95,7 +95,7 @@ class Job:
             self.error = event.get('message', 'pictor failed')
 
     def cancel(self):
-        """Like Ctrl-C: the command detaches, remote work goes on and can be taken up again by `pictor render --attach`."""
+        """Like Ctrl-C: the command detaches. Farms elsewhere go on, farms of this machine rest; `pictor render --attach` takes the job up again."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
 

@@ -42,17 +42,19 @@ const decode = (bytes: Uint8Array) => {
   return { width: Number(match[1]), height: Number(match[2]) }
 }
 
+const info: OperatorFarmOptions['info'] = {
+  id: 'desk',
+  name: 'Desk',
+  lane: 'desktop',
+  verification: 'none',
+  capabilities: none,
+  idempotency: 'native',
+  software: [],
+}
+
 function desk(options: Partial<OperatorFarmOptions> = {}, clock = { nowMs: 1_000_000 }) {
   const farm = operatorFarm({
-    info: {
-      id: 'desk',
-      name: 'Desk',
-      lane: 'desktop',
-      verification: 'none',
-      capabilities: none,
-      idempotency: 'native',
-      software: [],
-    },
+    info,
     folder: join(root, 'x'),
     words: { send: ({ folder, downloads }) => [`send ${folder}`, `into ${downloads}`], cancel: ['cancel it'] },
     decode,
@@ -79,6 +81,30 @@ const drop = async (ref: TaskRef, name: string, content: string): Promise<string
   await writeFile(path, content)
   return path
 }
+
+describe('what operators are asked for', () => {
+  it('declines frames below 0 before any money moves, since file names cannot tell them apart', async () => {
+    const { job } = await smallJob()
+    const { farm } = desk({
+      info: { ...info, software: [{ name: job.render.software, version: '4.2', engines: [], devices: [] }] },
+    })
+    const quote = (frames: string) =>
+      farm.quote(
+        {
+          spec: { ...job, frames, allowHumanLanes: true },
+          estimate: { work: [1], low: 1, high: 1, classes: [], basis: [], probeMs: 0 },
+          atMs: 0,
+        },
+        ctx,
+      )
+    expect(await quote('-2-4')).toMatchObject({
+      kind: 'decline',
+      reason: 'policy',
+      message: expect.stringContaining('below 0') as string,
+    })
+    expect(await quote('0-4')).toMatchObject({ message: 'no price' })
+  })
+})
 
 describe('the exchange folder', () => {
   it('holds a whole package that names everything and escapes it', async () => {

@@ -67,8 +67,8 @@ def composite(scene, order):
 def render(order):
     scene = configure(order)
     if scene.frame_current != order['frame']:
-        # Not frame_set(): that would evaluate the whole scene once more for a viewport that does not exist.
-        scene.frame_current = order['frame']
+        # Not frame_set(): that would evaluate the whole scene once more for a viewport that does not exist. Without the preference (main) frames below 0 become 0.
+        put(scene, 'frame_current', order['frame'])
     require_camera(scene, order['frame'])
     scene.render.filepath = order['out']
     before, start = time.process_time(), time.monotonic()
@@ -152,6 +152,7 @@ def main():
     def say(**message):
         replies.write(json.dumps(message) + '\n')
 
+    bpy.context.preferences.edit.use_negative_frames = True
     say(id=0, ok=True, blender=bpy.app.version_string, denoiser=bool(getattr(__import__('_cycles'), 'with_openimagedenoise', False)))
     for line in os.fdopen(0, 'r', encoding='utf-8'):
         request = json.loads(line)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { totalmem } from 'node:os'
-import { canonicalJson, isPictorError } from '@pictor/core/contract'
+import { canonicalJson, isPictorError, parseFrames } from '@pictor/core/contract'
 import type { Decline, HostRating, Quote, QuoteRequest } from '@pictor/core/contract'
 import type { ComputeDevice } from './blender/devices.ts'
 import type { InstalledBlender } from './blender/installed.ts'
@@ -47,7 +47,8 @@ export function quoteFor(
     return decline('currency', `this farm is paid in ${currency}, the job in ${spec.budget.currency}`)
   try {
     requireProgram(settings, blenders, spec.render)
-    orderFor(spec.render, undefined, 1, 'CPU')
+    const frames = parseFrames(spec.frames)
+    for (const frame of [frames[0]!, frames.at(-1)!]) orderFor(spec.render, undefined, frame, 'CPU')
   } catch (error) {
     if (!isPictorError(error)) throw error
     return decline('software', error.message)

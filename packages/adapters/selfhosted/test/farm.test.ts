@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -165,6 +165,29 @@ describe.skipIf(!hasBlender)('a farm of one’s own Blender', () => {
     const events = await finish(farm, ref)
     const [a, b] = await Promise.all([10, 12].map(async (frame) => pixelHash(await pixels(farm, events, ref, frame))))
     expect(a).not.toBe(b)
+  })
+
+  it('renders frames below 0 as Blender does, not frame 0 under their name', async () => {
+    const farm = farmIn(folder())
+    const { files, bundle } = await bundleOf(temp.path, 'below-zero.blend')
+    const task = await taskMaker(farm, files, bundle)
+    const ref = await farm.submit(task({ work: { kind: 'frames', frames: [-4, -1, 0] } }), { key: 'below' })
+    const events = await finish(farm, ref)
+    // `blender -f -4` would count from the end of the scene's range.
+    const script = [
+      'import bpy',
+      'for frame in (-4, -1, 0):',
+      '    bpy.context.scene.frame_set(frame)',
+      `    bpy.context.scene.render.filepath = ${JSON.stringify(temp.path)} + f'/own{frame}.png'`,
+      '    bpy.ops.render.render(write_still=True)',
+    ].join('\n')
+    execFileSync('blender', ['-b', '--factory-startup', '-Y', join(temp.path, 'below-zero.blend'), '--python-expr', script])
+    const hashes: string[] = []
+    for (const frame of [-4, -1, 0]) {
+      hashes.push(pixelHash(await pixels(farm, events, ref, frame)))
+      expect(hashes.at(-1)).toBe(pixelHash(decodeImage(readFileSync(join(temp.path, `own${frame}.png`)))))
+    }
+    expect(new Set(hashes).size).toBe(3)
   })
 
   it('leaks no path of this machine in what it delivers', async () => {

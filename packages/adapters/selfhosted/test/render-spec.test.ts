@@ -66,6 +66,15 @@ describe('what a scene orders', () => {
     expect(renderSpecOf({ ...facts, markers: [{ frame: 5, camera: 'B' }] }, 304, { camera: 'B' }).camera).toBe('B')
   })
 
+  it('names the cameras that a scene has where another one is asked for', () => {
+    const names = Array.from({ length: 25 }, (_, i) => `Cam ${i}`)
+    const ask = (cameras: readonly string[], camera: string) => () => renderSpecOf({ ...facts, cameras }, 304, { camera })
+    expect(ask(['A', 'B'], 'a')).toThrow('scene "Shot" has no camera "a"; it has "A", "B"')
+    expect(ask([], '')).toThrow('scene "Shot" has no camera ""; it has none')
+    expect(ask(names, 'B')).toThrow(/"Cam 19" and 5 more$/)
+    expect(ask(names, 'B')).toThrow(expect.objectContaining({ details: expect.objectContaining({ names }) as object }) as Error)
+  })
+
   it('renders frames where the file asks for a movie', () => {
     expect(renderSpecOf({ ...facts, format: 'FFMPEG', movie: true }, 304).output).toMatchObject({ format: 'PNG', bitDepth: 8 })
   })

@@ -61,6 +61,13 @@ scene, cube = fresh()
 scene.camera = None
 save('no-camera.blend')
 
+# Moves from frame -6 to 6 and stands still at neither 0 nor 1.
+scene, cube = fresh()
+for frame, turn in ((-6, -3), (6, 3)):
+    cube.rotation_euler.z = turn
+    cube.keyframe_insert('rotation_euler', frame=frame)
+save('below-zero.blend')
+
 # Two scenes that share their objects; the file was saved with the other one open.
 # A pose moves the mesh: Blender poses armatures by the animation of the window's scene only.
 scene, cube = fresh()

@@ -2,8 +2,9 @@ import { blendInspector } from '@pictor/adapter-selfhosted'
 import { inspectionReport } from '../terminal/inspection-view.ts'
 import { EXIT } from '../terminal/failure.ts'
 import type { CommandContext } from './context.ts'
+import { wishesOf, type SceneOptions } from './scene-options.ts'
 
-export interface InspectCommandOptions {
+export interface InspectCommandOptions extends SceneOptions {
   /** The scene is somebody else's: it is opened in a sandbox that sees only its folder. */
   readonly foreign?: boolean
 }
@@ -12,7 +13,7 @@ export interface InspectCommandOptions {
 export async function inspect(scene: string, options: InspectCommandOptions, context: CommandContext): Promise<number> {
   const blender = context.env.PICTOR_BLENDER
   const inspector = blendInspector({ ...(blender ? { blender } : {}), ...(options.foreign ? { trust: 'foreign' } : {}) })
-  const inspection = await inspector.inspect(scene, {}, { key: 'inspect' })
+  const inspection = await inspector.inspect(scene, wishesOf(options), { key: 'inspect' })
   context.emit({ type: 'inspection', ...inspection })
   context.screen.log(context.style.bold(scene))
   for (const line of inspectionReport(inspection, context)) context.screen.log(line)

@@ -12,8 +12,9 @@ import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.
 import type { CommandContext } from './context.ts'
 import { firstInterrupt } from './interrupted.ts'
 import { tilesOf } from './render.ts'
+import { wishesOf, type SceneOptions } from './scene-options.ts'
 
-export interface PlanOptions extends StateOptions {
+export interface PlanOptions extends StateOptions, SceneOptions {
   readonly scene?: string
   readonly frames?: string
   readonly deadline: string
@@ -29,9 +30,13 @@ export interface PlanOptions extends StateOptions {
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
   if (options.instance !== undefined) return planInstance(options.instance, context)
   if (options.scene === undefined)
-    throw new PictorError('invalid-input', 'scene: missing', {
-      details: { path: 'scene', hint: 'pictor plan SCENE --frames 1-240 --deadline 2h, or pictor plan --instance FILE' },
-    })
+    throw new PictorError(
+      'invalid-input',
+      'the scene is missing: name the file to plan for, or a routing instance with --instance',
+      {
+        details: { path: 'scene', hint: 'pictor plan shot.blend --frames 1-240 --deadline 2h, or pictor plan --instance FILE' },
+      },
+    )
   if (options.frames !== undefined) parseFrames(options.frames)
   const budget = budgetOf(options.budget)
   const composition = await compose(options, planProgress(context))
@@ -45,6 +50,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       ...(options.frames === undefined ? {} : { frames: options.frames }),
       ...(options.probeAgain ? { probeAgain: true } : {}),
       ...tilesOf(options.tiles),
+      inspect: wishesOf(options),
     }
     const plans = await composition.pictor.plan(request, { signal: interrupt.signal })
     context.emit({ type: 'plans', cheapest: plans.cheapest, fastest: plans.fastest, frontier: plans.frontier })

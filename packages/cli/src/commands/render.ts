@@ -9,8 +9,9 @@ import { followRun, jobView } from '../terminal/job-view.ts'
 import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.ts'
 import type { CommandContext } from './context.ts'
 import { firstInterrupt } from './interrupted.ts'
+import { wishesOf, type SceneOptions } from './scene-options.ts'
 
-export interface RenderOptions extends StateOptions {
+export interface RenderOptions extends StateOptions, SceneOptions {
   readonly scene?: string
   readonly frames?: string
   readonly deadline?: string
@@ -18,7 +19,6 @@ export interface RenderOptions extends StateOptions {
   readonly out: string
   readonly attach?: string
   readonly goal?: 'cheapest' | 'fastest'
-  readonly samples?: string
   readonly name?: string
   readonly probeAgain?: boolean
   readonly tiles?: string
@@ -78,11 +78,6 @@ function checkRequest(options: RenderOptions) {
     })
   parseDeadline(options.deadline!, Date.now())
   if (options.frames !== undefined) parseFrames(options.frames)
-  const samples = options.samples === undefined ? undefined : Number(options.samples)
-  if (samples !== undefined && !(Number.isInteger(samples) && samples >= 1))
-    throw new PictorError('invalid-input', `--samples: expected a whole number from 1, found ${options.samples}`, {
-      details: { path: 'samples' },
-    })
   return {
     scene: options.scene!,
     deadline: options.deadline!,
@@ -91,7 +86,7 @@ function checkRequest(options: RenderOptions) {
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.probeAgain ? { probeAgain: true } : {}),
     ...tilesOf(options.tiles),
-    ...(samples === undefined ? {} : { inspect: { samples } }),
+    inspect: wishesOf(options),
   }
 }
 

@@ -1,6 +1,9 @@
 import { Option, type Command } from 'commander'
 import { addJobOptions, perform, withEnv, type Arguments } from './perform.ts'
 
+const SCENE_NAME = 'which scene of the file (default: the one that was open when it was saved)'
+const CAMERA = 'which camera (default: as the scene says, switched by timeline markers)'
+
 /** From a scene to frames, and what can be said of either. */
 export function addOrderCommands(program: Command): void {
   program.commandsGroup('Scenes and frames:')
@@ -9,6 +12,8 @@ export function addOrderCommands(program: Command): void {
       .command('render [scene]')
       .description('plan, lock, render, check, pay and deliver; or take a run up again with --attach')
       .option('--frames <range>', "frame range such as 1-240 or 1-10:2 (default: the file's)")
+      .option('--scene-name <name>', SCENE_NAME)
+      .option('--camera <name>', CAMERA)
       .option('--deadline <when>', 'such as 2h, 45m, "friday 18:00" or an ISO date')
       .option('--budget <amount>', 'the most to spend, such as 40 (USD) or "20 PICTOR"')
       .option('--out <dir>', 'folder for the frames', 'out')
@@ -31,6 +36,9 @@ export function addOrderCommands(program: Command): void {
       .command('plan [scene]')
       .description('show the choice between cheap and fast; or solve a routing instance with --instance')
       .option('--frames <range>', "frame range (default: the file's)")
+      .option('--scene-name <name>', SCENE_NAME)
+      .option('--camera <name>', CAMERA)
+      .option('--samples <n>', "samples a pixel instead of the file's")
       .option('--deadline <when>', 'such as 2h or "friday 18:00"', '24h')
       .option('--budget <amount>', 'the most to spend, in USD or such as "20 PICTOR"', '1000')
       .option('--probe-again', 'measure the farms again instead of using probes of the last seven days')
@@ -48,6 +56,8 @@ export function addOrderCommands(program: Command): void {
   program
     .command('inspect <scene>')
     .description('what a scene orders, what is missing, what a wrangler should know')
+    .option('--scene-name <name>', SCENE_NAME)
+    .option('--camera <name>', CAMERA)
     .option('--foreign', "somebody else's scene: opened in a sandbox that sees only its folder")
     .option('--json', 'one JSON object')
     .action((scene: string, options: Arguments) =>

@@ -25,7 +25,7 @@ export interface PlanRequest {
   /** Words or a time: see {@link parseDeadline}; a number is Unix milliseconds. */
   readonly deadline: string | number
   readonly budget: Money
-  /** Name of the job and of its files; left out: the scene's file name. */
+  /** Name of the job and of its files; left out: the scene's file name, with the scene and camera that `inspect` chooses. */
   readonly name?: string
   readonly goal?: JobSpec['goal']
   readonly maxFarms?: number
@@ -80,7 +80,7 @@ export async function prepare(
   options.onProgress?.({ step: 'bundle', scene: request.scene })
   const bundle = await options.inspector.bundle(inspection, options.files, ctx)
   let spec: JobSpec = {
-    name: request.name ?? request.scene.replace(/^.*[/\\]/, '').replace(/\.[^.]*$/, ''),
+    name: request.name ?? nameOf(request),
     frames: request.frames ?? inspection.frames,
     bundle,
     render: inspection.spec,
@@ -117,6 +117,12 @@ export async function prepare(
       newRun: options.newRun,
     },
   }
+}
+
+/** Another scene or camera of the same file has another name, so that its frames do not replace the first one's. */
+function nameOf({ scene, inspect = {} }: PlanRequest): string {
+  const file = scene.replace(/^.*[/\\]/, '').replace(/\.[^.]*$/, '')
+  return [file, inspect.scene, inspect.camera].filter((part) => part !== undefined).join('-')
 }
 
 /** Hosts that could render tiles at once. Farms that cannot are declined where frames are split. */

@@ -6,6 +6,7 @@ import {
   canonicalJson,
   invalid,
   isPictorError,
+  parseFrames,
   PictorError,
   type Decline,
   type DigestSigner,
@@ -191,6 +192,8 @@ function refusesJob(farm: string, { spec }: QuoteRequest, info: OperatorFarmOpti
     return decline('software', `${software} is not known to be rendered here`)
   if (!CHECKED_FORMATS.includes(output.format))
     return decline('policy', `files of the format ${output.format} cannot be checked for being whole: order PNG or OPEN_EXR`)
+  if (parseFrames(spec.frames)[0]! < 0)
+    return decline('policy', 'frames below 0 cannot be told from file names here: move the animation to frames from 0 on')
   return undefined
 }
 

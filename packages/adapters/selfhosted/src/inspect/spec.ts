@@ -9,8 +9,33 @@ const FORMATS: readonly string[] = ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER', 'J
 export function chooseScene(report: SceneReport, options: InspectOptions): SceneFacts {
   const name = options.scene ?? report.active
   const scene = report.scenes.find((one) => one.name === name)
-  if (!scene) throw invalid('options.scene', `one of ${report.scenes.map((one) => one.name).join(', ')}`, name)
+  if (!scene)
+    throw unknown(
+      'scene',
+      name,
+      'the file',
+      report.scenes.map((one) => one.name),
+    )
   return scene
+}
+
+/** Names that an error lists; `details.names` has all. */
+const MOST_NAMES = 20
+
+function unknown(what: 'scene' | 'camera', name: string, where: string, names: readonly string[]): PictorError {
+  const listed = names.slice(0, MOST_NAMES).map((one) => JSON.stringify(one))
+  const more = names.length > listed.length ? ` and ${names.length - listed.length} more` : ''
+  return new PictorError(
+    'invalid-input',
+    `${where} has no ${what} ${JSON.stringify(name.slice(0, 80))}; it has ${listed.join(', ') || 'none'}${more}`,
+    {
+      details: {
+        path: `inspect.${what}`,
+        names,
+        hint: `choose one of them (names count capitals and spaces), or leave the ${what} to the file`,
+      },
+    },
+  )
 }
 
 /** The order that a scene's settings make, with the changes of `options`. @throws scene-invalid without a camera, invalid-input on a bad option */
@@ -55,7 +80,7 @@ function unfit(scene: SceneFacts, what: string, hint: string): PictorError {
 function cameraOf(scene: SceneFacts, options: InspectOptions): string {
   if (options.camera !== undefined) {
     if (!scene.cameras.includes(options.camera))
-      throw invalid('options.camera', `one of ${scene.cameras.join(', ')}`, options.camera)
+      throw unknown('camera', options.camera, `scene ${JSON.stringify(scene.name)}`, scene.cameras)
     return options.camera
   }
   if (scene.markers.length > 0) return ''
@@ -66,7 +91,7 @@ function cameraOf(scene: SceneFacts, options: InspectOptions): string {
         cameras: scene.cameras,
         hint:
           scene.cameras.length > 0
-            ? `choose one of its cameras (${scene.cameras.join(', ')}) with the option camera, or make it the active camera in Blender`
+            ? `choose one of its cameras (${scene.cameras.join(', ')}) (--camera on the command line), or make it the active camera in Blender`
             : 'add a camera in Blender and make it the active one',
       },
     })
