@@ -2,17 +2,18 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type {
-  Bytes32,
-  Commit,
-  DigestSigner,
-  Lease,
-  Ledger,
-  LedgerDomain,
-  LedgerEvent,
-  PictorError,
-  SealedOutput,
-  SealKey,
+import {
+  streamOf,
+  type Bytes32,
+  type Commit,
+  type DigestSigner,
+  type Lease,
+  type Ledger,
+  type LedgerDomain,
+  type LedgerEvent,
+  type PictorError,
+  type SealedOutput,
+  type SealKey,
 } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey, requireSigner, sealKeyDigest, signCommit } from '@pictor/core/proof'
 import { fileKeyOf, leaseSecretOf, readKeys, requestKeys, sealedFile, sealHead, unseal } from '@pictor/core/sealing'
@@ -117,8 +118,12 @@ async function sealedBytes(
 ): Promise<Buffer> {
   const head = sealHead(secret, test.job.job, lease.id, [key])
   const fileKey = fileKeyOf(leaseSecretOf(secret, test.job.job, lease.id), hashOf(plain))
+  return gathered(sealedFile(head, fileKey, once(plain)))
+}
+
+async function gathered(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of sealedFile(head, fileKey, once(plain))) chunks.push(chunk)
+  for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
@@ -171,7 +176,7 @@ describe('a checker of sealed outputs', () => {
       const keys = (await ask(again, { signer })) as ReadonlyMap<Bytes32, Uint8Array>
       expect([...keys.keys()].sort()).toEqual([...frames.keys()].sort())
       for (const { outputHash, sealedHash } of sealed)
-        expect(unseal(await test.files.read(sealedHash), keys.get(outputHash)!, outputHash)).toEqual(
+        expect(await gathered(unseal(streamOf(test.files, sealedHash), keys.get(outputHash)!, outputHash))).toEqual(
           Buffer.from(frames.get(outputHash)!),
         )
     }

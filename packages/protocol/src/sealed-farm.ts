@@ -1,25 +1,20 @@
 import { createHash } from 'node:crypto'
-import { DatabaseSync } from 'node:sqlite'
 import {
-  decodeJournal,
-  encodeJournal,
   invalid,
   isPictorError,
   PictorError,
-  type Body,
   type CallContext,
   type Farm,
   type FarmEvent,
   type Address,
-  type LeaseTicket,
   type Ledger,
   type Output,
   type Seal,
-  type SealKey,
   type Task,
 } from '@pictor/core/contract'
 import { followOpenings, requireSigner, sealKeyDigest } from '@pictor/core/proof'
-import { fileKeyOf, leaseSecretOf, sealedFile, sealHead, sealOverhead } from '@pictor/core/sealing'
+import { fileKeyOf, leaseSecretOf, sealedBytes, sealedFile, sealedPart, sealHead } from '@pictor/core/sealing'
+import { openSealBook, outputName, type KeptTask, type KeptTicket } from './seal-book.ts'
 
 /** Options of {@link sealedFarm}. */
 export interface SealedFarmOptions {
@@ -33,10 +28,8 @@ export interface SealedFarmOptions {
   readonly ledger?: Pick<Ledger, 'domain' | 'poll'>
 }
 
-/** What the farm remembers of a task; `head` is left out for tasks without a lease on a ledger, whose outputs lie open. */
-interface KeptTask {
-  readonly ticket?: Pick<LeaseTicket, 'job'> & { readonly lease: number; readonly keys: readonly SealKey[] }
-}
+/** Larger pictures, bytes, get no preview: it takes the whole picture in memory. */
+const MAX_PREVIEWED_BYTES = 256 * 2 ** 20
 
 /** The name that a preview is opened by. */
 const PREVIEW = 'preview:'
@@ -53,45 +46,51 @@ export function sealedFarm(farm: Farm, options: SealedFarmOptions): Farm {
     throw new PictorError('invalid-input', `secret: expected at least 32 bytes, found ${secret.length}`, {
       details: { path: 'secret' },
     })
-  const book = openBook(options.book)
+  const book = openSealBook(options.book)
   const openings = options.ledger && followOpenings(options.ledger, 'farm-refused')
   const making = new Map<string, Promise<Seal>>()
 
-  async function* plainOf(output: Output, ctx: CallContext): AsyncGenerator<Uint8Array> {
-    const got = await farm.open(output, { offset: 0 }, ctx)
+  async function* plainOf(output: Output, ctx: CallContext, offset = 0): AsyncGenerator<Uint8Array> {
+    const got = await farm.open(output, { offset }, ctx)
     if ('unavailable' in got) {
       const code = got.unavailable === 'gone' || got.unavailable === 'expired' ? 'not-found' : 'farm-unreachable'
       throw new PictorError(code, `${output.name} cannot be sealed: ${got.unavailable}`, { details: { class: 'transfer' } })
     }
     yield* got.stream
   }
-  const headOf = ({ job, lease, keys }: NonNullable<KeptTask['ticket']>): Buffer => sealHead(secret, job, lease, keys)
-  const streamOf = (ticket: NonNullable<KeptTask['ticket']>, output: Output, ctx: CallContext): AsyncGenerator<Uint8Array> => {
-    const leaseSecret = leaseSecretOf(secret, ticket.job, ticket.lease)
-    return sealedFile(headOf(ticket), fileKeyOf(leaseSecret, output.hash), plainOf(output, ctx))
+  const headOf = ({ job, lease, keys }: KeptTicket): Buffer => sealHead(secret, job, lease, keys)
+  const keyOfFile = ({ job, lease }: KeptTicket, output: Output): Uint8Array =>
+    fileKeyOf(leaseSecretOf(secret, job, lease), output.hash)
+  /** The sealed file from `offset` on. Only what is needed for it is read and sealed again. */
+  const sealedFrom = (ticket: KeptTicket, output: Output, offset: number, ctx: CallContext) => {
+    const head = headOf(ticket)
+    const { first, plainOffset, skip } = sealedPart(head, output.bytes, offset)
+    return without(skip, sealedFile(head, keyOfFile(ticket, output), plainOf(output, ctx, plainOffset), first))
   }
   const previewOf = async (output: Output, ctx: CallContext): Promise<Uint8Array | undefined> => {
-    if (!options.preview) return undefined
+    if (!options.preview || output.bytes > MAX_PREVIEWED_BYTES) return undefined
     const chunks: Uint8Array[] = []
     for await (const chunk of plainOf(output, ctx)) chunks.push(chunk)
     return options.preview(Buffer.concat(chunks), { frame: output.frame })
   }
 
   /** What an output is sealed as; worked out once and kept. */
-  async function sealOf(ticket: NonNullable<KeptTask['ticket']>, output: Output, ctx: CallContext): Promise<Seal> {
+  async function sealOf(ticket: KeptTicket, output: Output, ctx: CallContext): Promise<Seal> {
+    const head = headOf(ticket)
     const digest = createHash('sha256')
-    for await (const chunk of streamOf(ticket, output, ctx)) digest.update(chunk)
+    const plain = asNamed(output, plainOf(output, ctx))
+    for await (const chunk of sealedFile(head, keyOfFile(ticket, output), plain)) digest.update(chunk)
     const preview = await previewOf(output, ctx)
     const seal: Seal = {
       hash: `0x${digest.digest('hex')}`,
-      bytes: output.bytes + sealOverhead(headOf(ticket)),
+      bytes: sealedBytes(head, output.bytes),
       ...(preview ? { preview: { name: PREVIEW + output.name, hash: hashOf(preview), bytes: preview.length } } : {}),
     }
     book.keepSeal(output, seal)
     return seal
   }
-  const sealOnce = (ticket: NonNullable<KeptTask['ticket']>, output: Output, ctx: CallContext): Promise<Seal> => {
-    const key = keyOf(output)
+  const sealOnce = (ticket: KeptTicket, output: Output, ctx: CallContext): Promise<Seal> => {
+    const key = `${outputName(output)} ${output.hash}`
     const running = making.get(key) ?? sealOf(ticket, output, ctx).finally(() => making.delete(key))
     making.set(key, running)
     return running
@@ -103,7 +102,10 @@ export function sealedFarm(farm: Farm, options: SealedFarmOptions): Farm {
     const task = book.task(event.output.task.ref)
     if (!task) return undefined
     if (!task.ticket) return event
-    const sealed = book.seal(event.output)?.seal ?? (await sealOnce(task.ticket, event.output, ctx).catch(goneOrThrow))
+    const kept = book.seal(event.output)
+    // A frame that was rendered again has its name and another hash.
+    const known = kept?.output.hash === event.output.hash ? kept.seal : undefined
+    const sealed = known ?? (await sealOnce(task.ticket, event.output, ctx).catch(goneOrThrow))
     return sealed && { ...event, output: { ...event.output, sealed } }
   }
 
@@ -133,9 +135,12 @@ export function sealedFarm(farm: Farm, options: SealedFarmOptions): Farm {
       const isPreview = output.name.startsWith(PREVIEW)
       const kept = book.seal(isPreview ? { ...output, name: output.name.slice(PREVIEW.length) } : output)
       if (!kept) return { unavailable: 'not-yet', retryAfterMs: 1_000 }
-      if (!isPreview) return from(streamOf(task.ticket, kept.output, ctx), kept.seal.bytes, offset)
-      const preview = await previewOf(kept.output, ctx)
-      return preview ? from([preview], preview.length, offset) : { unavailable: 'gone' }
+      const preview = isPreview ? await previewOf(kept.output, ctx) : undefined
+      if (isPreview && !preview) return { unavailable: 'gone' }
+      const bytes = preview ? preview.length : kept.seal.bytes
+      if (!(offset >= 0 && offset <= bytes)) throw invalid('offset', `0 to ${bytes}`, offset)
+      const stream = preview ? without(offset, [preview]) : sealedFrom(task.ticket, kept.output, offset, ctx)
+      return { bytes: bytes - offset, stream }
     },
     async set(ref, change, ctx) {
       const answer = await farm.set(ref, change, ctx)
@@ -155,7 +160,6 @@ function goneOrThrow(error: unknown): undefined {
 }
 
 const hashOf = (bytes: Uint8Array): `0x${string}` => `0x${createHash('sha256').update(bytes).digest('hex')}`
-const keyOf = ({ task, frame, part, layer, name }: Output): string => JSON.stringify([task.ref, frame, part, layer, name])
 
 /** What has to be known of a task to seal its outputs. @throws farm-refused when too few checkers can open what would be sealed; signature-invalid */
 function keptTask({ lease: ticket, purpose }: Task, drawn: readonly Address[] | undefined): KeptTask {
@@ -177,60 +181,32 @@ function keptTask({ lease: ticket, purpose }: Task, drawn: readonly Address[] | 
   return { ticket: { job, lease: lease.id, keys } }
 }
 
-/** A body from `offset` on: what lies before it is made again and dropped. */
-function from(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, bytes: number, offset: number): Body {
-  if (!(offset >= 0 && offset <= bytes)) throw invalid('offset', `0 to ${bytes}`, offset)
-  async function* rest(): AsyncGenerator<Uint8Array> {
-    let skip = offset
-    for await (const chunk of chunks) {
-      if (skip < chunk.length) yield skip > 0 ? chunk.subarray(skip) : chunk
-      skip = Math.max(0, skip - chunk.length)
-    }
+/** A stream without its first bytes. */
+async function* without(bytes: number, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let skip = bytes
+  for await (const chunk of chunks) {
+    if (skip < chunk.length) yield skip > 0 ? chunk.subarray(skip) : chunk
+    skip = Math.max(0, skip - chunk.length)
   }
-  return { bytes: bytes - offset, stream: rest() }
 }
 
-interface SealBook {
-  task(ref: string): KeptTask | undefined
-  keepTask(ref: string, task: KeptTask): void
-  seal(output: Output): { readonly output: Output; readonly seal: Seal } | undefined
-  keepSeal(output: Output, seal: Seal): void
-  forget(ref: string): void
-  close(): void
-}
-
-const SCHEMA = `
-create table if not exists task (ref text primary key, task text not null) strict;
-create table if not exists sealed (key text primary key, ref text not null, sealed text not null) strict;
-create index if not exists sealed_of on sealed (ref);
-`
-
-function openBook(path: string): SealBook {
-  let db: DatabaseSync
-  try {
-    db = new DatabaseSync(path)
-    db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000')
-    db.exec(SCHEMA)
-  } catch (cause) {
-    throw new PictorError('store-failed', `the book of sealed outputs ${path} cannot be opened: ${(cause as Error).message}`, {
-      details: { path },
-      cause,
-    })
+/**
+ * The bytes of an output, which must be those that its farm named. The file's key follows from that name, and may encrypt one content only.
+ * @throws not-found when its farm gives others (a frame that was rendered again): this one is told of no more
+ */
+async function* asNamed({ name, hash, bytes }: Output, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const digest = createHash('sha256')
+  let length = 0
+  for await (const chunk of chunks) {
+    digest.update(chunk)
+    length += chunk.length
+    yield chunk
   }
-  const findTask = db.prepare('select task as value from task where ref = ?')
-  const saveTask = db.prepare('insert into task values (?, ?) on conflict (ref) do update set task = excluded.task')
-  const findSeal = db.prepare('select sealed as value from sealed where key = ?')
-  const saveSeal = db.prepare('insert or replace into sealed values (?, ?, ?)')
-  const read = <T>(row: unknown): T | undefined => (row ? decodeJournal<T>((row as { value: string }).value) : undefined)
-  return {
-    task: (ref) => read<KeptTask>(findTask.get(ref)),
-    keepTask: (ref, task) => void saveTask.run(ref, encodeJournal(task)),
-    seal: (output) => read(findSeal.get(keyOf(output))),
-    keepSeal: (output, seal) => void saveSeal.run(keyOf(output), output.task.ref, encodeJournal({ output, seal })),
-    forget(ref) {
-      db.prepare('delete from sealed where ref = ?').run(ref)
-      db.prepare('delete from task where ref = ?').run(ref)
-    },
-    close: () => db.close(),
-  }
+  const found = `0x${digest.digest('hex')}`
+  if (found !== hash || length !== bytes)
+    throw new PictorError(
+      'not-found',
+      `${name} cannot be sealed: named ${hash} with ${bytes} bytes, given ${found} with ${length}`,
+      { details: { class: 'transfer', path: 'output.hash' } },
+    )
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { farmConformance, Network, type FarmSubject, type FarmSupports, type SubjectWish } from '@pictor/core/conformance'
-import type { Farm, LedgerDomain, Output, Task } from '@pictor/core/contract'
+import type { Bytes32, Farm, FarmEvent, LedgerDomain, Output, Task } from '@pictor/core/contract'
 import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
 import { fileKeyOf, readLeaseSecret, unseal } from '@pictor/core/sealing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -49,10 +49,7 @@ async function rendered(dress: (task: Task) => Promise<Task> | Task) {
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
   const inner = await smallFarm({ scenario: 'plain', network: new Network() })
   const signed = signedFarm(inner.farm, { signer })
-  const start = (book = join(folder, 'book.db')): Farm => {
-    const farm = sealedFarm(signed, { secret: SECRET, book })
-    return farm
-  }
+  const start = (book = join(folder, 'book.db'), of: Farm = signed): Farm => sealedFarm(of, { secret: SECRET, book })
   const farm = start()
   const stage = await farm.stage(inner.job.bundle, inner.files, { key: 's' })
   const task = await dress(smallTask(inner.job, stage, [1, 2]))
@@ -71,9 +68,17 @@ async function outputsOf(farm: Farm): Promise<Output[]> {
 async function bytesOf(farm: Farm, output: Output, offset = 0): Promise<Buffer> {
   const body = await farm.open(output, { offset }, { key: 'o' })
   if ('unavailable' in body) throw new Error(body.unavailable)
+  return gathered(body.stream)
+}
+
+async function gathered(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of body.stream) chunks.push(chunk)
+  for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
 
 const sha256 = (bytes: Uint8Array): string => `0x${createHash('sha256').update(bytes).digest('hex')}`
@@ -97,12 +102,46 @@ describe('sealedFarm', () => {
       expect((await bytesOf(farm, bare)).equals(sealed)).toBe(true)
       expect(sealed.includes(plain.subarray(0, 32))).toBe(false)
       for (const checker of task.lease!.terms.checkers) {
-        const secret = readLeaseSecret(sealed, { job: task.lease!.job, lease: 1, checker }, sealSecretOf(checker))
-        expect(unseal(sealed, fileKeyOf(secret, output.hash), output.hash).equals(plain)).toBe(true)
+        const about = { job: task.lease!.job, lease: 1, checker }
+        const keyOf = (head: Buffer) => fileKeyOf(readLeaseSecret(head, about, sealSecretOf(checker)), output.hash)
+        expect((await gathered(unseal(once(sealed), keyOf, output.hash))).equals(plain)).toBe(true)
       }
     }
     await again.close?.()
     await farm.close?.()
+  })
+
+  it('seals a frame that was rendered again anew, and tells of nothing whose bytes are not those that were named', async () => {
+    const { inner, start, task, submit, finish, farm } = await rendered((one) => dressed(signer, one, CHAIN))
+    await submit()
+    await finish()
+    const [first] = await outputsOf(farm)
+    await farm.close?.()
+    // The inner farm as it would be after it rendered the frame again: other bytes under the name.
+    const again = Buffer.from('the frame as it was rendered the second time')
+    let named = first!.hash
+    const other: Farm = {
+      ...inner.farm,
+      async poll(query, ctx) {
+        const page = await inner.farm.poll(query, ctx)
+        const change = (event: FarmEvent): FarmEvent =>
+          event.type === 'output' && event.output.name === first!.name
+            ? { ...event, output: { ...event.output, hash: named, bytes: again.length } }
+            : event
+        return { ...page, events: page.events.map(change) }
+      },
+      open: async (_output, { offset }) => ({ bytes: again.length - offset, stream: once(again.subarray(offset)) }),
+    }
+    const resealed = start(undefined, other)
+    named = `0x${'99'.repeat(32)}`
+    expect((await outputsOf(resealed)).map(({ name }) => name)).not.toContain(first!.name)
+    named = sha256(again) as Bytes32
+    const output = (await outputsOf(resealed)).find(({ name }) => name === first!.name)!
+    expect(output.sealed!.hash).not.toBe(first!.sealed!.hash)
+    const about = { job: task.lease!.job, lease: 1, checker: task.lease!.terms.checkers[0]! }
+    const keyOf = (head: Buffer) => fileKeyOf(readLeaseSecret(head, about, sealSecretOf(about.checker)), named)
+    expect((await gathered(unseal(once(await bytesOf(resealed, output)), keyOf, named))).equals(again)).toBe(true)
+    await resealed.close?.()
   })
 
   it('leaves open what no ledger holds money for', async () => {

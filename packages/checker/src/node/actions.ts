@@ -136,7 +136,10 @@ export function createActions(tools: ActionTools): Perform {
     const about = { job: job.job, lease: lease.id, checker: signer.address }
     const known = state.leaseSecrets?.[lease.id]
     const files = openedFiles(job.files, sealed ?? [], about, { known, secret: sealSecretOf(store) })
-    const layers = await holdOutputs({ ...job, files }, lease, commit, tools.keep, signal)
+    // What lies open in the one place that job and checker share need not be copied; what was sealed lies open nowhere else.
+    const keep = sealed || tools.keep !== job.files ? tools.keep : undefined
+    const read = (hash: Bytes32): Promise<Uint8Array> => (keep ?? job.files).read(hash)
+    const layers = await holdOutputs({ files, keep, read }, lease, commit, signal)
     const message = { job: job.job, lease: lease.id, outputRoot: commit.outputRoot }
     const [signature] = await signer.sign(job.domain, [{ kind: 'held', message }])
     const held = { ...message, checker: signer.address, signature: signature! }

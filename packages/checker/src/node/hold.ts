@@ -1,8 +1,17 @@
-import type { Address, Artifacts, Bytes32, CheckerJob, Commit, Lease } from '@pictor/core/contract'
+import { createHash } from 'node:crypto'
+import {
+  storeStream,
+  type Address,
+  type Artifacts,
+  type Bytes32,
+  type CheckerJob,
+  type Commit,
+  type Lease,
+} from '@pictor/core/contract'
 import { leaseLeaf, verifyCommit } from '@pictor/core/proof'
 import { layersNamedBy } from './layers.ts'
-import { sha256 } from './ready.ts'
 import { refuse } from './refusal.ts'
+import type { OpenedFiles } from './sealed-outputs.ts'
 import type { JobState } from './state.ts'
 
 /** How far a farm's clock may run ahead of the checker's. */
@@ -53,40 +62,56 @@ export function inspectCommit(
   }
 }
 
+/** Where the bytes of a commitment are read, and where this checker keeps what it swore to hold. */
+export interface HoldingPlaces {
+  readonly files: OpenedFiles
+  /** Left out: they stay with the job. */
+  readonly keep: Artifacts | undefined
+  /** Reads a file that is held. */
+  readonly read: (hash: Bytes32) => Promise<Uint8Array>
+}
+
 /**
- * Reads the bytes of every output, compares their sha256, and copies them to where this checker keeps what it swore to hold. Returns the files of layers that they name.
+ * Reads the bytes of every output in pieces, compares their sha256, and copies them to where this checker keeps what it swore to hold. Returns the files of layers that they name.
  * @throws checker-refused naming the first frame whose bytes are missing or differ
  */
 export async function holdOutputs(
-  job: CheckerJob,
+  places: HoldingPlaces,
   lease: Pick<Lease, 'checkClass'>,
   commit: Commit,
-  keep: Artifacts | undefined,
   signal: AbortSignal,
 ): Promise<readonly Bytes32[]> {
   const held: Bytes32[] = []
   for (const { frame, outputHash } of commit.outputs) {
     signal.throwIfAborted()
-    if (!(await job.files.has(outputHash)))
-      throw refuse('bytes-missing', `the bytes of frame ${frame} (${outputHash}) are not there`)
-    const bytes = await job.files.read(outputHash)
-    const found = sha256(bytes)
-    if (found !== outputHash)
-      throw refuse('bytes-differ', `frame ${frame}: the farm committed to ${outputHash}, the bytes hash to ${found}`)
-    if (keep && keep !== job.files) await keep.put(bytes)
-    const layers = lease.checkClass === 'sidecar' ? layersNamedBy(bytes) : undefined
+    await holdFile(places, outputHash, `the bytes of frame ${frame}`, `frame ${frame}: the farm committed to`, signal)
+    const layers = lease.checkClass === 'sidecar' ? layersNamedBy(await places.read(outputHash)) : undefined
     if (!layers) continue
-    await holdLayers(job, frame, layers, keep)
+    // They are part of what was committed to: the frame's own hash covers theirs.
+    await holdFile(places, layers, `the layers of frame ${frame}`, `frame ${frame} names the layers`, signal)
     held.push(layers)
   }
   return held
 }
 
-/** The layers that a frame names are part of what was committed to: its own hash covers theirs. */
-async function holdLayers(job: CheckerJob, frame: number, hash: Bytes32, keep: Artifacts | undefined): Promise<void> {
-  if (!(await job.files.has(hash))) throw refuse('bytes-missing', `the layers of frame ${frame} (${hash}) are not there`)
-  const bytes = await job.files.read(hash)
-  const found = sha256(bytes)
-  if (found !== hash) throw refuse('bytes-differ', `frame ${frame} names the layers ${hash}, the bytes hash to ${found}`)
-  if (keep && keep !== job.files) await keep.put(bytes)
+async function holdFile(
+  { files, keep }: HoldingPlaces,
+  hash: Bytes32,
+  what: string,
+  named: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await files.has(hash))) throw refuse('bytes-missing', `${what} (${hash}) are not there`)
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    const digest = createHash('sha256')
+    for await (const chunk of files.stream(hash)) {
+      signal.throwIfAborted()
+      digest.update(chunk)
+      yield chunk
+    }
+    const found = `0x${digest.digest('hex')}`
+    if (found !== hash) throw refuse('bytes-differ', `${named} ${hash}, the bytes hash to ${found}`)
+  }
+  if (keep) await storeStream(keep, hashed())
+  else for await (const _ of hashed());
 }

@@ -1,4 +1,12 @@
-import type { Address, Artifacts, Bytes32, KeyRequest, LeaseResult, SealedOutput } from '@pictor/core/contract'
+import {
+  streamOf,
+  type Address,
+  type Artifacts,
+  type Bytes32,
+  type KeyRequest,
+  type LeaseResult,
+  type SealedOutput,
+} from '@pictor/core/contract'
 import { fromHex, keyRequestDigest, requireSigner, toHex, type Openings } from '@pictor/core/proof'
 import { derive, fileKeyOf, readLeaseSecret, sealKeys, unseal } from '@pictor/core/sealing'
 import { refuse } from './refusal.ts'
@@ -7,15 +15,17 @@ import type { CheckerStore, JobState } from './state.ts'
 /** The secret of the key that farms seal to, out of the checker's own. */
 export const sealSecretOf = (store: CheckerStore): Buffer => derive(store.secret(), 'pictor seal key')
 
-/** What came to light while sealed outputs were read. */
-export interface OpenedFiles extends Artifacts {
+/** Files of a commitment, the sealed ones opened as they are read. */
+export interface OpenedFiles extends Pick<Artifacts, 'has'> {
+  /** The bytes in pieces; they count once the stream has ended without an error. */
+  stream(hash: Bytes32): AsyncIterable<Uint8Array>
   /** The lease's secret, hex; undefined while nothing sealed was read. */
   leaseSecret(): Bytes32 | undefined
 }
 
 /**
  * The files of a commitment with the sealed ones opened: read by the hash of what is in them. All of a lease must be sealed with one secret, which is what keys are served from.
- * @throws signature-invalid, invalid-input, checker-refused when a file does not open to what was committed to
+ * Streams throw signature-invalid, invalid-input, checker-refused when a file does not open to what was committed to.
  */
 export function openedFiles(
   files: Artifacts,
@@ -25,18 +35,19 @@ export function openedFiles(
 ): OpenedFiles {
   const places = new Map(sealed.map(({ outputHash, sealedHash }) => [outputHash, sealedHash]))
   let leaseSecret = known
+  const sameSecret = (head: Buffer): Buffer => {
+    const found = readLeaseSecret(head, about, secret)
+    leaseSecret ??= toHex(found) as Bytes32
+    if (toHex(found) !== leaseSecret)
+      throw refuse('sealed-otherwise', `lease ${about.lease}: one file is sealed with another secret than the others`)
+    return found
+  }
   return {
-    ...files,
     has: (hash) => files.has(places.get(hash) ?? hash),
-    async read(hash) {
+    stream(hash) {
       const place = places.get(hash)
-      if (!place) return files.read(hash)
-      const bytes = await files.read(place)
-      const found = toHex(readLeaseSecret(bytes, about, secret)) as Bytes32
-      leaseSecret ??= found
-      if (found !== leaseSecret)
-        throw refuse('sealed-otherwise', `lease ${about.lease}: one file is sealed with another secret than the others`)
-      return unseal(bytes, fileKeyOf(fromHex(found, 'secret'), hash), hash)
+      if (!place) return streamOf(files, hash)
+      return unseal(streamOf(files, place), (head) => fileKeyOf(sameSecret(head), hash), hash)
     },
     leaseSecret: () => leaseSecret,
   }
@@ -47,7 +58,7 @@ export function keptFirst(keep: Artifacts | undefined, files: Artifacts): Artifa
   if (!keep || keep === files) return files
   const holderOf = async (hash: Bytes32): Promise<Artifacts> => ((await keep.has(hash)) ? keep : files)
   return {
-    ...files,
+    put: (source) => files.put(source),
     has: async (hash) => (await keep.has(hash)) || files.has(hash),
     read: async (hash) => (await holderOf(hash)).read(hash),
     path: async (hash) => (await holderOf(hash)).path(hash),

@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Artifacts } from '../contract/artifacts.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
@@ -10,8 +9,8 @@ import type { Bytes32 } from '../contract/messages.ts'
 const HASH = /^0x[0-9a-f]{64}$/
 
 /**
- * Content-addressed files in a folder: `<root>/ab/abcdef…`. A file appears under its hash only when it is whole (written beside, synced, renamed), so a crash
- * leaves at most a stray temporary file and a reader never sees half of one.
+ * Content-addressed files in a folder: `<root>/ab/abcdef…`. A file appears under its hash only when it is whole (written beside, synced, renamed), so a reader
+ * never sees half of one. What a crash leaves in `tmp` is removed an hour later, at the first file that somebody stores then.
  */
 export function folderArtifacts(root: string): Artifacts {
   const place = (hash: Bytes32): string => {
@@ -28,20 +27,46 @@ export function folderArtifacts(root: string): Artifacts {
           details: { hash },
           cause,
         })
+  const incoming = join(root, 'tmp')
+  let swept: Promise<void> | undefined
+  const keep = async (write: (temporary: string) => Promise<{ hash: Bytes32; bytes: number }>) => {
+    const temporary = join(incoming, randomBytes(12).toString('hex'))
+    await mkdir(incoming, { recursive: true })
+    await (swept ??= sweepStrays(incoming))
+    try {
+      const { hash, bytes } = await write(temporary)
+      const target = place(hash)
+      await mkdir(join(root, hash.slice(2, 4)), { recursive: true })
+      await rename(temporary, target)
+      return { hash, bytes }
+    } catch (cause) {
+      await rm(temporary, { force: true })
+      throw cause
+    }
+  }
+  const failed = (cause: unknown): PictorError =>
+    new PictorError('store-failed', `cannot store an artifact in ${root}: ${(cause as Error).message}`, { cause })
   return {
-    async put(source) {
-      const temporary = join(root, 'tmp', randomBytes(12).toString('hex'))
-      await mkdir(join(root, 'tmp'), { recursive: true })
+    put: (source) =>
+      keep((temporary) => writeStream(temporary, source instanceof Uint8Array ? [source] : readStream(source.path))).catch(
+        (cause) => Promise.reject(failed(cause)),
+      ),
+    async write(chunks) {
+      // What the stream itself throws is for whoever made it.
+      let thrown: { readonly error: unknown } | undefined
+      async function* watched(): AsyncGenerator<Uint8Array> {
+        try {
+          yield* chunks
+        } catch (error) {
+          thrown = { error }
+          throw error
+        }
+      }
       try {
-        const { hash, bytes } =
-          source instanceof Uint8Array ? await writeBytes(temporary, source) : await copyFile(temporary, source.path)
-        const target = place(hash)
-        await mkdir(join(root, hash.slice(2, 4)), { recursive: true })
-        await rename(temporary, target)
-        return { hash, bytes }
+        return await keep((temporary) => writeStream(temporary, watched()))
       } catch (cause) {
-        await rm(temporary, { force: true })
-        throw new PictorError('store-failed', `cannot store an artifact in ${root}: ${(cause as Error).message}`, { cause })
+        if (thrown) throw thrown.error
+        throw failed(cause)
       }
     },
     has: (hash) =>
@@ -55,33 +80,52 @@ export function folderArtifacts(root: string): Artifacts {
         () => place(hash),
         (cause) => Promise.reject(missing(hash, cause)),
       ),
+    async *stream(hash) {
+      const file = readStream(place(hash))
+      try {
+        yield* file
+      } catch (cause) {
+        throw missing(hash, cause)
+      }
+    },
   }
 }
 
-async function writeBytes(path: string, data: Uint8Array): Promise<{ hash: Bytes32; bytes: number }> {
+/** A temporary file that nobody wrote to for this long is what a process left that was killed, milliseconds. */
+const STRAY_AFTER_MS = 3_600_000
+
+/** Removes what killed processes left. Other processes may be at work in the same folder: their files are young. */
+async function sweepStrays(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) {
+    const path = join(folder, name)
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }))
+    if (mtimeMs < Date.now() - STRAY_AFTER_MS) await rm(path, { force: true }).catch(() => {})
+  }
+}
+
+/** How much of a file is read at once, bytes. */
+const READ_BYTES = 2 ** 20
+
+const readStream = (path: string): AsyncIterable<Uint8Array> => createReadStream(path, { highWaterMark: READ_BYTES })
+
+/** Each piece is on its way to the disk before the next one is asked for: whoever makes them may use one buffer for all. */
+async function writeStream(
+  path: string,
+  source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<{ hash: Bytes32; bytes: number }> {
+  const digest = createHash('sha256')
+  let bytes = 0
   const file = await open(path, 'w')
   try {
-    await file.writeFile(data)
+    for await (const piece of source) {
+      await file.writeFile(piece)
+      digest.update(piece)
+      bytes += piece.length
+    }
     await file.datasync()
   } finally {
     await file.close()
   }
-  return { hash: `0x${createHash('sha256').update(data).digest('hex')}`, bytes: data.length }
-}
-
-async function copyFile(path: string, from: string): Promise<{ hash: Bytes32; bytes: number }> {
-  const digest = createHash('sha256')
-  let bytes = 0
-  await pipeline(
-    createReadStream(from),
-    async function* (chunks) {
-      for await (const chunk of chunks as AsyncIterable<Buffer>) {
-        digest.update(chunk)
-        bytes += chunk.length
-        yield chunk
-      }
-    },
-    createWriteStream(path, { flush: true }),
-  )
   return { hash: `0x${digest.digest('hex')}`, bytes }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { storeStream, streamOf } from '../contract/artifacts.ts'
 import { isPictorError } from '../contract/error.ts'
 import type { Address, Bytes32 } from '../contract/messages.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
@@ -97,17 +98,11 @@ async function openBy(
   for (const hash of closed) {
     const key = keys.get(hash)
     if (!key) continue
-    let bytes: Uint8Array
     try {
-      bytes = unseal(await artifacts.read(sealed.get(hash)!), key, hash)
+      await storeStream(artifacts, unseal(streamOf(artifacts, sealed.get(hash)!), key, hash))
     } catch (error) {
       const wrong = isPictorError(error, 'signature-invalid')
       return { message: `its key of ${hash}: ${messageOf(error)}`, ...(wrong ? { wrong } : {}) }
-    }
-    try {
-      await artifacts.put(bytes)
-    } catch (error) {
-      return { message: messageOf(error) }
     }
     closed.delete(hash)
   }

@@ -70,18 +70,6 @@ export function encryptOnce(key: Uint8Array, message: Uint8Array, context: strin
   return Buffer.concat([cipher.update(message), cipher.final(), cipher.getAuthTag()])
 }
 
-/** The same as a stream, for files. */
-export async function* encryptStream(
-  key: Uint8Array,
-  message: AsyncIterable<Uint8Array>,
-  context: Uint8Array,
-): AsyncGenerator<Uint8Array> {
-  const cipher = createCipheriv('aes-256-gcm', key, NONCE)
-  cipher.setAAD(context)
-  for await (const chunk of message) yield cipher.update(chunk)
-  yield Buffer.concat([cipher.final(), cipher.getAuthTag()])
-}
-
 /** @throws signature-invalid when the key is another one or a byte was changed */
 export function decryptOnce(key: Uint8Array, sealed: Uint8Array, context: string | Uint8Array): Buffer {
   try {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isPictorError, PictorError, type Artifacts, type Bytes32, type CallContext } from '@pictor/core/contract'
+import { isPictorError, PictorError, streamOf, type Artifacts, type Bytes32, type CallContext } from '@pictor/core/contract'
 import { PROTOCOL } from '../document.ts'
 import { farmHttp, type FarmHttp, type FetchLike } from '../farm-http.ts'
 import type { FileSource } from './wire.ts'
@@ -61,6 +61,10 @@ export function remoteFiles(options: RemoteFilesOptions): Artifacts {
     async path(hash) {
       await have(hash)
       return cache.path(hash)
+    },
+    async *stream(hash) {
+      await have(hash)
+      yield* streamOf(cache, hash)
     },
   }
 }
