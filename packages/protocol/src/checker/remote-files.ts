@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isPictorError, PictorError, streamOf, type Artifacts, type Bytes32, type CallContext } from '@pictor/core/contract'
 import { PROTOCOL } from '../document.ts'
@@ -67,6 +67,12 @@ export function remoteFiles(options: RemoteFilesOptions): Artifacts {
       yield* streamOf(cache, hash)
     },
   }
+}
+
+/** Removes what fetches left that were killed. */
+export async function dropPartial(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => []))
+    if (/^[0-9a-f]{24}$/.test(name)) await rm(join(folder, name), { force: true })
 }
 
 async function fetchFile(

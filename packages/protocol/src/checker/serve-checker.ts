@@ -21,7 +21,7 @@ import { rangeStart, sendBytes } from '../server/send-bytes.ts'
 import { hashSchema } from '../wire.ts'
 import { CHECKER_OPERATIONS } from './document.ts'
 import { checkerInbox } from './inbox.ts'
-import { remoteFiles } from './remote-files.ts'
+import { dropPartial, remoteFiles } from './remote-files.ts'
 import { actionSchema, keyRequestSchema, sealKeyAskSchema, type WireAction, type WireJob } from './wire.ts'
 
 /** Options of {@link serveChecker}. */
@@ -36,7 +36,7 @@ export interface ServeCheckerOptions {
   readonly onRunner?: (job: Bytes32) => void
   /** Where scenes, outputs and pictures are kept. */
   readonly files: Artifacts
-  /** Folder for files that are still arriving. */
+  /** Folder for files that are still arriving, of this server alone: what one that was killed left there is removed at the start. */
   readonly partial: string
   /** File of actions that were taken and not done; `:memory:` forgets them with the process. */
   readonly inbox: string
@@ -75,6 +75,7 @@ export interface CheckerServer {
  */
 export async function serveChecker(checker: Checker, options: ServeCheckerOptions): Promise<CheckerServer> {
   const { host = '127.0.0.1', port = 0, rate = { perSecond: 50, burst: 200 }, log = () => {} } = options
+  await dropPartial(options.partial)
   const metrics = metricsOf('checker', Date.now(), Date.now)
   const closing = new AbortController()
   const inbox = checkerInbox(options.inbox)
