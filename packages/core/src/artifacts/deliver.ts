@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { copyFile, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import PQueue from 'p-queue'
 import type { Artifacts } from '../contract/artifacts.ts'
 import { PictorError } from '../contract/error.ts'
 import type { TileMerge } from '../contract/inspect.ts'
@@ -32,18 +33,46 @@ export interface Delivery {
   readonly hash: Bytes32
 }
 
+/** How a delivery is watched by who waits for it. */
+export interface DeliveryWatch {
+  readonly signal?: AbortSignal
+  /** Called whenever bytes have reached the folder. */
+  readonly moved?: () => void
+}
+
+/**
+ * Deliveries to one folder at once. A call to a file system whose server is gone holds one of the threads that Node has for files (4, UV_THREADPOOL_SIZE), whatever
+ * signal it is given: with two of them a folder that hangs leaves the other two to the artifacts.
+ */
+const AT_ONCE = 2
+
+interface Folder {
+  readonly queue: PQueue
+  /** Of all its deliveries: one that waits for its turn goes on as the others do. */
+  readonly watches: Set<DeliveryWatch>
+}
+
+/** Bytes that are copied between two words of progress. */
+const COPY_BYTES = 8 * 2 ** 20
+
 /**
  * A function that copies an accepted frame into its folder: written beside, synced, renamed; the same delivery twice is harmless. Tiles of split frames are kept in
  * `parts/` there, with the bytes that their farms signed; the last one to come is merged with the others, which gives the frame.
  */
-export function deliverToFolder(files: Artifacts, tiles?: TileMerge): (delivery: Delivery) => Promise<{ readonly path: string }> {
-  return async (delivery) => {
+export function deliverToFolder(
+  files: Artifacts,
+  tiles?: TileMerge,
+): (delivery: Delivery, watch?: DeliveryWatch) => Promise<{ readonly path: string }> {
+  const folders = new Map<string, Folder>()
+
+  async function toFolder(delivery: Delivery, watch: DeliveryWatch): Promise<{ readonly path: string }> {
     const { spec, outDir, frame, part, hash } = delivery
     const path = join(outDir, frameFileName(spec, frame, 0))
+    const copyTo = async (temporary: string): Promise<void> => copy(await files.path(hash), temporary, watch)
     try {
-      if (part === 0) await place(path, async (temporary) => copyFile(await files.path(hash), temporary))
+      if (part === 0) await place(path, copyTo)
       else {
-        await place(partPath(delivery, part), async (temporary) => copyFile(await files.path(hash), temporary))
+        await place(partPath(delivery, part), copyTo)
         await mergeWhenWhole(delivery, path, tiles)
       }
     } catch (cause) {
@@ -53,6 +82,49 @@ export function deliverToFolder(files: Artifacts, tiles?: TileMerge): (delivery:
       })
     }
     return { path }
+  }
+
+  return async (delivery, watch = {}) => {
+    const { outDir } = delivery
+    const folder = folders.get(outDir) ?? { queue: new PQueue({ concurrency: AT_ONCE }), watches: new Set() }
+    folders.set(outDir, folder)
+    folder.watches.add(watch)
+    try {
+      return await folder.queue.add(() => {
+        watch.signal?.throwIfAborted()
+        return toFolder(delivery, {
+          ...watch,
+          moved: () => {
+            for (const each of folder.watches) each.moved?.()
+          },
+        })
+      })
+    } finally {
+      folder.watches.delete(watch)
+      if (folder.watches.size === 0) folders.delete(outDir)
+    }
+  }
+}
+
+/** Copies a file piece by piece, so that a large one on a slow disk shows that it goes on. */
+async function copy(source: string, target: string, { signal, moved }: DeliveryWatch): Promise<void> {
+  const from = await open(source, 'r')
+  try {
+    const to = await open(target, 'wx')
+    try {
+      const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, (await from.stat()).size)))
+      for (;;) {
+        signal?.throwIfAborted()
+        const { bytesRead } = await from.read(buffer, 0, buffer.length)
+        if (bytesRead === 0) return
+        await to.writeFile(buffer.subarray(0, bytesRead))
+        moved?.()
+      }
+    } finally {
+      await to.close()
+    }
+  } finally {
+    await from.close()
   }
 }
 

@@ -1,10 +1,17 @@
 import type { JobInput } from '../job/job-facts.ts'
 import { frameOf, partOf } from '../job/units.ts'
-import { effort, tryUntilDone } from './effort.ts'
+import type { TaskStreamState } from '../job/task-state.ts'
+import { backoffMs, effort, pause, untilDone } from './effort.ts'
 import type { JobHost } from './job-host.ts'
 import { openSeals } from './open-seals.ts'
 
-/** Copies the accepted frames of a lease to their place. */
+/** Frames of one lease that are delivered at once. */
+const LANES = 4
+
+/**
+ * Copies the accepted frames of a lease to their place. Delivery fails for local reasons (a full disk, a mount that hangs): people are told which frame and where, the
+ * other frames go on, and it is tried for as long as the job lives.
+ */
 export async function deliver(
   host: JobHost,
   task: number,
@@ -12,45 +19,57 @@ export async function deliver(
   send: (input: JobInput) => Promise<void>,
 ): Promise<void> {
   const { job, shared } = host
+  const own = effort(host, job.name, `deliver/${task}`, signal)
   const row = host.row(task)
   const { spec, options } = job.state.order!
-  const paths: string[] = []
-  if (!(await openLease(host, task, signal))) return signal.aborted ? undefined : send({ type: 'unopened', task })
-  // Delivery fails for local reasons (a full disk): it is tried for as long as the job lives.
-  await tryUntilDone(
-    effort(host, job.name, `deliver/${task}`, signal),
-    async () => {
-      const state = await host.taskState(task)
-      const hashes = new Map(state.commits.flatMap((kept) => kept.frames.map((frame, i) => [frame, kept.hashes[i]!] as const)))
-      const mine = row.frames.map((_, at) => at).filter((at) => job.state.winner[row.frames[at]!] === task)
-      const done = await Promise.all(
-        mine.map((at) =>
-          shared.deliveries.add(() =>
-            shared.options.deliver({
-              run: host.run,
-              spec,
-              outDir: options.outDir,
-              frame: frameOf(job.state, row.frames[at]!),
-              part: partOf(job.state, row.frames[at]!),
-              hash: hashes.get(at)!,
-              farm: row.farm,
-              task,
-            }),
-          ),
-        ),
-      )
-      paths.splice(0, paths.length, ...done.map((one) => one.path))
-    },
-    () => 'again',
-  )
+  const state = await untilDone(own, () => host.taskState(task))
+  if (!(await openLease(host, task, state, signal))) return signal.aborted ? undefined : send({ type: 'unopened', task })
+  const mine = row.frames.map((_, at) => at).filter((at) => job.state.winner[row.frames[at]!] === task)
+  const hashes = new Map(state.commits.flatMap((kept) => kept.frames.map((frame, i) => [frame, kept.hashes[i]!] as const)))
+  const paths = new Map<number, string>()
+  let told = false
+
+  async function deliverFrame(at: number): Promise<void> {
+    const unit = row.frames[at]!
+    const [frame, part] = [frameOf(job.state, unit), partOf(job.state, unit)]
+    const request = { run: host.run, spec, outDir: options.outDir, frame, part, hash: hashes.get(at)!, farm: row.farm, task }
+    try {
+      paths.set(at, await shared.deliveries.deliver(request, signal, (path) => paths.set(at, path)))
+    } catch (error) {
+      if (signal.aborted) return
+      told = true
+      const why = error instanceof Error ? error.message : String(error)
+      await send({
+        type: 'blocked',
+        reason: `frame ${frame} cannot be delivered to ${options.outDir}: ${why}; it is tried again`,
+      })
+    }
+  }
+
+  for (let round = 0; !signal.aborted; round++) {
+    const left = mine.filter((at) => !paths.has(at))
+    if (left.length === 0) break
+    if (round > 0) await pause(own.clock, backoffMs(own.key, round - 1, own.tuning), signal)
+    const frames = left.values()
+    const lane = async (): Promise<void> => {
+      for (const at of frames) if (!signal.aborted && !paths.has(at)) await deliverFrame(at)
+    }
+    await Promise.all(Array.from({ length: Math.min(LANES, left.length) }, lane))
+  }
   if (signal.aborted) return
-  const frames = row.frames.filter((i) => job.state.winner[i] === task).map((i) => frameOf(job.state, i))
-  await send({ type: 'delivered', task, paths: packPaths(paths, frames) })
+  if (told) await send({ type: 'blocked', reason: null })
+  await send({
+    type: 'delivered',
+    task,
+    paths: packPaths(
+      mine.map((at) => paths.get(at)!),
+      mine.map((at) => frameOf(job.state, row.frames[at]!)),
+    ),
+  })
 }
 
 /** Whether the bytes of the frames that this lease won are here, sealed no more. */
-async function openLease(host: JobHost, task: number, signal: AbortSignal): Promise<boolean> {
-  const state = await host.taskState(task)
+async function openLease(host: JobHost, task: number, state: TaskStreamState, signal: AbortSignal): Promise<boolean> {
   if (!state.sealed) return true
   const { frames } = host.row(task)
   const won = (at: number): boolean => host.job.state.winner[frames[at]!] === task

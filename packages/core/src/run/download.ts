@@ -3,7 +3,6 @@ import type { Clock } from '../contract/context.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Output } from '../contract/farm.ts'
 import type { FarmLoop } from './farm-loop.ts'
-import { wakeAfter } from './clock.ts'
 import { incoming, type Incoming } from './incoming.ts'
 import { backoffMs, limitedCall, pause } from './effort.ts'
 import type { RunnerTuning } from './tuning.ts'
@@ -58,7 +57,7 @@ async function fetchBytes(
         if (bytes.got === 0) return waitMs
       } else {
         const end = bytes.got + answer.bytes
-        for await (const part of timely(answer.stream, clock, tuning.callMs)) {
+        for await (const part of timely(answer.stream, clock, tuning.callMs, signal)) {
           signal.throwIfAborted()
           const written = bytes.add(part)
           if (written) await written
@@ -81,32 +80,23 @@ async function fetchBytes(
   return 0
 }
 
-/** The parts of a stream. @throws timeout when the next one does not come in time */
-async function* timely(stream: AsyncIterable<Uint8Array>, clock: Clock, limitMs: number): AsyncGenerator<Uint8Array> {
+/** The parts of a stream. @throws timeout when the next one does not come in time; the signal's reason */
+async function* timely(
+  stream: AsyncIterable<Uint8Array>,
+  clock: Clock,
+  limitMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const parts = stream[Symbol.asyncIterator]()
-  let seen = 0
-  let cancel = (): void => {}
-  const late = new Promise<never>((_resolve, reject) => {
-    const look = (known: number): void => {
-      cancel = wakeAfter(clock, limitMs, () => {
-        if (seen === known) reject(new PictorError('timeout', `the download stood still for ${limitMs} ms`))
-        else look(seen)
-      })
-    }
-    look(0)
-  })
-  late.catch(() => {})
   let ended = false
   try {
     for (;;) {
-      const next = await Promise.race([parts.next(), late])
-      seen++
+      const next = await limitedCall(clock, limitMs, signal, async () => parts.next())
       ended = next.done === true
       if (next.done) return
       yield next.value
     }
   } finally {
-    cancel()
     // A stream that hangs does not hang this one up.
     if (!ended) void Promise.resolve(parts.return?.()).catch(() => {})
   }

@@ -117,6 +117,22 @@ export async function untilDone<T>(effort: Effort, act: (ctx: CallContext) => Pr
   throw error ?? effort.signal.reason
 }
 
+/** Tries of somebody who only reads: a disk that is away for minutes is worth waiting for, and a damaged one must be told. */
+const READ_TRIES = 12
+
+/** Reads something again while the store does not answer or says that it may later. @throws what the read throws, at the latest after {@link READ_TRIES} tries */
+export async function untilRead<T>(clock: Clock, tuning: RunnerTuning, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(isPictorError(error) && error.retryable) || attempt === READ_TRIES) throw error
+      await pause(clock, backoffMs('read', attempt, tuning), signal)
+    }
+  }
+}
+
 /** Sleeps; resolves early when the signal ends it. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

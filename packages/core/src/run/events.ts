@@ -12,6 +12,8 @@ export interface EventSource {
   readonly store: Store
   readonly clock: Clock
   readonly projection: Projection
+  /** Reads again while the store may answer later. */
+  readonly patiently: <T>(read: () => Promise<T>) => Promise<T>
   /** Brings the projection's state up to date when another process owns the run. */
   readonly refresh: () => Promise<void>
   /** Calls back when new facts are durable; returns the function that ends it. */
@@ -40,10 +42,10 @@ export async function* readEvents(
     for (;;) {
       rest.arm()
       signal?.throwIfAborted()
-      const facts = await source.store.read(source.run, position, PAGE)
+      const facts = await source.patiently(() => source.store.read(source.run, position, PAGE))
       if (facts.length > 0) await source.refresh()
       for (const fact of facts) {
-        for (const event of await projectFact(fact, source.projection)) {
+        for (const event of await source.patiently(() => projectFact(fact, source.projection))) {
           if (event.cursor <= cursor) continue
           signal?.throwIfAborted()
           cursor = event.cursor

@@ -22,7 +22,11 @@ export interface FarmLoop {
   readonly farm: Farm
   /** What the host configured. */
   readonly source: Farm
-  readonly calls: PQueue
+  /**
+   * Makes a call that does work as soon as one of the places for them is free. It keeps its place until it has come to its end at the farm, whether or not anybody still
+   * waits for it, and for `callMs` at most: a call that never returns holds nobody up.
+   */
+  call<T>(signal: AbortSignal, act: (signal: AbortSignal) => Promise<T>): Promise<T>
   readonly uploads: PQueue
   readonly downloads: PQueue
   info(signal: AbortSignal): Promise<FarmInfo>
@@ -52,6 +56,7 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
   const watchers = new Map<string, { readonly ref: TaskRef; readonly watcher: Watcher; misses: number }>()
   const fresh = new Map<string, TaskRef>()
   const closing = new AbortController()
+  const calls = new PQueue({ concurrency: tuning.callsAtOnce })
   const rest = nap(clock)
   const pace = pollPace(clock, resting, tuning.pollMaxMs)
   let running = false
@@ -146,7 +151,19 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
   return {
     farm,
     source,
-    calls: new PQueue({ concurrency: tuning.callsAtOnce }),
+    call: (signal, act) =>
+      new Promise((resolve, reject) => {
+        void calls.add(async () => {
+          const endMs = clock.now() + tuning.callMs
+          let made: Promise<unknown> | undefined
+          await limitedCall(clock, tuning.callMs, signal, (limited) => (made = act(limited)) as ReturnType<typeof act>).then(
+            resolve,
+            reject,
+          )
+          // Nobody waits for it any more, and the farm may still be at it.
+          if (made) await limitedCall(clock, endMs - clock.now(), closing.signal, () => made!).catch(() => {})
+        })
+      }),
     uploads: new PQueue({ concurrency: tuning.uploadsAtOnce }),
     downloads: new PQueue({ concurrency: tuning.downloadsAtOnce }),
     get downSinceMs() {

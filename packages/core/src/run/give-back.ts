@@ -77,7 +77,9 @@ async function cancelAtOnce(
   }
   const ref = await patiently('submit', (ctx) =>
     withStage(host, loop, ctx, (stage) =>
-      loop.calls.add(async () => loop.farm.submit(await taskOf(host, row, 1, stage, 0), ctx)),
+      loop.call(ctx.signal!, async (limited) =>
+        loop.farm.submit(await taskOf(host, row, 1, stage, 0), { ...ctx, signal: limited }),
+      ),
     ),
   )
   let unwatch = (): void => {}
@@ -91,7 +93,9 @@ async function cancelAtOnce(
         },
         missing: async () => resolve(undefined),
       })
-      patiently('cancel', (ctx) => loop.calls.add(() => loop.farm.set(ref, { desired: 'cancel' }, ctx))).catch(reject)
+      patiently('cancel', (ctx) =>
+        loop.call(ctx.signal!, (limited) => loop.farm.set(ref, { desired: 'cancel' }, { ...ctx, signal: limited })),
+      ).catch(reject)
     })
   } finally {
     unwatch()

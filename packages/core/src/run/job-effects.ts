@@ -19,7 +19,7 @@ import { quorumOf } from './submit-effects.ts'
 /** Tries of one task at one farm that may fail with a class that counts. */
 const MAX_TRIES = 2
 
-/** Performs one command of the job. Never rejects. */
+/** Performs one command of the job. */
 export async function performJob(host: JobHost, command: JobCommand, signal: AbortSignal): Promise<void> {
   const { job, shared } = host
   const { clock } = shared
@@ -192,7 +192,7 @@ export async function answer(
   if (loop && ref) {
     const error = await tryUntilDone(effort(host, host.job.name, command.id, signal), async (ctx) => {
       const change = { answer: { ticket: command.ticket, fields: command.fields } }
-      const done = (await loop.calls.add(() => loop.farm.set(ref, change, ctx)))!
+      const done = await loop.call(ctx.signal!, (limited) => loop.farm.set(ref, change, { ...ctx, signal: limited }))
       result = typeof done === 'string' ? done : `${done.reason}: ${done.message}`
     })
     if (error !== undefined) result = error instanceof Error ? error.message : String(error)

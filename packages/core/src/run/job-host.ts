@@ -1,4 +1,3 @@
-import type PQueue from 'p-queue'
 import type { Memo } from '../cache/index.ts'
 import type { CheckerJob } from '../contract/checker.ts'
 import type { Clock } from '../contract/context.ts'
@@ -14,6 +13,7 @@ import { taskMachine } from '../job/task.ts'
 import type { Fence } from '../store/types.ts'
 import type { CheckerRequest } from './ask-checker.ts'
 import { checkerLoop, type CheckerLoop } from './checker-loop.ts'
+import type { Deliveries } from './deliveries.ts'
 import { commandKey, pause } from './effort.ts'
 import { leaseOf, loadTask } from './evidence.ts'
 import type { FarmLoop } from './farm-loop.ts'
@@ -35,7 +35,7 @@ export interface Shared {
   readonly clock: Clock
   readonly tuning: RunnerTuning
   readonly proofs: JobProofs
-  readonly deliveries: PQueue
+  readonly deliveries: Deliveries
   /** The farm's loop, or undefined while the host has no such farm. */
   farm(id: string): FarmLoop | undefined
   /** Stage handles and what farms say of themselves; may be emptied at any time. */
@@ -155,8 +155,8 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
         })
         opening.set(task, promise)
       }
-      const stream = await promise
-      opening.delete(task)
+      // One that could not be read is not kept: the next caller reads again.
+      const stream = await promise.finally(() => opening.delete(task))
       if (closing.signal.aborted) {
         stream.stop()
         throw closing.signal.reason
@@ -277,7 +277,7 @@ export async function openJobHost(options: JobHostOptions): Promise<JobHost> {
       // Best effort: what a farm keeps longer costs nothing, and the job does not wait for it.
       const key = host.key(stream.name, 'erase')
       if (phase !== 'judged') await pause(clock, 1, closing.signal)
-      void farm.calls.add(() => farm.farm.set(ref, { desired: 'erase' }, { key, signal: closing.signal })).catch(() => {})
+      void farm.call(closing.signal, (signal) => farm.farm.set(ref, { desired: 'erase' }, { key, signal })).catch(() => {})
     }
     stream.stop()
     tasks.delete(task)

@@ -2,6 +2,7 @@ import type { JobEvent } from '../contract/event.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import { jobMachine } from '../job/job.ts'
 import type { JobStreamState } from '../job/job-state.ts'
+import { untilRead } from './effort.ts'
 import { readEvents } from './events.ts'
 import type { JobHost, Shared } from './job-host.ts'
 import { jobEmitter } from './job-emitter.ts'
@@ -31,7 +32,8 @@ export interface RunSource {
 /** A handle on one run, owned here or elsewhere; `known` is where it stood when somebody last looked. */
 export function jobRun(source: RunSource, known?: JobStreamState): JobRun {
   const { run, shared } = source
-  const { clock } = shared
+  const { clock, tuning } = shared
+  const patiently = <T>(act: () => Promise<T>): Promise<T> => untilRead(clock, tuning, source.closed, act)
   // The last state that this handle saw; the owner's is always newer.
   let seen: JobStreamState = source.host()?.job.state ?? known ?? jobMachine.empty(`job:${run}`)
   const read = jobReader(shared, run)
@@ -60,7 +62,7 @@ export function jobRun(source: RunSource, known?: JobStreamState): JobRun {
       const now = await read()
       if (!source.host()) seen = now
     }
-    reading ??= work.catchUp(shared.options.store, run, source.closed, look).finally(() => (reading = undefined))
+    reading ??= patiently(() => work.catchUp(shared.options.store, run, source.closed, look)).finally(() => (reading = undefined))
     await reading
     return seen
   }
@@ -81,6 +83,7 @@ export function jobRun(source: RunSource, known?: JobStreamState): JobRun {
         clock,
         lookMs: LOOK_MS,
         projection: projectionOf(shared, run, job),
+        patiently,
         refresh: async () => void (await refresh()),
         onNews: source.onNews,
         progress: () => {
@@ -112,7 +115,7 @@ export function jobRun(source: RunSource, known?: JobStreamState): JobRun {
           rest.arm()
           stopped(options?.signal)
           const state = await refresh()
-          if (state.phase === 'ended') return await jobResult(shared, run, state)
+          if (state.phase === 'ended') return await patiently(() => jobResult(shared, run, state))
           await rest.sleep(source.host() ? 60_000 : LOOK_MS, source.closed)
         }
       } finally {

@@ -28,7 +28,7 @@ export async function openSeals(
   const { clock, tuning } = host.shared
   const sealed = new Map(state.sealed?.map(({ outputHash, sealedHash }) => [outputHash, sealedHash]))
   const closed = new Set<Bytes32>()
-  for (const hash of hashes) if (sealed.has(hash) && !(await artifacts.has(hash))) closed.add(hash)
+  for (const hash of hashes) if (sealed.has(hash) && !(await artifacts.has(hash).catch(() => false))) closed.add(hash)
   let told = false
   const tell = async (reason: string | null): Promise<void> => {
     if (reason === null && !told) return
@@ -86,7 +86,9 @@ async function openBy(
   let keys: ReadonlyMap<Bytes32, Uint8Array>
   try {
     const validUntilS = Math.ceil(shared.clock.now() / 1000) + REQUEST_S
-    const request = await requestKeys(leaseSigner, ledger.domain, { job: host.jobId(), lease: task, validUntilS }, secret)
+    const request = await limitedCall(shared.clock, shared.tuning.callMs, signal, () =>
+      requestKeys(leaseSigner, ledger.domain, { job: host.jobId(), lease: task, validUntilS }, secret),
+    )
     const key = `${host.key(`task:${host.run}:${task}`, 'keys')} ${address}`
     const answer = await limitedCall(shared.clock, shared.tuning.callMs, signal, (limited) =>
       sealing.keys(request, { key, signal: limited }),

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import PQueue from 'p-queue'
 import { memoOver, memoryCache } from '../cache/index.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Bytes32 } from '../contract/messages.ts'
 import type { JobInput } from '../job/job-facts.ts'
 import { systemClock } from './clock.ts'
+import { deliveries } from './deliveries.ts'
 import type { Fence } from '../store/types.ts'
 import { farmLoop, type FarmLoop, type FarmMemory } from './farm-loop.ts'
 import { farmRegistry } from './farm-registry.ts'
 import { heldRuns } from './held-runs.ts'
+import { artifactsInTime, inTime, storeInTime } from './in-time.ts'
 import type { Shared } from './job-host.ts'
 import { isDeadOwner, processOwner } from './owner.ts'
 import { jobRun, type RunSource } from './job-run.ts'
@@ -24,12 +25,18 @@ import { jobSummary, loadJob, readState, receiptMaterial } from './view.ts'
  * Makes a runner over a store and ports. Nothing happens before `submit`, `attach` or `start`; several runners may share a store, each job is run by one of them
  * at a time.
  */
-export function createRunner(options: RunnerOptions): Runner {
-  const clock = options.clock ?? systemClock()
-  const tuning = { ...DEFAULT_TUNING, ...options.tuning }
-  const owner = options.owner ?? processOwner()
-  const memo = memoOver(options.cache ?? memoryCache(), clock)
+export function createRunner(given: RunnerOptions): Runner {
+  const clock = given.clock ?? systemClock()
+  const tuning = { ...DEFAULT_TUNING, ...given.tuning }
+  const owner = given.owner ?? processOwner()
+  const memo = memoOver(given.cache ?? memoryCache(), clock)
   const closing = new AbortController()
+  const disk = inTime(clock, tuning.diskMs, closing.signal)
+  const options: RunnerOptions = {
+    ...given,
+    store: storeInTime(given.store, disk),
+    artifacts: artifactsInTime(given.artifacts, disk),
+  }
   const farms = new Map<string, FarmLoop>()
   const registry = farmRegistry({ store: options.store, clock, snapshotFacts: tuning.snapshotFacts, claim })
 
@@ -38,7 +45,12 @@ export function createRunner(options: RunnerOptions): Runner {
     clock,
     tuning,
     proofs: options.proofs ?? realProofs(),
-    deliveries: new PQueue({ concurrency: tuning.downloadsAtOnce }),
+    deliveries: deliveries({
+      deliver: options.deliver,
+      clock,
+      places: tuning.downloadsAtOnce,
+      deliverMs: tuning.deliverMs,
+    }),
     farm(id) {
       const farm = options.farms(id)
       if (!farm) return undefined

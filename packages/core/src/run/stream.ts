@@ -14,8 +14,9 @@ export interface StreamOptions<S, I, F extends FactBase, C extends CommandBase> 
   readonly fence: Fence
   readonly snapshotFacts: number
   /**
-   * Performs a command until it is done or the signal ends it; must not reject. Starts only after its cause is durable. `resumed`: the command was open when the
-   * stream was loaded, so an earlier process may have performed it.
+   * Performs a command until it is done or the signal ends it. Starts only after its cause is durable. `resumed`: the command was open when the stream was loaded, so
+   * an earlier process may have performed it. A rejection is a fault of the effect itself (what may fail outside is tried again there): the stream dies of it, and
+   * whoever takes it up again starts the command anew.
    */
   readonly perform: (command: C, signal: AbortSignal, resumed: boolean) => Promise<void>
   /** Told of facts once they are durable. */
@@ -67,10 +68,15 @@ export async function openStream<S, I extends { readonly type: string }, F exten
   const start = (command: C, resumed: boolean): void => {
     const effort = new AbortController()
     efforts.set(command.id, effort)
-    void options.perform(command, effort.signal, resumed).finally(() => {
-      // A later command with the same id may have taken its place.
-      if (efforts.get(command.id) === effort) efforts.delete(command.id)
-    })
+    void options
+      .perform(command, effort.signal, resumed)
+      .catch((error: unknown) => {
+        if (!effort.signal.aborted) die(error)
+      })
+      .finally(() => {
+        // A later command with the same id may have taken its place.
+        if (efforts.get(command.id) === effort) efforts.delete(command.id)
+      })
   }
   const end = (id: string): void => {
     efforts.get(id)?.abort(OVER)
@@ -82,6 +88,11 @@ export async function openStream<S, I extends { readonly type: string }, F exten
     for (const id of efforts.keys()) end(id)
     for (const waiting of queue) waiting.reject(reason)
     queue = []
+  }
+
+  const die = (error: unknown): void => {
+    stop(error)
+    options.onDead(error)
   }
 
   /** What a batch of inputs comes to: facts, refusals, and its net effect on commands in order. What started and ended within it never runs. */
@@ -143,8 +154,7 @@ export async function openStream<S, I extends { readonly type: string }, F exten
       } catch (error) {
         // Refused by the store, or a fault of our own: memory is ahead of the journal either way, and nobody else may suffer from it.
         for (const waiting of batch) waiting.reject(error)
-        stop(error)
-        options.onDead(error)
+        die(error)
       }
     }
     busy = false

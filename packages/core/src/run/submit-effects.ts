@@ -51,17 +51,17 @@ export async function submit(
       if (unsure && info.idempotency === 'at-most-once')
         throw new PictorError('farm-refused', 'its reply was lost and it cannot find tasks by key', { details: { lost: true } })
       const [task, ref] = await withStage(host, loop, ctx, async (stage) => {
-        const handed = await taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority)
-        const taken = await loop.calls.add(() =>
-          limitedCall(own.clock, own.tuning.callMs, ctx.signal!, (limited) => {
-            const before = unsure
-            unsure = true
-            return loop.farm.submit(handed, { ...ctx, signal: limited }).catch((error: unknown) => {
-              if (wasNotTaken(error)) unsure = before
-              throw error
-            })
-          }),
+        const handed = await limitedCall(own.clock, own.tuning.callMs, ctx.signal!, () =>
+          taskOf(host, host.row(order.lease.id), command.attempt, stage, order.priority),
         )
+        const taken = await loop.call(ctx.signal!, (limited) => {
+          const before = unsure
+          unsure = true
+          return loop.farm.submit(handed, { ...ctx, signal: limited }).catch((error: unknown) => {
+            if (wasNotTaken(error)) unsure = before
+            throw error
+          })
+        })
         return [handed, taken] as const
       })
       if (ref.leaseSignature && !host.shared.proofs.verifyAccept(task.lease!, ref.leaseSignature))

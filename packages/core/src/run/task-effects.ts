@@ -4,7 +4,7 @@ import type { TaskCommand, TaskInput } from '../job/task-facts.ts'
 import type { TaskStreamState } from '../job/task-state.ts'
 import { askChecker, type CheckerRequest } from './ask-checker.ts'
 import { collect } from './collect.ts'
-import { effort, pause, pauseTimer, tryUntilDone } from './effort.ts'
+import { effort, pause, pauseTimer, tryUntilDone, untilDone } from './effort.ts'
 import { commitOf } from './evidence.ts'
 import { askedRestMs } from './farm-rest.ts'
 import type { JobHost } from './job-host.ts'
@@ -26,7 +26,7 @@ async function softwareOf(host: JobHost, farm: string, signal: AbortSignal): Pro
   return info?.software
 }
 
-/** Performs one command of a task. Never rejects. */
+/** Performs one command of a task. */
 export async function performTask(
   host: JobHost,
   task: number,
@@ -77,7 +77,9 @@ export async function performTask(
       const { desired, priority } = command
       const change = { desired, ...(priority === undefined ? {} : { priority }) }
       await tryUntilDone(effort(host, stream.name, command.id, signal), (ctx) =>
-        loop.calls.add(() => loop.farm.set({ farm: state.order!.farm, ref: command.ref }, change, ctx)),
+        loop.call(ctx.signal!, (limited) =>
+          loop.farm.set({ farm: state.order!.farm, ref: command.ref }, change, { ...ctx, signal: limited }),
+        ),
       )
       return
     }
@@ -90,7 +92,7 @@ export async function performTask(
     case 'check': {
       const commits = state.commits.map((kept) => commitOf(state, host.jobId(), kept))
       const software = await softwareOf(host, state.order!.farm, signal)
-      const neighbours = await neighboursOf(host, host.row(task))
+      const neighbours = await untilDone(effort(host, stream.name, command.id, signal), () => neighboursOf(host, host.row(task)))
       return askOne(command, {
         kind: 'check',
         lease: host.lease(host.row(task)),

@@ -7,6 +7,10 @@ export interface RunnerTuning {
   readonly retryMaxMs: number
   /** A call to a farm, checker or ledger is given up after this long and tried again. */
   readonly callMs: number
+  /** A call to the store or to the artifacts is given up after this long: the slowest disk has put a frame of some gigabytes away by then. */
+  readonly diskMs: number
+  /** A delivery that shows no progress for this long hangs: people are told, its place goes to other frames, and it is tried again. */
+  readonly deliverMs: number
   /** Bounds on the wait between polls, whatever the farm asks for. */
   readonly pollMinMs: number
   readonly pollMaxMs: number
@@ -22,7 +26,7 @@ export interface RunnerTuning {
   readonly snapshotFacts: number
   /** How often the inbox is looked at for inputs from other processes. */
   readonly inboxMs: number
-  /** Concurrent calls, uploads and downloads a farm; as many deliveries a runner as downloads a farm (counts). */
+  /** Concurrent calls, uploads and downloads a farm; as many deliveries a runner as downloads a farm, all but one of them to one folder (counts). */
   readonly callsAtOnce: number
   readonly uploadsAtOnce: number
   readonly downloadsAtOnce: number
@@ -34,6 +38,8 @@ export const DEFAULT_TUNING: RunnerTuning = {
   retryMs: 500,
   retryMaxMs: 30_000,
   callMs: 60_000,
+  diskMs: 300_000,
+  deliverMs: 60_000,
   pollMinMs: 20,
   pollMaxMs: 30_000,
   reconcileMs: 300_000,

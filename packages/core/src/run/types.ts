@@ -26,8 +26,18 @@ export interface DeliverRequest {
   readonly task: number
 }
 
-/** Copies an accepted frame to its place, atomically; the same request twice is harmless. */
-export type Deliver = (request: DeliverRequest) => Promise<{ readonly path: string }>
+export interface DeliverContext {
+  /** Ends the call when nobody waits for it any more: the runner is closing, or it showed no progress for too long. */
+  readonly signal: AbortSignal
+  /** Says that the call goes on: a large frame on a slow disk takes its time, and only a call that stands still is given up. */
+  readonly moved: () => void
+}
+
+/**
+ * Copies an accepted frame to its place, atomically; the same request twice is harmless, also at once. A call that shows no progress for `RunnerTuning.deliverMs` is
+ * given up and made again later.
+ */
+export type Deliver = (request: DeliverRequest, ctx: DeliverContext) => Promise<{ readonly path: string }>
 
 export interface RunnerOptions {
   readonly store: Store

@@ -7,6 +7,8 @@ import { type Random, seededRandom } from './random.ts'
 import { simulatedCache } from './cache.ts'
 import { simulatedWorld, type World } from './world.ts'
 import type { Store } from '../store/types.ts'
+import type { Clock } from '../contract/context.ts'
+import type { ProcessFate } from './process.ts'
 
 const CLASSES: readonly FailureClass[] = [
   'device-fault',
@@ -117,7 +119,24 @@ function laterFaults(seed: number, fair: boolean) {
       faults: { ...checker.faults, votesTwice: some(0.3) },
     }),
     ledger: { reorgs: some(0.4) },
+    hangs: hangsOf(seed, fair),
     disk: random.chance(0.1) ? (world: World) => slowStore(world, random) : ({ store }: World) => store,
+  }
+}
+
+/** Calls that never return: here and there at any port, or all deliveries for some minutes, as to a mount whose server is away. */
+function hangsOf(seed: number, fair: boolean): (clock: Clock) => ProcessFate['hangs'] {
+  const random = seededRandom(seed * 15_485_863 + 11)
+  const chance = random.chance(0.1) && !fair ? 0.02 * random.next() : 0
+  const away = random.chance(0.06) && !fair ? { from: random.below(200_000), ms: 20_000 + random.below(1_200_000) } : undefined
+  if (chance === 0 && away === undefined) return () => undefined
+  return (clock) => {
+    const startMs = clock.now()
+    return (port) => {
+      const atMs = clock.now() - startMs
+      if (port === 'deliver' && away !== undefined && atMs >= away.from && atMs < away.from + away.ms) return 'before'
+      return random.chance(chance) ? random.pick(['before', 'after'] as const) : undefined
+    }
   }
 }
 
@@ -172,6 +191,7 @@ export function chaosWorld(seed: number): {
   readonly store: Store
   /** How often the runner dies or stands still. */
   readonly deaths: number
+  readonly hangs: ProcessFate['hangs']
 } {
   const random = seededRandom(seed * 7919 + 17)
   const startMs = 1_800_000_000_000
@@ -232,6 +252,8 @@ export function chaosWorld(seed: number): {
       stallMs: tails ? 3_600_000 : 60_000,
       reconcileMs: 120_000,
       callMs: 20_000,
+      diskMs: 20_000,
+      deliverMs: 20_000,
       resendMs: 20_000,
       inboxMs: 10_000,
       // Few and many: a snapshot after every few facts costs more than all the rest of a job.
@@ -243,6 +265,7 @@ export function chaosWorld(seed: number): {
     random,
     fair,
     store: later.disk(world),
+    hangs: later.hangs(world.clock),
     deaths: direction === 'once' ? 3 : random.chance(0.5) ? random.below(4) : 0,
   }
 }

@@ -1,3 +1,4 @@
+import { isPictorError } from '../contract/error.ts'
 import type { JobResult } from '../run/job-view.ts'
 import { createRunner } from '../run/runner.ts'
 import type { JobRun, Runner } from '../run/types.ts'
@@ -28,7 +29,7 @@ export async function chaosJob(
   seed: number,
   options: { readonly createRunner?: typeof createRunner; readonly onWorld?: (world: World) => void } = {},
 ): Promise<ChaosReport> {
-  const { world, random, fair, store, deaths } = chaosWorld(seed)
+  const { world, random, fair, store, deaths, hangs } = chaosWorld(seed)
   options.onWorld?.(world)
   const { clock } = world
   const startedAtMs = clock.now()
@@ -48,11 +49,14 @@ export async function chaosJob(
     return { killAtCall: 1 + random.below(250), effect: random.pick(['before', 'after']) }
   }
   const start = (n: number): void => {
-    process = simulatedProcess({ ...world.ports(`runner-${n}`), store }, kills > 0 ? fate() : {})
+    process = simulatedProcess(
+      { ...world.ports(`runner-${n}`), store },
+      { ...(kills > 0 ? fate() : {}), ...(hangs ? { hangs } : {}) },
+    )
     runner = make(process.options)
     void (async () => {
       try {
-        const own = await runner.submit(world.order)
+        const own = await submitAgain(runner, world)
         at.run = own
         void runner.start()
         result = await own.done()
@@ -102,6 +106,18 @@ export async function chaosJob(
     facts,
     tookMs: clock.now() - startedAtMs,
     trace,
+  }
+}
+
+/** Submits as a host does: again when the store did not answer, which is harmless. */
+async function submitAgain(runner: Runner, { order, clock }: World): Promise<JobRun> {
+  for (;;) {
+    try {
+      return await runner.submit(order)
+    } catch (error) {
+      if (!isPictorError(error, 'store-failed')) throw error
+      await clock.sleep(5_000)
+    }
   }
 }
 

@@ -11,7 +11,11 @@ export interface ProcessFate {
   readonly effect?: 'before' | 'after'
   /** It stands still for this span of clock time, as under SIGSTOP, and goes on as if nothing had been. */
   readonly stop?: { readonly from: number; readonly to: number }
+  /** Calls that never return, whatever signal they were given: asked at each call to a port. `after`: it still has its effect; a stream that it gives never begins. */
+  readonly hangs?: (port: PortName) => 'before' | 'after' | undefined
 }
+
+export type PortName = 'store' | 'farm' | 'checker' | 'ledger' | 'artifacts' | 'planner' | 'deliver' | 'signer' | 'cache'
 
 export interface SimulatedProcess {
   readonly options: RunnerOptions
@@ -36,7 +40,7 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
     const ms = stopped()
     if (ms > 0) await clock.sleep(ms)
   }
-  const pass = async <T>(act: () => T | Promise<T>): Promise<T> => {
+  const pass = async <T>(port: PortName, act: () => T | Promise<T>): Promise<T> => {
     if (life.dead) return never()
     if (stopped() > 0) await stand()
     if (life.dead) return never()
@@ -45,10 +49,13 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
       life.dead = true
       return never()
     }
+    const hangs = fate.hangs?.(port)
+    if (hangs === 'before') return never()
     try {
       const result = await act()
       if (doomed) life.dead = true
       if (life.dead) return never()
+      if (hangs === 'after') return hungStream(result) ?? never()
       if (stopped() > 0) await stand()
       return result
     } catch (error) {
@@ -57,16 +64,16 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
       throw error
     }
   }
-  const wrap = <T extends object>(port: T): T => {
+  const wrap = <T extends object>(name: PortName, port: T): T => {
     const verbs = new Map<string | symbol, (...args: unknown[]) => unknown>()
     return new Proxy(port, {
-      get(target, name) {
-        const known = verbs.get(name)
+      get(target, field) {
+        const known = verbs.get(field)
         if (known) return known
-        const value: unknown = Reflect.get(target, name, target)
+        const value: unknown = Reflect.get(target, field, target)
         if (typeof value !== 'function') return value
-        const verb = (...args: unknown[]): unknown => pass(() => Reflect.apply(value, target, args) as unknown)
-        verbs.set(name, verb)
+        const verb = (...args: unknown[]): unknown => pass(name, () => Reflect.apply(value, target, args) as unknown)
+        verbs.set(field, verb)
         return verb
       },
     })
@@ -96,20 +103,22 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
     const real = ports.farms(id)
     if (!real) return undefined
     let wrapped = farms.get(id)
-    if (!wrapped) farms.set(id, (wrapped = wrap(real)))
+    if (!wrapped) farms.set(id, (wrapped = wrap('farm', real)))
     return wrapped
   }
   return {
     options: {
       ...ports,
       clock: { now: () => clock.now(), sleep, timer },
-      store: wrap<Store>(ports.store),
+      store: wrap<Store>('store', ports.store),
       farms: farm,
-      checkers: ports.checkers.map(wrap),
-      ledger: wrap(ports.ledger),
-      artifacts: wrap(ports.artifacts),
-      replan: (request) => pass(() => ports.replan(request)),
-      deliver: (request) => pass(() => ports.deliver(request)),
+      checkers: ports.checkers.map((checker) => wrap('checker', checker)),
+      ledger: wrap('ledger', ports.ledger),
+      artifacts: wrap('artifacts', ports.artifacts),
+      leaseSigner: wrap('signer', ports.leaseSigner),
+      ...(ports.cache ? { cache: wrap('cache', ports.cache) } : {}),
+      replan: (request) => pass('planner', () => ports.replan(request)),
+      deliver: (request, ctx) => pass('deliver', () => ports.deliver(request, ctx)),
     },
     get dead() {
       return life.dead
@@ -121,4 +130,12 @@ export function simulatedProcess(ports: RunnerOptions & { readonly clock: Clock 
       life.dead = true
     },
   }
+}
+
+/** The same answer with a stream of which no part ever comes; undefined for an answer without one. */
+function hungStream<T>(answer: T): T | undefined {
+  const hung = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+  for (const field of ['stream', 'facts'])
+    if (typeof answer === 'object' && answer !== null && field in answer) return { ...answer, [field]: hung }
+  return undefined
 }

@@ -16,7 +16,11 @@ const world = simulatedWorld({
   ledger: { pollMs: 10 },
   order: { leaseMs: 20, options: { batchWaitMs: 20 } },
 })
-const runner = world.runner('one')
+// `hung`: a destination that never answers.
+const hung = process.argv[3] === 'hung'
+let asked = 0
+const never = (): Promise<never> => new Promise(() => void asked++)
+const runner = world.runner('one', hung ? { deliver: never } : {})
 const run = await runner.submit(world.order)
 const stop = new AbortController()
 const said: string[] = []
@@ -28,7 +32,7 @@ const told: Promise<unknown>[] = [
 ]
 run.on('frame-delivered', () => said.push('told'))
 const ends = Promise.allSettled(told)
-while (!said.includes('frame-delivered')) await new Promise((resolve) => setTimeout(resolve, 5))
+while (hung ? asked === 0 : !said.includes('frame-delivered')) await new Promise((resolve) => setTimeout(resolve, 5))
 stop.abort(new Error('enough'))
 const reasons = (await ends).map((one) => (one.status === 'rejected' ? (one.reason as Error).message : 'not stopped'))
 const listeners = getEventListeners(stop.signal, 'abort').length

@@ -209,7 +209,8 @@ async function release(children: readonly ChildProcess[], broken: string[]): Pro
 async function perform(world: World, { port, method, args }: Call): Promise<unknown> {
   const [kind, id] = port.split(' ')
   if (kind === 'commit') return undefined
-  if (kind === 'deliver') return world.ports('parent').deliver(args[0] as never)
+  if (kind === 'deliver')
+    return world.ports('parent').deliver(args[0] as never, { signal: new AbortController().signal, moved: () => {} })
   const target =
     kind === 'farm'
       ? world.farms.get(id!)!

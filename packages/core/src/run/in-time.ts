@@ -1,0 +1,136 @@
+import type { Artifacts } from '../contract/artifacts.ts'
+import type { Clock } from '../contract/context.ts'
+import { PictorError } from '../contract/error.ts'
+import type { Store } from '../store/types.ts'
+import { wakeAfter } from './clock.ts'
+
+// Store and artifacts that always answer. A call to a disk or a database may never return (a mount whose server is gone, a connection that nobody reset), and whoever
+// waits for it would wait for ever. So each is given up after a while and counts as failed. What it still does later is harmless, because all of these calls are safe
+// to repeat: appends by fence and sequence number, posts by their key, artifacts by their hash.
+
+/** How long a runner that is closing still waits, in milliseconds. What it could not give back by then is free when its claim is over. */
+const CLOSE_MS = 5_000
+
+/** A limit on calls that take no signal. */
+export interface InTime {
+  /** What the call gives. @throws store-failed, which is retryable, when it gives nothing in time */
+  call<T>(what: string, act: () => Promise<T>): Promise<T>
+  /** The parts of a stream. @throws store-failed when the next one does not come in time */
+  parts<T>(what: string, stream: AsyncIterable<T>): AsyncIterable<T>
+}
+
+export function inTime(clock: Clock, limitMs: number, closing: AbortSignal): InTime {
+  /** What is under way, each as what shortens its wait. */
+  const open = new Set<() => void>()
+  closing.addEventListener('abort', () => open.forEach((hurry) => hurry()), { once: true })
+
+  /** Calls `late` when nothing has moved for the limit; returns what ends the watch. One timer, however often something moves. */
+  function watch(what: string, late: (error: PictorError) => void, moved: () => number): () => void {
+    let cancel = (): void => {}
+    const end = (): void => {
+      cancel()
+      open.delete(hurry)
+    }
+    const wait = (ms: number, known: number): void => {
+      cancel = wakeAfter(clock, ms, () => {
+        if (moved() !== known) return wait(ms, moved())
+        end()
+        late(new PictorError('store-failed', `${what}: no answer within ${ms} ms`))
+      })
+    }
+    const hurry = (): void => {
+      cancel()
+      wait(CLOSE_MS, moved())
+    }
+    open.add(hurry)
+    wait(closing.aborted ? CLOSE_MS : limitMs, moved())
+    return end
+  }
+
+  return {
+    call: (what, act) =>
+      new Promise((resolve, reject) => {
+        const over = watch(what, reject, () => 0)
+        act().then(
+          (value) => {
+            over()
+            resolve(value)
+          },
+          (error: unknown) => {
+            over()
+            reject(error as Error)
+          },
+        )
+      }),
+    async *parts<T>(what: string, stream: AsyncIterable<T>) {
+      const iterator = stream[Symbol.asyncIterator]()
+      let seen = 0
+      let late: PictorError | undefined
+      let giveUp = (_error: PictorError): void => {}
+      const over = watch(
+        what,
+        (error) => giveUp((late = error)),
+        () => seen,
+      )
+      let ended = false
+      try {
+        for (;;) {
+          const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
+            // It may have been the reader who took so long.
+            if (late) return reject(late)
+            giveUp = reject
+            iterator.next().then(resolve, reject)
+          })
+          seen++
+          ended = next.done === true
+          if (next.done) return
+          yield next.value
+        }
+      } finally {
+        over()
+        // A stream that hangs does not hang this one up.
+        if (!ended) void Promise.resolve(iterator.return?.()).catch(() => {})
+      }
+    },
+  }
+}
+
+/** The store, each call in time. */
+export function storeInTime(store: Store, { call, parts }: InTime): Store {
+  const timed =
+    <A extends unknown[], R>(verb: string, act: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      call(`store, ${verb}`, async () => act.apply(store, args))
+  const load = timed('load', store.load)
+  return {
+    async load(stream, options) {
+      const loaded = await load(stream, options)
+      return { ...loaded, facts: parts('store, load', loaded.facts) }
+    },
+    claim: timed('claim', store.claim),
+    holder: timed('holder', store.holder),
+    renew: timed('renew', store.renew),
+    release: timed('release', store.release),
+    append: timed('append', store.append),
+    due: timed('due', store.due),
+    post: timed('post', store.post),
+    posted: timed('posted', store.posted),
+    list: timed('list', store.list),
+    read: timed('read', store.read),
+    close: () => store.close(),
+  }
+}
+
+/** The artifacts, each call in time. */
+export function artifactsInTime(artifacts: Artifacts, { call }: InTime): Artifacts {
+  const timed =
+    <A, R>(verb: string, act: (arg: A) => Promise<R>) =>
+    (arg: A): Promise<R> =>
+      call(`artifacts, ${verb}`, async () => act.call(artifacts, arg))
+  return {
+    put: timed('put', artifacts.put),
+    has: timed('has', artifacts.has),
+    read: timed('read', artifacts.read),
+    path: timed('path', artifacts.path),
+  }
+}
