@@ -37,17 +37,17 @@ it('a folder whose file system hangs holds two threads of four: other folders ar
   const last = calls[3]!.catch((error: Error) => error.message)
   const { path } = await deliver({ spec, outDir: join(folder, 'alive'), frame: 7, part: 0, hash: whole as Bytes32 })
   expect(readFileSync(path, 'utf8')).toBe('a whole frame')
-  expect(asked).toEqual([...hung.slice(0, 2), whole])
+  expect(asked.filter((one) => one !== whole)).toEqual(hung.slice(0, 2))
   stop.abort(new Error('given up'))
   // The server is back: what hung goes on, then what waited behind it and is still wanted.
   for (const [i, fifo] of hung.slice(0, 3).entries()) {
     const before = moves
     const writer = openSync(fifo, 'r+')
     writeSync(writer, String(i))
-    while (moves === before) await new Promise((resolve) => setTimeout(resolve, 5))
+    await expect.poll(() => moves, { timeout: 60_000 }).toBeGreaterThan(before)
     closeSync(writer)
     expect(readFileSync((await calls[i]!).path, 'utf8')).toBe(String(i))
   }
   expect(await last).toBe('given up')
-  expect(asked).toEqual([...hung.slice(0, 2), whole, hung[2]])
+  expect(asked.filter((one) => one !== whole)).toEqual(hung.slice(0, 3))
 })
