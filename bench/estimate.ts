@@ -85,7 +85,7 @@ export const bench: Bench = async (report, args) => {
     const outcomes: Outcome[] = []
     for (const subject of subjects(folder, option('--seeds', '1,2,3,5,7').split(','))) {
       if (!subject.name.includes(option('--only', ''))) continue
-      const outcome = await outcomeOf(subject, memo, Number(option('--truth', '14')), Number(option('--repeat', '1')))
+      const outcome = await outcomeOf(subject, memo, Number(option('--truth', '20')), Number(option('--repeat', '1')))
       outcomes.push(outcome)
       report({
         name: subject.name,
@@ -122,8 +122,8 @@ async function outcomeOf(subject: Subject, memo: Memo, truths: number, repeat: n
   const meter = async (): Promise<Meter> =>
     (opened ??= await openMeter(subject.file, subject.scene ? { scene: subject.scene } : {}, subject.change))
   const shape = await memo.once(`${subject.name} spec`, async () => {
-    const { spec, frames } = await meter()
-    return { spec, frames }
+    const { spec, frames, looks } = await meter()
+    return { spec, frames, looks }
   })
   const time = (frame: number, window: Window | undefined, why: string): Promise<number> =>
     memo.once(`${subject.name} ${why} ${frame} ${JSON.stringify(window ?? {})}`, async () => {
@@ -141,10 +141,10 @@ async function outcomeOf(subject: Subject, memo: Memo, truths: number, repeat: n
       return Math.min(...times)
     })
   try {
-    const { spec, frames } = shape
+    const { spec, frames, looks } = shape
     // Scenes with fewer frames stand for a job of 100 like them.
     const plan: ProbePlan = {
-      ...planProbes(spec, frames),
+      ...planProbes(spec, frames, undefined, looks),
       budgetFrames: planProbes(
         spec,
         Array.from({ length: 100 }, (_, i) => i),

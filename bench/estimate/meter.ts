@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { blendInspector, blenderAt } from '@pictor/adapter-selfhosted'
 import { parseFrames } from '@pictor/core/contract'
-import type { InspectOptions, RenderSpec, Window } from '@pictor/core/contract'
+import type { InspectOptions, Look, RenderSpec, Window } from '@pictor/core/contract'
 import { orderFor } from '../../packages/adapters/selfhosted/src/blender/order.ts'
 import { startWorker } from '../../packages/adapters/selfhosted/src/blender/worker.ts'
 
@@ -12,6 +12,7 @@ export interface Meter {
   readonly spec: RenderSpec
   /** Frames of the file's range. */
   readonly frames: readonly number[]
+  readonly looks?: readonly Look[]
   /** Processor time of Blender for one picture, milliseconds: unlike wall time it hardly depends on what else the machine does. */
   cpuMs(frame: number, window?: Window): Promise<number>
   close(): Promise<void>
@@ -39,6 +40,7 @@ export async function openMeter(
   return {
     spec,
     frames: parseFrames(inspection.frames),
+    ...(inspection.looks ? { looks: inspection.looks } : {}),
     async cpuMs(frame, window) {
       const reply = await worker.render(orderFor(spec, window, frame, 'CPU'), join(folder, 'frame'), { timeoutMs: 600_000 })
       if (!reply.ok) throw new Error(reply.fault.message)

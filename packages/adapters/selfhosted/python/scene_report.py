@@ -1,4 +1,5 @@
 """What the open file orders and needs, as plain data. Imported by worker.py; runs inside Blender."""
+import math
 import os
 import sys
 
@@ -105,6 +106,7 @@ def scene_facts(scene):
         'layers': layers(scene), 'compositor': compositor(scene), 'viewTransform': scene.view_settings.view_transform,
         'sequencer': bool(render.use_sequencer and scene.sequence_editor and scene.sequence_editor.sequences_all),
         'eeveeSamples': scene.eevee.taa_render_samples, 'animatedSettings': taken.get(scene.name, []),
+        'switched': switched(scene),
         'freestyleScripts': [layer.name for layer in scene.view_layers if render.use_freestyle and layer.use_freestyle and layer.freestyle_settings.mode == 'SCRIPT'],
     }
     if render.engine == 'CYCLES':
@@ -113,6 +115,28 @@ def scene_facts(scene):
         if scene.cycles.use_layer_samples != 'IGNORE':
             facts['layerSamples'] = [layer.name for layer in scene.view_layers if layer.use and layer.samples > 0]
     return facts
+
+
+# --- what is switched along the timeline -----------------------------------------------------------------------------------------------------------------------
+
+MOST_EVALUATIONS = 200_000  # a file that switches more than this is not looked through
+
+
+def switched(scene):
+    """From which frames on how many of the objects that keyframes switch on and off are rendered. Animated switches are on from 1 (ANIMSYS_FLOAT_AS_BOOL in Blender's source)."""
+    curves = [
+        curve for obj in scene.objects if obj.animation_data and obj.animation_data.action
+        for curve in obj.animation_data.action.fcurves if curve.data_path == 'hide_render' and len(curve.keyframe_points) > 1
+    ]
+    frames = sorted({math.ceil(point.co[0]) for curve in curves for point in curve.keyframe_points})
+    if not frames or len(curves) * len(frames) > MOST_EVALUATIONS:
+        return []
+    found = []
+    for frame in [frames[0] - 1, *frames]:
+        shown = sum(curve.evaluate(frame) < 1 for curve in curves)
+        if not found or found[-1]['shown'] != shown:
+            found.append({'frame': frame, 'shown': shown})
+    return found if len(found) > 1 else []
 
 
 # --- size -----------------------------------------------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,17 @@ describe.skipIf(!hasBlender)('inspecting with Blender', () => {
     expect(bundle.files.map((file) => file.path)).toEqual(['orrery.blend', 'star-chart.png'])
   })
 
+  it('finds where the file switches objects and cameras', async () => {
+    const cameras = { A: 'Camera', B: 'Camera.001' }
+    const look = (from: number, shown: number, camera: keyof typeof cameras) => ({ from, shown, camera: cameras[camera] })
+    const all = [look(0, 1, 'A'), look(2, 2, 'A'), look(3, 3, 'A'), look(4, 2, 'A'), look(5, 2, 'B'), look(7, 1, 'B')]
+    expect((await inspect('switching.blend')).looks).toEqual(all)
+    // One camera for all frames switches no more.
+    const chosen = await inspector.inspect(join(temp.path, 'switching.blend'), { camera: 'Camera' }, ctx)
+    expect(chosen.looks?.map(({ from, camera }) => [from, camera])).toEqual([0, 2, 3, 4, 7].map((from) => [from, 'Camera']))
+    expect((await inspect('plain.blend')).looks).toBeUndefined()
+  })
+
   it('says that there is no camera, before any money moves', async () => {
     await expect(inspect('no-camera.blend')).rejects.toMatchObject({
       code: 'scene-invalid',

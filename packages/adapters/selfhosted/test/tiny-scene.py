@@ -61,6 +61,21 @@ scene, cube = fresh()
 scene.camera = None
 save('no-camera.blend')
 
+# Two objects that are there for some frames, one that keyframes leave as it is, and a second camera from frame 5 on.
+scene, cube = fresh()
+for first, last in ((2, 3), (3, 6)):
+    bpy.ops.mesh.primitive_cube_add()
+    for frame, hidden in ((first - 1, True), (first, False), (last, False), (last + 1, True)):
+        bpy.context.object.hide_render = hidden
+        bpy.context.object.keyframe_insert('hide_render', frame=frame)
+for frame in (1, 4):
+    cube.keyframe_insert('hide_render', frame=frame)
+first_camera = scene.camera
+bpy.ops.object.camera_add(location=(0, -6, 1), rotation=(1.4, 0, 0))
+for frame, camera in ((1, first_camera), (5, bpy.context.object)):
+    scene.timeline_markers.new(camera.name, frame=frame).camera = camera
+save('switching.blend')
+
 # Moves from frame -6 to 6 and stands still at neither 0 nor 1.
 scene, cube = fresh()
 for frame, turn in ((-6, -3), (6, 3)):

@@ -10,6 +10,14 @@ export interface InspectOptions {
   readonly format?: RenderSpec['output']['format']
 }
 
+/** What a scene shows from a frame on, by what its file switches along the timeline. Frames that look alike cost about the same. */
+export interface Look {
+  readonly from: number
+  /** How many of the objects that the file switches on and off are rendered. */
+  readonly shown: number
+  readonly camera: string
+}
+
 /** What a scene file orders, and what a render wrangler would say about it. */
 export interface Inspection {
   readonly path: string
@@ -26,6 +34,8 @@ export interface Inspection {
     readonly missing: boolean
   }[]
   readonly memoryMiB: number
+  /** Where the file switches objects or cameras, ascending; the first entry counts for earlier frames too. Left out: nowhere, or it is not known. */
+  readonly looks?: readonly Look[]
   readonly warnings: readonly { readonly code: string; readonly message: string }[]
   readonly ext?: Readonly<Record<string, unknown>>
 }

@@ -1,5 +1,6 @@
 import { costCurve } from './curve.ts'
 import type { Sight } from './curve.ts'
+import { likenessOf, sameLook, type Likeness } from './looks.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
 
 /** One measured frame of a probe. */
@@ -76,17 +77,29 @@ export function predictFrames(plan: ProbePlan, samples: readonly ProbeSample[]):
   // A farm that only told its speed has one window of each of two frames.
   if (raw.length === 0) return lowMs > 0 && highMs > 0 ? [{ frame: plan.frames[0]!, ...lineThrough(plan, lowMs, highMs) }] : []
   const sd = windowsSd(plan, lowMs, highMs)
+  const likeness = plan.looks && likenessOf(plan.looks)
   const curve = costCurve(
     raw.flatMap(({ frame, ms, modelled, fullMs }): Sight[] => [
       ...(modelled ? [{ frame, log: Math.log(ms), sd, modelled }] : []),
       ...(fullMs === undefined ? [] : [{ frame, log: Math.log(Math.max(1, fullMs)), sd: TIME_SD, modelled: false }]),
     ]),
+    likeness,
   )
-  return raw.map(({ frame, fixedMs }) => {
+  // Between two looks the curve is no straight line.
+  const edges = likeness ? plan.frames.flatMap((frame, i) => edgeAt(plan.frames[i - 1], frame, likeness)) : []
+  const frames = [...new Set([...raw.map(({ frame }) => frame), ...edges])].sort((a, b) => a - b)
+  const fixed = interpolate(
+    raw.map(({ frame, fixedMs }) => ({ frame, ms: fixedMs })),
+    frames,
+  )
+  return frames.map((frame, i) => {
     const ms = Math.max(1, Math.exp(curve(frame)))
-    return { frame, ms, fixedMs: Math.min(ms, fixedMs) }
+    return { frame, ms, fixedMs: Math.min(ms, fixed[i]!) }
   })
 }
+
+const edgeAt = (before: number | undefined, frame: number, likeness: Likeness): number[] =>
+  before === undefined || sameLook(likeness, before, frame) ? [] : [before, frame]
 
 /** How uncertain a frame's cost is by its two windows, as {@link TIME_SD}: what they differ by is multiplied up to the full load. */
 export function windowsSd({ load }: ProbePlan, lowMs: number, highMs: number): number {

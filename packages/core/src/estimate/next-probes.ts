@@ -1,5 +1,6 @@
-import { average, predictFrames, TIME_SD, windowsSd } from './fit.ts'
+import { average, interpolate, predictFrames, TIME_SD, windowsSd } from './fit.ts'
 import type { FramePrediction, ProbeSample } from './fit.ts'
+import { likenessOf, sameLook, standIns } from './looks.ts'
 import { anchors } from './probe-plan.ts'
 import type { ProbeKind, ProbePlan } from './probe-plan.ts'
 
@@ -25,7 +26,7 @@ const PLACES = [1 / 8, 7 / 8, 1 / 3] as const
 const MOST_WHOLES: number = 1 + PLACES.length
 
 /** The last whole frame may cost so much more than is left, as a share of it: without it the level rests on one. */
-const OVERDRAFT = 0.4
+const OVERDRAFT = 0.2
 
 /**
  * What to probe next, given what was measured so far; nothing: it is enough. First one window of each of two frames, and a frame whole: they tell what the budget
@@ -34,8 +35,7 @@ const OVERDRAFT = 0.4
  * Every frame comes after another one, since a warm renderer is quicker at the frame that it just had. A farm that is not the reference only tells its speed.
  */
 export function nextProbes(plan: ProbePlan, samples: readonly ProbeSample[], role: 'reference' | 'other'): ProbeOrder[] {
-  const first = plan.frames[0]!
-  const middle = plan.frames[Math.floor(plan.frames.length / 2)]!
+  const { first, middle } = typicalFrames(plan)
   if (samples.length === 0) return [{ frame: first, window: 'warm' }]
   if (average(samples, 'high') === 0)
     return [
@@ -48,11 +48,14 @@ export function nextProbes(plan: ProbePlan, samples: readonly ProbeSample[], rol
   const known = predictFrames(plan, samples)
   const budget = budgetOf(plan, samples, known, modelled.size > 0)
   const whole = (frames: readonly number[]): ProbeOrder[] =>
-    frames.slice(0, budget.wholes).map((frame) => ({ frame, window: 'full' }))
+    frames
+      .slice(0, budget.wholes)
+      .filter((frame) => wholes!.size === 0 || interpolate(known, [frame])[0]! < budget.leftMs * (1 + OVERDRAFT))
+      .map((frame) => ({ frame, window: 'full' }))
   if (modelled.size === 0 && middle !== first) {
     if (wholes!.size === 0 && budget.wholes > 0) return whole([middle])
     const places = PLACES.map((share) => plan.frames[Math.floor(share * plan.frames.length)]!)
-    const next = places.filter((frame) => !wholes!.has(frame))
+    const next = unlike(plan, wholes!) ?? places.filter((frame) => !wholes!.has(frame))
     if (wholes!.size > 1 || (wholes!.size > 0 && budget.dear)) return whole(next.slice(0, 1))
     return [
       { frame: first, window: 'low' },
@@ -61,8 +64,24 @@ export function nextProbes(plan: ProbePlan, samples: readonly ProbeSample[], rol
   }
   const frames = chooseFrames(plan, known, modelled, budget)
   if (frames.length > 0) return (['low', 'high'] as const).flatMap((window) => frames.map((frame) => ({ frame, window })))
-  return whole(farthest(plan.frames, wholes!))
+  return whole(unlike(plan, wholes!) ?? farthest(plan.frames, wholes!))
 }
+
+/** The two frames that are probed first: the middle one and the first; where looks change, the one that stands for most and the farthest that looks like it. */
+function typicalFrames({ frames, looks }: ProbePlan): { readonly first: number; readonly middle: number } {
+  if (!looks) return { first: frames[0]!, middle: frames[Math.floor(frames.length / 2)]! }
+  const likeness = likenessOf(looks)
+  const middle = standIns(likeness, frames, [], 1)[0]!
+  const [first] = farthest(
+    frames.filter((frame) => frame === middle || sameLook(likeness, frame, middle)),
+    new Set([middle]),
+  )
+  return { first: first ?? frames.find((frame) => frame !== middle) ?? middle, middle }
+}
+
+/** Where looks change, the frame that says most beside those of `seen`. */
+const unlike = ({ frames, looks }: ProbePlan, seen: ReadonlySet<number>): number[] | undefined =>
+  looks && standIns(likenessOf(looks), frames, seen, 1)
 
 const framesOf = (samples: readonly ProbeSample[], window: ProbeKind): Set<number> =>
   new Set(samples.filter((one) => one.window === window).map((one) => one.frame))
@@ -86,7 +105,7 @@ function budgetOf(
   modelled: boolean,
 ): Budget {
   const [lowMs, highMs] = [average(samples, 'low'), modelled ? average(samples, 'high') : highBeside(plan, samples)]
-  const frameMs = known.reduce((sum, one) => sum + one.ms, 0) / known.length
+  const frameMs = interpolate(known, plan.frames).reduce((sum, ms) => sum + ms, 0) / plan.frames.length
   const pairMs = lowMs + highMs
   const dear = (pairMs / frameMs) * (windowsSd(plan, lowMs, highMs) / TIME_SD) ** 2 > DEAR
   const spentMs = samples.reduce((sum, { window, renderMs }) => sum + (window === 'warm' ? 0 : renderMs), 0)
@@ -124,7 +143,11 @@ function chooseFrames(
 ): number[] {
   const room = Math.min(Math.floor((leftMs - reserved * frameMs) / pairMs), plan.mostFrames - modelled.size)
   if (room < 1) return []
-  const even = modelled.size > 2 ? [] : anchors(plan.frames, Math.ceil(room * 0.75) + 2).filter((frame) => !modelled.has(frame))
+  const count = Math.ceil(room * 0.75)
+  const spread = plan.looks
+    ? standIns(likenessOf(plan.looks), plan.frames, modelled, count)
+    : anchors(plan.frames, count + 2).filter((frame) => !modelled.has(frame))
+  const even = modelled.size > 2 ? [] : spread
   const chosen = even.length > 0 ? even : jumps(plan, known).filter((frame) => !modelled.has(frame))
   return chosen.slice(0, room).sort((a, b) => a - b)
 }

@@ -1,3 +1,4 @@
+import type { Look } from '../contract/inspect.ts'
 import type { RenderSpec } from '../contract/job.ts'
 import type { Window } from '../contract/task.ts'
 
@@ -16,6 +17,8 @@ export interface ProbePlan {
   readonly budgetFrames: number
   /** Most frames that are probed. */
   readonly mostFrames: number
+  /** Where the scene switches objects or cameras. */
+  readonly looks?: readonly Look[]
 }
 
 /** What probes may cost, of the job's rendering (issue: at most 5 % of a job of 100 frames; the rest is left for what a frame cost more than thought). */
@@ -40,7 +43,7 @@ const FEW_SAMPLES = 24
 const LEAST_BESIDE_ONE = 5
 
 /** Chooses the two windows for a job: the frame's own size and fewer samples, and a smaller size where one sample is still too much. */
-export function planProbes(spec: RenderSpec, frames: readonly number[], mostFrames = 24): ProbePlan {
+export function planProbes(spec: RenderSpec, frames: readonly number[], mostFrames = 24, looks?: readonly Look[]): ProbePlan {
   const { width, height } = spec.output
   const pixels = (pct: number): number =>
     Math.max(1, Math.floor((width * pct) / 100)) * Math.max(1, Math.floor((height * pct) / 100))
@@ -57,6 +60,7 @@ export function planProbes(spec: RenderSpec, frames: readonly number[], mostFram
     load: { low: pixels(low.pct) * low.samples, high: pixels(high.pct) * high.samples, full },
     budgetFrames: BUDGET_SHARE * frames.length,
     mostFrames: Math.max(2, mostFrames),
+    ...(looks ? { looks } : {}),
   }
 }
 

@@ -96,7 +96,7 @@ export async function prepare(
   const infos = await describeAll({ ...options, farms }, request.allowHumanLanes === true, declines, ctx)
   // No probe may outlast the job that it is for.
   const untilDeadline = { ...ctx, deadlineAtMs: Math.min(ctx.deadlineAtMs ?? deadlineAtMs, deadlineAtMs) }
-  const measured = await probeAll(infos, spec, frames, inspection.memoryMiB, request, options, declines, untilDeadline)
+  const measured = await probeAll(infos, spec, frames, inspection, request, options, declines, untilDeadline)
   const tiles = tilesFor(request.tiles, spec.render, frames.length, hostsOf(infos, declines), options.inspector.tiles)
   if (tiles) spec = { ...spec, render: { ...spec.render, tiles } }
   const quotes = await quoteAll(infos, spec, measured, declines, options, ctx)
@@ -180,13 +180,13 @@ async function probeAll(
   infos: readonly Described[],
   spec: JobSpec,
   frames: readonly number[],
-  memoryMiB: number,
+  { memoryMiB, looks }: Inspection,
   { probeFrames, probeAgain = false }: PlanRequest,
   options: PrepareOptions,
   declines: Decline[],
   ctx: CallContext,
 ): Promise<MeasuredEstimate> {
-  const plan = planProbes(spec.render, frames, probeFrames)
+  const plan = planProbes(spec.render, frames, probeFrames, looks)
   const able = infos.filter(({ info }) => info.capabilities.windows === 'native' || info.capabilities.windows === 'emulated')
   const run = options.newRun()
   const probes = await Promise.all(

@@ -16,7 +16,7 @@ import { findMoved } from './moved-files.ts'
 import type { PathMap } from './moved-files.ts'
 import { isMissing } from './report.ts'
 import type { SceneReport } from './report.ts'
-import { chooseScene, renderSpecOf } from './spec.ts'
+import { chooseScene, looksOf, renderSpecOf } from './spec.ts'
 import { memoryMiBOf, warningsOf } from './warnings.ts'
 
 /** How scenes are inspected. */
@@ -73,6 +73,7 @@ export function blendInspector(options: InspectorOptions = {}): Inspector {
 function inspectionOf(path: string, bytes: number, facts: BlendFacts, wishes: Parameters<Inspector['inspect']>[1]): Inspection {
   const { report, header } = facts
   const scene = chooseScene(report, wishes)
+  const looks = looksOf(scene, wishes)
   const { frameStart, frameEnd, frameStep } = scene
   const step = frameStep > 1 ? `:${frameStep}` : ''
   return {
@@ -88,6 +89,7 @@ function inspectionOf(path: string, bytes: number, facts: BlendFacts, wishes: Pa
       ...(one.files.length > 0 ? { bytes: one.files.reduce((sum, file) => sum + file.bytes, 0) } : {}),
     })),
     memoryMiB: memoryMiBOf(scene, report),
+    ...(looks ? { looks } : {}),
     warnings: warningsOf(scene, report),
     ext: { blend: facts },
   }

@@ -45,6 +45,8 @@ export interface SceneFacts {
   readonly cameras: readonly string[]
   /** Timeline markers that switch the camera. */
   readonly markers: readonly { readonly frame: number; readonly camera: string }[]
+  /** How many of the objects that keyframes switch on and off are rendered, from which frames on. */
+  readonly switched?: readonly { readonly frame: number; readonly shown: number }[]
   readonly layers: readonly {
     readonly name: string
     readonly use: boolean

@@ -1,5 +1,5 @@
 import { PictorError, invalid } from '@pictor/core/contract'
-import type { CheckClass, InspectOptions, OutputSpec, RenderSpec } from '@pictor/core/contract'
+import type { CheckClass, InspectOptions, Look, OutputSpec, RenderSpec } from '@pictor/core/contract'
 import { versionOfCode } from '../blender/installed.ts'
 import type { SceneFacts, SceneReport } from './report.ts'
 
@@ -96,6 +96,19 @@ function cameraOf(scene: SceneFacts, options: InspectOptions): string {
       },
     })
   return scene.camera
+}
+
+/** Where the scene switches objects, or cameras unless the creator chose one. Undefined: nowhere. */
+export function looksOf({ switched = [], markers, camera }: SceneFacts, options: InspectOptions = {}): Look[] | undefined {
+  const cuts = options.camera === undefined ? markers.toSorted((a, b) => a.frame - b.frame) : []
+  const starts = [...new Set([...switched, ...cuts].map((one) => one.frame))].sort((a, b) => a - b)
+  const looks = starts.map((from) => ({
+    from,
+    shown: (switched.findLast((one) => one.frame <= from) ?? switched[0])?.shown ?? 0,
+    camera: (cuts.findLast((one) => one.frame <= from) ?? cuts[0])?.camera ?? options.camera ?? camera ?? '',
+  }))
+  const changes = looks.filter(({ shown, camera: by }, i) => shown !== looks[i - 1]?.shown || by !== looks[i - 1]?.camera)
+  return changes.length > 1 ? changes : undefined
 }
 
 function samplesOf(scene: SceneFacts, options: InspectOptions): number {
