@@ -14,7 +14,7 @@ export interface ServeFarmOptions {
   readonly tokens: readonly FarmToken[]
   /** Where staged files are kept. */
   readonly files: Artifacts
-  /** Folder for files that are still arriving. */
+  /** Folder for files that are still arriving, and for the book of who sent what. */
   readonly uploads: string
   /** Default 127.0.0.1. Put a TLS proxy in front before you name another address. */
   readonly host?: string
@@ -28,8 +28,10 @@ export interface ServeFarmOptions {
   readonly bodyTimeoutMs?: number
   /** Largest staged file. Default 64 GiB. */
   readonly maxFileBytes?: number
-  /** Most bytes that one tenant stages while the server runs. Default 1 TiB. */
+  /** Most bytes that one tenant has here at once, also over restarts. Default 1 TiB. */
   readonly maxTenantBytes?: number
+  /** Removes files that no tenant staged or submitted with for so many milliseconds; looked at when the server starts and once an hour. Default: keeps them. */
+  readonly keepMs?: number
   /** Most event streams at once. Default 64. */
   readonly maxStreams?: number
   /** Most connections at once. Default 1,024. */
@@ -56,14 +58,16 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
   const access = accessOf(options.tokens, rate, now)
   const metrics = metricsOf('farm', now(), now)
   const closing = new AbortController()
+  const uploads = uploadsInto(options.files, {
+    folder: options.uploads,
+    maxFileBytes: options.maxFileBytes ?? 64 * 2 ** 30,
+    maxTenantBytes: options.maxTenantBytes ?? 2 ** 40,
+    now,
+  })
   const desk: Desk = {
     farm,
     files: options.files,
-    uploads: uploadsInto(options.files, {
-      folder: options.uploads,
-      maxFileBytes: options.maxFileBytes ?? 64 * 2 ** 30,
-      maxTenantBytes: options.maxTenantBytes ?? 2 ** 40,
-    }),
+    uploads,
     owners: options.owners ?? new Map<string, string>(),
     metrics,
     limits: {
@@ -75,6 +79,7 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
     outputs: new Map(),
   }
 
+  const sweeping = options.keepMs === undefined ? undefined : await sweepEachHour(() => uploads.sweep(options.keepMs!), log)
   const listening = await listen({
     operations: OPERATIONS,
     access,
@@ -85,6 +90,10 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
     closing,
     log,
     perform: (operation, visit) => ROUTES[operation]!(desk, visit),
+  }).catch((error: unknown) => {
+    clearInterval(sweeping)
+    uploads.close()
+    throw error
   })
   const hints = options.hints?.length
     ? sendHints(farm, options.hints, { owners: desk.owners, metrics, log, ...(options.fetch && { fetch: options.fetch }) })
@@ -94,7 +103,16 @@ export async function serveFarm(farm: Farm, options: ServeFarmOptions): Promise<
     port: listening.port,
     async close() {
       hints?.close()
+      clearInterval(sweeping)
       await listening.close()
+      uploads.close()
     },
   }
+}
+
+/** What cannot be removed now is tried again in an hour. */
+async function sweepEachHour(sweep: () => Promise<number>, log: NonNullable<CallContext['log']>): Promise<NodeJS.Timeout> {
+  const run = (): Promise<unknown> => sweep().catch((error: Error) => log(`files were not swept: ${error.message}`))
+  await run()
+  return setInterval(() => void run(), 3_600_000).unref()
 }

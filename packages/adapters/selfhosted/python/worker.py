@@ -4,6 +4,7 @@ Started as `blender -b --factory-startup -Y -t N --python-exit-code 42 -P worker
 on an own descriptor: nothing that a scene prints can pass for a reply. Every request has an `id` that its reply repeats. `-Y` and use_scripts=False keep code in
 scenes from running.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -53,6 +54,27 @@ def render_operator(**arguments):
     return ops.call('render.render', None, arguments)
 
 
+SHORT_S = 1
+short_frames = False
+
+
+@contextlib.contextmanager
+def log_where_worth_reading():
+    """Blender logs some fifty lines a frame, each flushed, and each wakes the host, which makes a progress bar of them. After a frame of less than SHORT_S nobody watches the next one's, so they go
+    nowhere. What Blender says on stderr is always heard, and a try that failed is made again in a new process, which is not silent."""
+    if not short_frames:
+        yield
+        return
+    log, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(log, 1)
+        os.close(log)
+        os.close(nowhere)
+
+
 def composite(scene, order):
     """Only the compositor runs, over the layers of a file."""
     if order['denoise']:
@@ -65,6 +87,7 @@ def composite(scene, order):
 
 
 def render(order):
+    global short_frames
     scene = configure(order)
     if scene.frame_current != order['frame']:
         # Not frame_set(): that would evaluate the whole scene once more for a viewport that does not exist. Without the preference (main) frames below 0 become 0.
@@ -73,15 +96,18 @@ def render(order):
     scene.render.filepath = order['out']
     before, start = time.process_time(), time.monotonic()
     try:
-        if order.get('layersIn'):
-            composite(scene, order)
-        else:
-            render_operator(write_still=True, scene=scene.name)
-            if order.get('layersOut'):
-                write_layers(scene, order['layersOut'])
+        with log_where_worth_reading():
+            if order.get('layersIn'):
+                composite(scene, order)
+            else:
+                render_operator(write_still=True, scene=scene.name)
+                if order.get('layersOut'):
+                    write_layers(scene, order['layersOut'])
     except RuntimeError as error:
         raise Refused('render', str(error).strip()) from error
-    return {'wallMs': (time.monotonic() - start) * 1000, 'cpuMs': (time.process_time() - before) * 1000}
+    wall_s = time.monotonic() - start
+    short_frames = wall_s < SHORT_S
+    return {'wallMs': wall_s * 1000, 'cpuMs': (time.process_time() - before) * 1000}
 
 
 # --- devices --------------------------------------------------------------------------------------------------------------------------------------------------

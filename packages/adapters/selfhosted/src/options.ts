@@ -72,6 +72,11 @@ export interface SelfHostedOptions {
   readonly simulateCheat?: { readonly samplesFactor: number; readonly forgeTags?: boolean }
   /** While it says true nothing new is taken (quotes are declined, submits refused) and what was taken is finished: before an update of the machine. */
   readonly draining?: () => boolean
+  /**
+   * Removes staged scenes that nobody used for so many milliseconds, and tasks that ended so long ago with their outputs (leased ones not before `refundAfter`). Looked at when the farm opens its books and
+   * once an hour. Default: keeps everything.
+   */
+  readonly keepMs?: number
   /** Milliseconds since 1970; default Date.now. */
   readonly now?: () => number
 }
@@ -95,6 +100,7 @@ type Optional =
   | 'maxPlatformFeeBps'
   | 'simulateCheat'
   | 'commitEvery'
+  | 'keepMs'
   | 'ledgers'
   | 'drawnCheckers'
   | 'ledger'

@@ -20,6 +20,7 @@ import { TaskRunner } from './tasks/runner.ts'
 import { acceptLease } from './tasks/signing.ts'
 import { stageBundle, stagedScene } from './tasks/stage.ts'
 import { ENDED, TaskStore } from './tasks/store.ts'
+import { sweep } from './tasks/sweep.ts'
 import type { TaskRow } from './tasks/store.ts'
 
 /** Events of one poll at most. */
@@ -62,11 +63,22 @@ export function selfHosted(options: SelfHostedOptions): Farm {
     try {
       const runner = new TaskRunner(settings, store, blenders, await slotDevices())
       await runner.resume()
+      sweepEachHour(store)
       return { store, runner }
     } catch (error) {
       store.close()
       throw error
     }
+  }
+
+  let sweeping: { readonly timer: NodeJS.Timeout; now: Promise<void> } | undefined
+  function sweepEachHour(store: TaskStore): void {
+    const { keepMs } = settings
+    if (keepMs === undefined) return
+    // What cannot be removed now is tried again.
+    const run = () => sweep(settings, store, keepMs).catch(() => {})
+    const timer = setInterval(() => (sweeping!.now = run()), 3_600_000).unref()
+    sweeping = { timer, now: run() }
   }
 
   async function submit(task: Task, ctx: CallContext): Promise<TaskRef> {
@@ -137,6 +149,8 @@ export function selfHosted(options: SelfHostedOptions): Farm {
   async function shut(): Promise<void> {
     closed = true
     const parts = await opened?.catch(() => undefined)
+    clearInterval(sweeping?.timer)
+    await sweeping?.now
     await parts?.runner.close()
     parts?.store.close()
   }

@@ -11,7 +11,8 @@ export function settingsOf(options: SelfHostedOptions): Settings {
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(options.id)) throw invalid('id', 'letters, digits, `.`, `_` and `-`', options.id)
   if (simulateCheat && !(simulateCheat.samplesFactor > 0 && simulateCheat.samplesFactor <= 1))
     throw invalid('simulateCheat.samplesFactor', 'a number above 0 and at most 1', simulateCheat.samplesFactor)
-  const { renderers = [] } = options
+  const { renderers = [], keepMs } = options
+  if (keepMs !== undefined && !(keepMs >= 0)) throw invalid('keepMs', 'milliseconds, at least 0', keepMs)
   for (const [i, renderer] of renderers.entries()) checkRenderer(renderer, `renderers[${i}]`)
   return {
     ...options,

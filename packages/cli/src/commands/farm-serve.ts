@@ -24,6 +24,7 @@ export interface FarmServeOptions
   readonly maxPlatformFee?: string
   /** Seal outputs until a checker gives the creator their keys. */
   readonly sealed?: boolean
+  readonly keepDays: string
 }
 
 /**
@@ -34,6 +35,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   const { screen, style } = context
   const machine = machineOf(options, options.env)
   const port = wholeNumber('port', options.port, 0)
+  const keepMs = wholeNumber('keep-days', options.keepDays) * 86_400_000
   const dir = join(stateDirOf(options), 'serve', options.id)
   const keyPath = join(dir, 'keys.json')
   const keys = keyFile(keyPath, 'Signing key of this farm. Whoever has it can commit to frames in its name.')
@@ -50,6 +52,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
     workDir: join(dir, 'work'),
     ...machine,
     calibrate: true,
+    keepMs,
     draining: drain.draining,
     signer: keys.signer('farm'),
     ...(chain ? { ledger: chain.ledger } : {}),
@@ -73,6 +76,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
       tokens: [{ token }, { token: watch.token, scopes: ['metrics'] }],
       files: folderArtifacts(join(dir, 'files')),
       uploads: join(dir, 'uploads'),
+      keepMs,
       host: options.host,
       port,
     })

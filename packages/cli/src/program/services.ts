@@ -28,6 +28,11 @@ export function addServiceCommands(program: Command): void {
       'encrypt outputs until they are accepted: creators see marked previews before (with --rpc, --escrow)',
       false,
     )
+    .option(
+      '--keep-days <n>',
+      'days that scenes and outputs are kept after they were last used; leased ones until refundAfter',
+      '30',
+    )
     .option('--json', 'one JSON object a line on stdout')
     .action((options: Arguments) =>
       perform(options, async (context) =>

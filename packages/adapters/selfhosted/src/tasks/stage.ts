@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants, createReadStream, utimesSync } from 'node:fs'
 import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { PictorError, invalid, isPictorError } from '@pictor/core/contract'
@@ -36,6 +36,21 @@ export function sceneFolder(workDir: string, root: string): string {
   return join(workDir, 'scenes', root.slice(2))
 }
 
+/** Whether a bundle is staged; says so too that it is used, by the time of its folder: `sweep.ts` removes what nobody used for long. In one step, so that nothing is removed in between. */
+function use(folder: string): boolean {
+  try {
+    utimesSync(folder, new Date(), new Date())
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether somebody is staging into a folder. */
+export function beingStaged(folder: string): boolean {
+  return staging.has(folder)
+}
+
 /** Stagings under way in this process, by folder; `workDir` belongs to one process. */
 const staging = new Map<string, Promise<void>>()
 
@@ -69,7 +84,7 @@ async function fetchBundle(
   files: Artifacts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (await exists(folder)) return
+  if (use(folder)) return
   const partial = `${folder}.partial`
   for (const file of manifest.files) {
     signal?.throwIfAborted()
@@ -109,7 +124,7 @@ async function fetchFile(files: Artifacts, file: BundleFile, target: string): Pr
 export async function stagedScene(workDir: string, manifest: BundleManifest): Promise<SceneFile> {
   const folder = sceneFolder(workDir, manifest.root)
   const file = join(folder, manifest.entry)
-  if (!(await exists(file)))
+  if (!use(folder))
     throw new PictorError('not-found', `bundle ${manifest.root} is not staged on this farm`, { details: { path: 'task.stage' } })
   if (!manifest.files.some((one) => one.path === LINKS_FILE)) return { file }
   const links = JSON.parse(await readFile(join(folder, LINKS_FILE), 'utf8')) as Record<string, string>
@@ -121,13 +136,6 @@ export async function stagedScene(workDir: string, manifest: BundleManifest): Pr
   // A bundle from elsewhere must not make a scene read files of this machine.
   const inside = Object.entries(links).filter(([, path]) => typeof path === 'string' && holds(path))
   return { file, links: Object.fromEntries(inside) }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 async function hashOf(path: string): Promise<string | undefined> {

@@ -194,6 +194,13 @@ export class TaskStore {
       .filter((event) => event.type === type)
   }
 
+  /** When something was last heard of a task, milliseconds since 1970; 0 when nothing was. */
+  lastEventAtMs(ref: string): number {
+    const row = this.sql('SELECT body FROM event WHERE ref = ? ORDER BY seq DESC LIMIT 1').get(ref)
+    const event = row && decodeJournal<FarmEvent>(String(row['body']))
+    return event && 'atMs' in event ? event.atMs : 0
+  }
+
   /** Position of the newest event; kept in memory, since most polls ask for nothing else. */
   lastSeq(): number {
     return this.newest
@@ -223,8 +230,9 @@ export class TaskStore {
       .map((row) => ({ pid: Number(row['pid']), start: String(row['start']), boot: String(row['boot']) }))
   }
 
+  /** Of all events there ever were: cursors stay good when the newest ones are erased. */
   private readNewest(): number {
-    return Number(this.sql('SELECT coalesce(max(seq), 0) AS seq FROM event').get()!['seq'])
+    return Number(this.sql("SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'event'").get()!['seq'])
   }
 
   private emit(ref: TaskRef, event: FarmEvent): void {
