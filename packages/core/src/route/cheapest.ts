@@ -1,7 +1,8 @@
 import { baseline, type Baseline } from './baselines.ts'
 import { priceMarket } from './market.ts'
-import { chooseOffers, type ChoiceLimits, type FluidPlan } from './choose.ts'
+import { type ChoiceLimits, type FluidPlan } from './choose.ts'
 import type { Draft, Prepared } from './draft.ts'
+import { chooseFarms } from './farm-sets.ts'
 import { fineBound } from './fine-bound.ts'
 import { fluidAt, type Fluid } from './fluid.ts'
 import { searchFew } from './few.ts'
@@ -103,7 +104,7 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
     for (const draft of baselines ? rivals(prepared, deadlineH) : []) offer(draft)
     return { ...(late === undefined ? {} : { late }), lower: Infinity, worth: worth ?? new Float64Array(0) }
   }
-  const choice = chooseOffers(fluid, prepared.maxFarms, limits, worth)
+  const choice = chooseFarms(fluid, prepared.maxFarms, limits, worth)
   let { lower } = choice
   const make = (from: Fluid, plan: FluidPlan): Draft | undefined => {
     const quotas = quotasOf(prepared, from, plan, isPacked(prepared.frames, quick))
@@ -125,13 +126,13 @@ export function cheapest(prepared: Prepared, deadlineH: number, options: Cheapes
       if (good() || (best !== undefined && (many || light || margin > 0.03))) break
       const tight = fluidAt(prepared, deadlineH, quick ? { margin, points: QUICK_POINTS } : { margin })
       if (tight.usable.length === 0) break
-      const again = chooseOffers(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
+      const again = chooseFarms(tight, prepared.maxFarms, limits, choice.worth, best?.cost)
       for (const plan of again.plans.slice(0, tries)) offer(make(tight, plan))
     }
   }
   if (drafts && !quick && !light && prepared.frames <= FEW_FRAMES && choice.lower < Infinity) {
     // Few frames: whole frames on nodes differ so much from the fluid plan that near-optimal choices are tried too.
-    const wide = chooseOffers(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
+    const wide = chooseFarms(fluid, prepared.maxFarms, { ...limits, gap: -WIDE, nodes: WIDE_NODES }, choice.worth)
     const sets = distinct(wide.plans)
     for (const plan of sets) if (best === undefined || plan.cost < best.cost * (1 - 1e-6)) offer(make(fluid, plan))
   }

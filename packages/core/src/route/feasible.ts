@@ -1,4 +1,4 @@
-import { chooseOffers } from './choose.ts'
+import { chooseFarms } from './farm-sets.ts'
 import type { Prepared } from './draft.ts'
 import { searchFew } from './few.ts'
 import { fluidAt } from './fluid.ts'
@@ -11,7 +11,7 @@ const UNCOVERED = 1e-6
 function uncoveredAt(prepared: Prepared, deadlineH: number, maxFarms: number | null, nodes: number): number {
   const fluid = fluidAt(prepared, deadlineH, { free: true })
   if (fluid.usable.length === 0) return 1
-  const choice = chooseOffers(fluid, maxFarms, { nodes, work: 20e6, gap: 0, target: UNCOVERED })
+  const choice = chooseFarms(fluid, maxFarms, { nodes, work: 20e6, gap: 0, target: UNCOVERED })
   return choice.lower
 }
 
@@ -122,9 +122,11 @@ export function provenLate(prepared: Prepared, deadlineH: number, proven: boolea
       message: `${maxFarms} farms cannot render every class, however late the deadline`,
     }
   }
-  for (let i = 0; i < 40 && high - low > 1e-4 * high; i++) {
+  // A few farms are ruled out set by set, which takes longer than one look.
+  const [nodes, width] = maxFarms === null ? [1, 1e-4] : [200, 1e-3]
+  for (let i = 0; i < 40 && high - low > width * high; i++) {
     const middle = (low + high) / 2
-    if (uncoveredAt(prepared, middle, maxFarms, 1) > UNCOVERED) low = middle
+    if (uncoveredAt(prepared, middle, maxFarms, nodes) > UNCOVERED) low = middle
     else high = middle
   }
   const alone = maxFarms !== null && uncoveredAt(prepared, deadlineH, null, 200) <= UNCOVERED

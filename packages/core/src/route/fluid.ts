@@ -139,6 +139,28 @@ export class Fluid {
     return 0
   }
 
+  /** One row a class: which offers can finish the longest frame of each class in time; the grid alone lets two offers share a frame that is too long for both. */
+  longestFits(): readonly Uint8Array[] {
+    const { tables, units } = this
+    const longest = new Float64Array(tables.classes).fill(-Infinity)
+    for (let u = 0; u < units.size; u++) {
+      const cls = units.cls[u] as number
+      longest[cls] = Math.max(longest[cls] as number, units.greatest[u] as number)
+    }
+    return Array.from(longest, (work, cls) =>
+      Uint8Array.from({ length: tables.offers }, (_, o) => {
+        const rate = tables.hoursPerWork[o * tables.classes + cls] as number
+        const hours = (tables.perFrameH[o] as number) + rate * work
+        return work === -Infinity || (rate > 0 && hours <= this.wholeNodeH(o)) ? 1 : 0
+      }),
+    )
+  }
+
+  /** The same problem with these usable offers alone. */
+  among(offers: Int32Array): Fluid {
+    return Object.assign(Object.create(Fluid.prototype) as Fluid, this, { usable: offers })
+  }
+
   /** Hours of a node without any reserve. */
   wholeNodeH(o: number): number {
     return this.deadlineH - (this.tables.overheadH[o] as number) + DEADLINE_TOLERANCE
