@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
 import type { Farm } from '@pictor/core'
-import { privateKeySigner, randomPrivateKey, verifyReceipt } from '@pictor/core/proof'
+import { privateKeySigner, verifyReceipt } from '@pictor/core/proof'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { serveCloud, type Cloud } from '../src/server.ts'
 
 const blender = spawnSync('blender', ['--version']).status === 0
@@ -15,7 +16,7 @@ if (!blender) console.log('the cloud renders nothing: Blender is not installed (
 
 const tokens = { acme: 'acme-secret', zeta: 'zeta-secret' }
 const keys = Object.fromEntries(
-  ['farm', 'renderer', 'acme', 'zeta', 'check-acme', 'check-zeta'].map((name) => [name, randomPrivateKey()]),
+  ['farm', 'renderer', 'acme', 'zeta', 'check-acme', 'check-zeta'].map((name) => [name, drawnKey()]),
 )
 const signer = (name: string) => privateKeySigner(keys[name]!)
 

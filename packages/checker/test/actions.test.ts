@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import { PictorError } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker } from '../src/index.ts'
 import { act, checkLease, only } from './job.ts'
 import { noiseFarm } from './noise-renderer.ts'
@@ -13,14 +14,15 @@ import { honest, open, SCENE, start } from './started.ts'
 test('votes survive a restart and are never made twice', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'checker-'))
   try {
-    const signer = privateKeySigner(randomPrivateKey())
+    const signer = privateKeySigner(drawnKey())
     const store = join(folder, 'checker.db')
-    const first = await start({ signer, store })
+    const secret = drawnKey()
+    const first = await start({ signer, secret, store })
     const lease = first.test.lease(1, [1, 2])
     const before = await checkLease(first.checker, first.test, lease, honest([1, 2]))
     await first.checker.close?.()
     const farm = noiseFarm(SCENE)
-    const second = createChecker({ signer, store, renderer: farm })
+    const second = createChecker({ signer, secret, store, renderer: farm })
     open.push(second)
     const { job } = first.test
     only(await act(second, { kind: 'check', job, lease, commits: [before.commit] }), 'checked')

@@ -1,7 +1,8 @@
 // What a checker signs: batches that follow from the votes, and the end of a job.
 import { expect, test } from 'vitest'
-import { privateKeySigner, randomPrivateKey, signCanceled } from '@pictor/core/proof'
+import { privateKeySigner, signCanceled } from '@pictor/core/proof'
 import { type Ready, type SeedReveal, type Vote } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker } from '../src/index.ts'
 import { act, batchOf, checkLease, makeJob, only } from './job.ts'
 import { noiseFarm, renderNoise } from './noise-renderer.ts'
@@ -60,11 +61,11 @@ test('what a refused lease gives back at its release is not in the lock, so no l
 })
 
 test('a batch that rests on fewer voters than the quorum is not signed: frames that nobody looked at would be paid', async () => {
-  const signers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey()))
+  const signers = [1, 2, 3].map(() => privateKeySigner(drawnKey()))
   const test = await makeJob(signers)
   const { job } = test
   const lease = test.lease(1, [1])
-  const [own, second] = signers.map((signer) => createChecker({ signer, renderer: noiseFarm(SCENE) }))
+  const [own, second] = signers.map((signer) => createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(SCENE) }))
   open.push(own!, second!)
   const cast = []
   for (const checker of [own!, second!]) cast.push(await checkLease(checker, test, lease, honest([1])))
@@ -99,10 +100,10 @@ test.each([
   ['agree, so a bad frame is refused', [1, 1, 1], 'refuse'],
   ['disagree, so nobody knows and it is unsure', [1, 2, 3], 'unsure'],
 ] as const)('three checkers whose own renders %s', async (_name, seeds, verdict) => {
-  const signers = seeds.map(() => privateKeySigner(randomPrivateKey()))
+  const signers = seeds.map(() => privateKeySigner(drawnKey()))
   const checkers = signers.map((signer, i) =>
     // A renderer whose seed is its own stands for one that is broken or lies.
-    createChecker({ signer, renderer: noiseFarm({ ...SCENE, seed: seeds[i]! }, { ownSeed: true }) }),
+    createChecker({ signer, secret: drawnKey(), renderer: noiseFarm({ ...SCENE, seed: seeds[i]! }, { ownSeed: true }) }),
   )
   open.push(...checkers)
   const job = await makeJob(signers)

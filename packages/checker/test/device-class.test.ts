@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import type { Checker } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker } from '../src/index.ts'
 import { sameDeviceClass } from '../src/node/device-class.ts'
 import { checkLease, makeJob } from './job.ts'
@@ -35,8 +36,8 @@ test('a small flat picture of another device is never accepted at a quarter of t
     output: { format: 'PNG', width: 64, height: 40, colorMode: 'RGB', bitDepth: 8 },
   } as const
   const verdictOf = async (samples: number, seed: number): Promise<string> => {
-    const signer = privateKeySigner(randomPrivateKey())
-    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    const signer = privateKeySigner(drawnKey())
+    const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(scene) })
     open.push(checker)
     const job = await makeJob([signer], { spec })
     const frames = new Map([[1, renderNoise(1, { ...scene, samples, seed })]])
@@ -52,8 +53,8 @@ test('a small flat picture of another device is never accepted at a quarter of t
 test('across device classes, motion blur may shift a frame a little, which is a doubt; without blur or far beyond it is refused', async () => {
   const scene: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
   const verdictOf = async (gain: number, motionBlur: boolean): Promise<string> => {
-    const signer = privateKeySigner(randomPrivateKey())
-    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    const signer = privateKeySigner(drawnKey())
+    const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(scene) })
     open.push(checker)
     const { spec } = (await makeJob([])).job
     const job = await makeJob([signer], { spec: { ...spec, motionBlur } })
@@ -70,8 +71,8 @@ test('across device classes, motion blur may shift a frame a little, which is a 
 test('samples that stop early at the ordered seed are told, though the frame then lies near the render at that seed', async () => {
   const scene: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
   const verdictOf = async (samples: number, seed: number): Promise<string> => {
-    const signer = privateKeySigner(randomPrivateKey())
-    const checker = createChecker({ signer, renderer: noiseFarm(scene) })
+    const signer = privateKeySigner(drawnKey())
+    const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(scene) })
     open.push(checker)
     const job = await makeJob([signer])
     const frames = new Map([[1, renderNoise(1, { ...scene, samples, seed })]])

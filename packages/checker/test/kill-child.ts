@@ -93,6 +93,7 @@ const files = dyingFiles(folderArtifacts(join(folder, 'files')))
 const size = sealing ? { width: 320, height: 240 } : { width: 160, height: 96 }
 const checker = createChecker({
   signer: dying(guardedSigner({ signer: privateKeySigner(key), log: join(folder, 'signed.db') })),
+  secret: key,
   renderer: dyingFarm(noiseFarm({ ...size, samples: 8, seed: 1 })),
   store: join(folder, 'checker.db'),
   sampling: { full: 0 },

@@ -1,14 +1,8 @@
 // What a checker is ready for and what it holds: sets, prices, keys, committees, files.
 import { expect, test } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { memoryArtifacts } from './artifacts.ts'
-import {
-  batchHash,
-  leaseResultOf,
-  privateKeySigner,
-  randomPrivateKey,
-  signLeaseKeyChange,
-  signLeaseSet,
-} from '@pictor/core/proof'
+import { batchHash, leaseResultOf, privateKeySigner, signLeaseKeyChange, signLeaseSet } from '@pictor/core/proof'
 import { type DigestSigner, type Ledger } from '@pictor/core/contract'
 import { createChecker } from '../src/index.ts'
 import { act, checkLease, makeJob, only, SPEC } from './job.ts'
@@ -61,7 +55,7 @@ test('nothing is held past commitBy, and no set is ready after Final', async () 
 })
 
 test('a checker of the registry believes the ledger alone about who was drawn, and counts votes and signs batches by that', async () => {
-  const signers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey()))
+  const signers = [1, 2, 3].map(() => privateKeySigner(drawnKey()))
   const [signer, other, stranger] = signers as [DigestSigner, DigestSigner, DigestSigner]
   const committee = [signer.address, other.address].sort()
   const test = await makeJob([], { terms: { registryDraw: 2, quorum: 2 } })
@@ -80,7 +74,9 @@ test('a checker of the registry believes the ledger alone about who was drawn, a
   expect(only(await act(outside, { kind: 'ready', job, set, leases: [lease] }), 'alarm').reason).toBe('not-a-checker')
 
   const cast = []
-  const [own, second] = [signer, other].map((one) => createChecker({ signer: one, renderer: noiseFarm(SCENE), ledger }))
+  const [own, second] = [signer, other].map((one) =>
+    createChecker({ signer: one, secret: drawnKey(), renderer: noiseFarm(SCENE), ledger }),
+  )
   for (const checker of [own!, second!]) cast.push(await checkLease(checker, test, lease, honest([1])))
   const votes = cast.flatMap((one) => one.votes)
   const result = leaseResultOf({ lease, seq: 0, commits: [cast[0]!.commit], votes, quorum: 2 })
@@ -97,9 +93,9 @@ test('a checker of the registry believes the ledger alone about who was drawn, a
 })
 
 test('after a replaced leaseKey a checker is ready for sets of the key in force, by the ledger or by the word of the creator', async () => {
-  const next = privateKeySigner(randomPrivateKey())
+  const next = privateKeySigner(drawnKey())
   const readyFor = async (followsLedger: boolean, key: 'old' | 'next' | 'next, by a stranger'): Promise<string> => {
-    const signer = privateKeySigner(randomPrivateKey())
+    const signer = privateKeySigner(drawnKey())
     const test = await makeJob([signer])
     const { job } = test
     const lease = test.lease(1, [1])

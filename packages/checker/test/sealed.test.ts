@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,10 +15,11 @@ import {
   type SealedOutput,
   type SealKey,
 } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey, requireSigner, sealKeyDigest, signCommit } from '@pictor/core/proof'
+import { privateKeySigner, requireSigner, sealKeyDigest, signCommit } from '@pictor/core/proof'
 import { fileKeyOf, leaseSecretOf, readKeys, requestKeys, sealedFile, sealHead, unseal } from '@pictor/core/sealing'
 import { encodePng } from '@pictor/image'
 import { afterEach, describe, expect, it } from 'vitest'
+import { drawnBytes, drawnKey } from '../../../scripts/draws.ts'
 import { createChecker, type CheckerOptions, type LocalChecker } from '../src/index.ts'
 import { memoryArtifacts } from './artifacts.ts'
 import { act, batchOf, makeJob, only, type TestJob } from './job.ts'
@@ -42,8 +43,7 @@ function simulatedLedger(): Pick<Ledger, 'domain' | 'poll'> & { readonly events:
   }
 }
 
-const entry = (event: object): LedgerEvent =>
-  ({ status: 'final', id: String(Math.random()), atMs: 0, ...event }) as unknown as LedgerEvent
+const entry = (event: object): LedgerEvent => ({ status: 'final', id: drawnKey(), atMs: 0, ...event }) as unknown as LedgerEvent
 
 interface Sealed {
   readonly test: TestJob
@@ -56,14 +56,16 @@ interface Sealed {
 }
 
 async function sealedJob(options: Partial<CheckerOptions> = {}, leased: Partial<Lease> = {}): Promise<Sealed> {
+  const secret = drawnKey()
   const folder = mkdtempSync(join(tmpdir(), 'pictor-sealed-'))
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   const ledger = simulatedLedger()
   const artifacts = memoryArtifacts()
   const open = (): LocalChecker => {
     const checker = createChecker({
       signer,
+      secret,
       renderer: noiseFarm(SCENE),
       sampling: { full: 0 },
       store: join(folder, 'checker.db'),
@@ -100,7 +102,7 @@ async function seal(
     const picture = render(frame)
     const outputHash = hashOf(picture)
     frames.set(outputHash, picture)
-    outputs.push({ frame, part: 0, outputHash, completedAtMs: Date.now() - 1_000 })
+    outputs.push({ frame, part: 0, outputHash, completedAtMs: Date.UTC(2026, 10, 1) })
     const bytes = spoil(await sealedBytes({ test, lease, key }, picture, secretOf(i)), i)
     sealed.push({ outputHash, sealedHash: (await test.files.put(bytes)).hash })
   }
@@ -145,7 +147,7 @@ describe('a checker of sealed outputs', () => {
     const { votes, seed } = only(await act(checker, { kind: 'reveal', job: test.job, lease: 1 }), 'votes')
     expect(votes.map(({ verdict }) => verdict)).toEqual(['accept', 'accept'])
 
-    const secret = randomBytes(32)
+    const secret = drawnBytes(32)
     const creator = test.farm
     const ask = async (one: LocalChecker, fields: { signer?: DigestSigner; lease?: number; validUntilS?: number } = {}) => {
       const about = { job: test.job.job, lease: fields.lease ?? 1, validUntilS: fields.validUntilS ?? 2 ** 32 }
@@ -169,7 +171,7 @@ describe('a checker of sealed outputs', () => {
     const again = world.restart()
     expect((await again.sealing!.key(DOMAIN, { key: 'key' })).publicKey).toBe(world.key.publicKey)
     ledger.events.push(entry({ ...attested, batchHash: batch.batchHash }))
-    expect(await ask(again, { signer: privateKeySigner(randomPrivateKey()) })).toBe('not-creator')
+    expect(await ask(again, { signer: privateKeySigner(drawnKey()) })).toBe('not-creator')
     expect(await ask(again, { validUntilS: 1 })).toBe('expired')
     expect(await ask(again, { lease: 2 })).toBe('not-signed')
     for (const signer of [creator, test.leaseKey]) {
@@ -197,7 +199,7 @@ describe('a checker of sealed outputs', () => {
     const batch = batchOf(test, lease, [commit], votes)
     only(await act(checker, { kind: 'sign-batch', job: test.job, batch, votes, seeds: [seed] }), 'batch-signature')
     ledger.events.push(entry({ type: 'attested', job: test.job.job, batch: 1, batchHash: batch.batchHash, leases: [1] }))
-    const secret = randomBytes(32)
+    const secret = drawnBytes(32)
     const request = await requestKeys(test.farm, DOMAIN, { job: test.job.job, lease: 1, validUntilS: 2 ** 32 }, secret)
     const keys = readKeys(request, await checker.sealing!.keys(request, { key: 'keys' }), secret)
     expect([...keys.keys()]).toEqual([[...frames.keys()][0]])
@@ -257,7 +259,7 @@ describe('a checker of sealed outputs', () => {
     expect(only(await hold(world, commit, swapped), 'alarm').reason).toBe('signature-invalid')
     only(await hold(world, commit, sealed), 'held')
 
-    const plain = createChecker({ signer: privateKeySigner(randomPrivateKey()), renderer: noiseFarm(SCENE) })
+    const plain = createChecker({ signer: privateKeySigner(drawnKey()), secret: drawnKey(), renderer: noiseFarm(SCENE) })
     closing.push(() => plain.close?.())
     await expect(plain.sealing!.key(DOMAIN, { key: 'key' })).rejects.toMatchObject({ details: { reason: 'cannot-seal' } })
   })

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { folderArtifacts } from '@pictor/core'
 import { isPictorError, type Checker } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey, requireSigner, batchDigest, finalDigest, sha256Hex } from '@pictor/core/proof'
+import { privateKeySigner, requireSigner, batchDigest, finalDigest, sha256Hex } from '@pictor/core/proof'
 import { httpChecker, serveChecker, shareFiles, type CheckerServer } from '@pictor/farm-protocol/checker'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { encodePng } from '@pictor/image'
 import { act, batchOf, checkLease, makeJob, only, SPEC } from './job.ts'
@@ -32,6 +33,7 @@ async function serve(folder: string, key: `0x${string}`, options: Partial<Checke
   const farm = noiseFarm(SCENE)
   const checker = createChecker({
     signer: privateKeySigner(key),
+    secret: key,
     renderer: farm,
     store: join(folder, 'checker.db'),
     sampling: { full: 0 },
@@ -64,11 +66,11 @@ async function connect(server: CheckerServer, address: `0x${string}`): Promise<C
 
 test('a lease goes its whole way over HTTP: scene and frames fetched by hash, votes, pictures, signatures', async () => {
   const folder = temporary()
-  const signer = privateKeySigner(randomPrivateKey())
-  const key = randomPrivateKey()
+  const signer = privateKeySigner(drawnKey())
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const remote = await connect(server, privateKeySigner(key).address)
-  const test = await makeJob([remote, signer, privateKeySigner(randomPrivateKey())], {
+  const test = await makeJob([remote, signer, privateKeySigner(drawnKey())], {
     files: folderArtifacts(join(folder, 'runner')),
   })
   const lease = test.lease(1, [1, 2])
@@ -85,7 +87,7 @@ test('a lease goes its whole way over HTTP: scene and frames fetched by hash, vo
 
 test('a batch is signed over HTTP', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const remote = await connect(server, privateKeySigner(key).address)
   const test = await makeJob([remote], { files: folderArtifacts(join(folder, 'runner')) })
@@ -103,7 +105,7 @@ test('a batch is signed over HTTP', async () => {
 
 test('a killed checker does by itself what it had taken, once it is back', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const first = await serve(folder, key, { renderer: noiseFarm(SCENE, { failing: true }) })
   const remote = await connect(first.server, privateKeySigner(key).address)
   const test = await makeJob([remote], { files: folderArtifacts(join(folder, 'runner')) })
@@ -129,7 +131,7 @@ test('a killed checker does by itself what it had taken, once it is back', async
 
 test('strangers see nothing, tokens are needed, another checker behind the URL gets no scene', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const share = await shareFiles()
   closing.push(() => share.close())
@@ -179,7 +181,7 @@ test('a runner that serves other bytes than it names is found out and nothing is
   })
   await new Promise<void>((resolve) => liar.listen(0, '127.0.0.1', resolve))
   closing.push(() => liar.close())
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const lying = {
     url: `http://127.0.0.1:${(liar.address() as AddressInfo).port}`,
@@ -199,7 +201,7 @@ test('a runner that serves other bytes than it names is found out and nothing is
 
 test('layers that a picture names are held with it', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const remote = await connect(server, privateKeySigner(key).address)
   const runner = folderArtifacts(join(folder, 'runner'))
@@ -216,7 +218,7 @@ test('layers that a picture names are held with it', async () => {
 
 test('a runner that is away for a moment costs no alarm', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const { server } = await serve(folder, key)
   const remote = await connect(server, privateKeySigner(key).address)
   const test = await makeJob([remote], { files: folderArtifacts(join(folder, 'runner')) })
@@ -232,7 +234,7 @@ test('a runner that is away for a moment costs no alarm', async () => {
 
 test('what is no action is refused with the field that is wrong', async () => {
   const folder = temporary()
-  const { server } = await serve(folder, randomPrivateKey())
+  const { server } = await serve(folder, drawnKey())
   const post = async (body: unknown, headers: Record<string, string> = { 'idempotency-key': 'k' }) => {
     const response = await fetch(`${server.url}/v1/actions`, {
       method: 'POST',

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { localLedger } from '@pictor/core'
 import type { Checker, CheckerEvent, Ledger, Lease } from '@pictor/core/contract'
-import { leaseSetRoot, privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { leaseSetRoot, privateKeySigner } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker, settleAlone, type LocalChecker, type Peer, type SettlingAlone } from '../src/index.ts'
 import { act, makeJob, only, type TestJob } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -26,10 +27,12 @@ async function all(ledger: Ledger, { job }: TestJob) {
 
 /** Two leases of one farm, held by all of three checkers; then the runner is gone. Frame 3 was rendered with a quarter of the samples. */
 async function abandoned(): Promise<World> {
-  const ledger = localLedger({ signer: privateKeySigner(randomPrivateKey()), path: ':memory:' })
+  const ledger = localLedger({ signer: privateKeySigner(drawnKey()), path: ':memory:' })
   closing.push(() => ledger.close?.())
-  const signers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey()))
-  const checkers = signers.map((signer) => createChecker({ signer, renderer: noiseFarm(SCENE), sampling: { full: 0 }, ledger }))
+  const signers = [1, 2, 3].map(() => privateKeySigner(drawnKey()))
+  const checkers = signers.map((signer) =>
+    createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(SCENE), sampling: { full: 0 }, ledger }),
+  )
   for (const checker of checkers) closing.push(() => checker.close?.())
   const test = await makeJob(signers, { domain: ledger.domain })
   const { job } = test

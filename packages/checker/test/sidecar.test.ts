@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
 import { folderArtifacts } from '@pictor/core'
 import type { Checker, Farm, FarmEvent, Output, RenderSpec } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import { decodeImage, encodePng } from '@pictor/image'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker } from '../src/index.ts'
 import { layersNamedBy } from '../src/node/layers.ts'
 import { checkLease, makeJob, SPEC, type TestJob } from './job.ts'
@@ -99,8 +100,14 @@ describe.skipIf(!blender)('frames that a compositor blurs', () => {
   }
 
   async function check(picture: Uint8Array) {
-    const signer = privateKeySigner(randomPrivateKey())
-    const checker = createChecker({ signer, renderer, sampling: { full: 0 }, crop: { width: 64, height: 48 } })
+    const signer = privateKeySigner(drawnKey())
+    const checker = createChecker({
+      signer,
+      secret: drawnKey(),
+      renderer,
+      sampling: { full: 0 },
+      crop: { width: 64, height: 48 },
+    })
     open.push(checker)
     const job = await makeJob([signer], { spec, files, scene })
     const { software } = await renderer.describe({ key: 'describe' })

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, expect, test } from 'vitest'
-import { privateKeySigner, randomPrivateKey, requireSigner, voteDigest, ZERO_HASH } from '@pictor/core/proof'
+import { privateKeySigner, requireSigner, voteDigest, ZERO_HASH } from '@pictor/core/proof'
 import { isPictorError, VERDICTS, type LedgerDomain, type Vote } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker, guardedSigner, socketSigner, type CheckerMessage } from '../src/index.ts'
 import { checkLease, makeJob } from './job.ts'
 import { noiseFarm, renderNoise } from './noise-renderer.ts'
@@ -87,7 +88,7 @@ test('of two contradicting messages only the first is ever signed, in any order 
   })
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(words, { minLength: 1, maxLength: 4 }), { maxLength: 20 }), async (requests) => {
-      const signer = guardedSigner({ signer: privateKeySigner(randomPrivateKey()), log: ':memory:' })
+      const signer = guardedSigner({ signer: privateKeySigner(drawnKey()), log: ':memory:' })
       const signed: Vote[] = []
       for (const request of requests) {
         const messages = request.map((fields) => vote(fields))
@@ -109,14 +110,14 @@ test('of two contradicting messages only the first is ever signed, in any order 
 })
 
 test('a request that holds one contradiction leaves no promise of the others behind', async () => {
-  const signer = guardedSigner({ signer: privateKeySigner(randomPrivateKey()), log: ':memory:' })
+  const signer = guardedSigner({ signer: privateKeySigner(drawnKey()), log: ':memory:' })
   await signer.sign(DOMAIN, [vote()])
   expect(await reasonOf(signer.sign(DOMAIN, [vote({ frame: 8 }), vote({ verdict: 'refuse' })]))).toBe('equivocation')
   expect(await signer.sign(DOMAIN, [vote({ frame: 8, verdict: 'refuse' })])).toHaveLength(1)
 })
 
 test('a second Ready with other seeds, another ledger, a kind it does not know and a malformed message are refused', async () => {
-  const signer = guardedSigner({ signer: privateKeySigner(randomPrivateKey()), log: ':memory:', domains: [DOMAIN] })
+  const signer = guardedSigner({ signer: privateKeySigner(drawnKey()), log: ':memory:', domains: [DOMAIN] })
   await signer.sign(DOMAIN, [ready(HASH)])
   await signer.sign(DOMAIN, [ready(HASH)])
   expect(await reasonOf(signer.sign(DOMAIN, [ready(ZERO_HASH)]))).toBe('equivocation')
@@ -127,7 +128,7 @@ test('a second Ready with other seeds, another ledger, a kind it does not know a
 
 test('a signer process killed with -9 after any promise still refuses its contradiction', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   for (let round = 0; round < 3; round++) {
     const { child, socket } = await startSigner(key, folder)
     const signer = await socketSigner(socket)
@@ -143,7 +144,7 @@ test('a signer process killed with -9 after any promise still refuses its contra
 
 test('a signer that restarts is waited for; its socket is nobody else’s; a second one does not take its place', async () => {
   const folder = temporary()
-  const key = randomPrivateKey()
+  const key = drawnKey()
   const first = await startSigner(key, folder)
   expect(statSync(first.socket).mode & 0o777).toBe(0o600)
   await expect(startSigner(key, folder)).rejects.toThrow('ended with')
@@ -157,7 +158,7 @@ test('a signer that restarts is waited for; its socket is nobody else’s; a sec
 
 test('what is no question ends in an error or a closed connection, and the signer goes on', async () => {
   const folder = temporary()
-  const { socket } = await startSigner(randomPrivateKey(), folder)
+  const { socket } = await startSigner(drawnKey(), folder)
   const told = (text: string): Promise<string> =>
     new Promise((resolve) => {
       const line = connect(socket)
@@ -180,9 +181,9 @@ test('what is no question ends in an error or a closed connection, and the signe
 test('a checker votes through a signer process, and its votes verify', async () => {
   const folder = temporary()
   const scene = { width: 160, height: 96, samples: 8, seed: 1 }
-  const { socket } = await startSigner(randomPrivateKey(), folder)
+  const { socket } = await startSigner(drawnKey(), folder)
   const signer = await socketSigner(socket)
-  const checker = createChecker({ signer, renderer: noiseFarm(scene), sampling: { full: 0 } })
+  const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(scene), sampling: { full: 0 } })
   closing.push(() => checker.close?.())
   const job = await makeJob([signer])
   const { votes } = await checkLease(checker, job, job.lease(1, [1, 2]), new Map([1, 2].map((n) => [n, renderNoise(n, scene)])))

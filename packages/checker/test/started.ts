@@ -1,6 +1,7 @@
 import { afterEach } from 'vitest'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import type { Checker, Terms } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker, type CheckerOptions } from '../src/index.ts'
 import { makeJob, type TestJob } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -19,9 +20,15 @@ export async function start(
   options: Partial<CheckerOptions> = {},
   terms: Partial<Terms> = {},
 ): Promise<{ checker: Checker; test: TestJob; farm: ReturnType<typeof noiseFarm> }> {
-  const signer = options.signer ?? privateKeySigner(randomPrivateKey())
+  const signer = options.signer ?? privateKeySigner(drawnKey())
   const farm = noiseFarm(SCENE)
-  const checker = createChecker({ signer, renderer: farm, ...options, sampling: { full: 0, ...options.sampling } })
+  const checker = createChecker({
+    signer,
+    secret: drawnKey(),
+    renderer: farm,
+    ...options,
+    sampling: { full: 0, ...options.sampling },
+  })
   open.push(checker)
   return { checker, test: await makeJob([signer], { terms }), farm }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import type { Bytes32 } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { createChecker } from '../src/index.ts'
 import { act, makeJob, only } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -8,9 +9,9 @@ import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
 const SCENE: NoiseScene = { width: 160, height: 96, samples: 8, seed: 1 }
 
 test('files go when nobody can dispute the job any more and the days of grace are over, and never those of a job that goes on', async () => {
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   let nowMs = Date.now()
-  const checker = createChecker({ signer, renderer: noiseFarm(SCENE), now: () => nowMs })
+  const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(SCENE), now: () => nowMs })
   const long = Math.floor(nowMs / 1000) + 90 * 86_400
   const jobs = [
     await makeJob([signer]),

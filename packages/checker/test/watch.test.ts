@@ -1,8 +1,10 @@
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Checker, LedgerEvent } from '@pictor/core/contract'
-import { hashTerms, leaseSetRoot, privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { hashTerms, leaseSetRoot, privateKeySigner } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { checkerMetrics, createChecker } from '../src/index.ts'
 import { act, makeJob, only, type TestJob } from './job.ts'
 import { noiseFarm, renderNoise, type NoiseScene } from './noise-renderer.ts'
@@ -22,10 +24,11 @@ async function told(checker: Checker, test: TestJob, state: string) {
 
 test('a lease is told as it renders, stalls, goes on, and is late', async () => {
   const metrics = checkerMetrics()
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   let nowMs = Date.now()
   const checker = createChecker({
     signer,
+    secret: drawnKey(),
     renderer: noiseFarm(SCENE),
     now: () => nowMs,
     watchMs: 5,
@@ -50,8 +53,8 @@ test('a lease is told as it renders, stalls, goes on, and is late', async () => 
 })
 
 test('what was told before a restart is not told again', async () => {
-  const signer = privateKeySigner(randomPrivateKey())
-  const store = join(tmpdir(), `watch-${randomPrivateKey().slice(2, 14)}.db`)
+  const signer = privateKeySigner(drawnKey())
+  const store = join(mkdtempSync(join(tmpdir(), 'watch-')), 'checker.db')
   const test = await makeJob([signer])
   const { job } = test
   const lease = test.lease(1, [1])
@@ -77,7 +80,7 @@ test.each([
   ['canceled', { canceled: true }, undefined, 'closed'],
   ['on another ledger', { chainId: 5 }, undefined, 'other-ledger'],
 ] as const)('a job that is %s on the ledger', async (_name, fields, afterPolls, expected) => {
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   const test = await makeJob([signer])
   const { job } = test
   const lease = test.lease(1, [1])
@@ -101,7 +104,7 @@ test.each([
       return { events: ++polls > (afterPolls ?? 0) ? [opened, ...canceled] : [], cursor: String(polls), waitMs: 0 }
     },
   }
-  const checker = createChecker({ signer, renderer: noiseFarm(SCENE), ledger, patienceMs: 2_000 })
+  const checker = createChecker({ signer, secret: drawnKey(), renderer: noiseFarm(SCENE), ledger, patienceMs: 2_000 })
   const events = await act(checker, { kind: 'ready', job, set: await test.set(0, [lease]), leases: [lease] })
   const last = events.at(-1)!
   expect(last.type === 'alarm' ? last.reason : last.type).toBe(expected)

@@ -12,12 +12,13 @@ import {
   type PictorOptions,
   type Task,
 } from '@pictor/core'
-import { leaseProof, privateKeySigner, randomPrivateKey, signLeaseSet } from '@pictor/core/proof'
+import { leaseProof, privateKeySigner, signLeaseSet } from '@pictor/core/proof'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { paidWorld, type PaidWorld } from './paid-world.ts'
 
 const [, firstAccount, secondAccount, honestAccount] = devAccounts
-const signer = () => privateKeySigner(randomPrivateKey())
+const signer = () => privateKeySigner(drawnKey())
 let calls = 0
 const ctx = () => ({ key: `test ${++calls}` })
 

@@ -13,11 +13,12 @@ import {
   type PictorOptions,
   type Task,
 } from '@pictor/core'
-import { privateKeySigner, randomPrivateKey, verifyReceipt, type Receipt } from '@pictor/core/proof'
+import { privateKeySigner, verifyReceipt, type Receipt } from '@pictor/core/proof'
 import { simulatedFarm, simulatedFarmKey, type SimulatedFarmOptions } from '@pictor/core/simulate'
 import { signedFarm } from '@pictor/farm-protocol'
 import { encodePng } from '@pictor/image'
 import { Contract, JsonRpcProvider, Wallet } from 'ethers'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { simulatedInspector } from '../../core/test/simulated-inspector.ts'
 
 // Real: chain, escrow, token, runner, checkers, all signatures. Simulated, for speed: the scene, and the renderer of farms and checkers.
@@ -116,8 +117,15 @@ export async function paidWorld(token: 'usd' | 'pictor'): Promise<PaidWorld> {
     checkers: (count, options) =>
       Array.from({ length: count }, (_, i) => {
         const renderer = simulatedFarm({ id: `renderer-${i}`, msPerWork: 5, pollMs: 5, content: simulatedPicture })
-        const signer = privateKeySigner(randomPrivateKey())
-        const checker = createChecker({ id: `checker-${i}`, signer, renderer, ledger: world.ledger(), ...options?.(i) })
+        const signer = privateKeySigner(drawnKey())
+        const checker = createChecker({
+          id: `checker-${i}`,
+          signer,
+          secret: drawnKey(),
+          renderer,
+          ledger: world.ledger(),
+          ...options?.(i),
+        })
         closing.push(() => checker.close?.())
         return checker
       }),

@@ -4,9 +4,10 @@ import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { contracts, evmLedger } from '@pictor/chain'
 import { createChecker, settleAlone } from '@pictor/checker'
 import { createPictor, usd, type Address, type Bytes32, type Checker, type Ledger, type LedgerEvent } from '@pictor/core'
-import { leaseSetRoot, privateKeySigner, randomPrivateKey, verifyReceipt } from '@pictor/core/proof'
+import { leaseSetRoot, privateKeySigner, verifyReceipt } from '@pictor/core/proof'
 import { Interface } from 'ethers'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { devWorld, type DevWorld } from '../../chain/test/dev-world.ts'
 import { act, makeJob, only } from '../../checker/test/job.ts'
 import { noiseFarm, renderNoise } from '../../checker/test/noise-renderer.ts'
@@ -20,8 +21,8 @@ const DRAWN = 3
 const NOISE = { width: 160, height: 96, samples: 8, seed: 1 }
 
 let world: DevWorld
-const creator = privateKeySigner(randomPrivateKey())
-const keys = Array.from({ length: STAKED }, () => randomPrivateKey())
+const creator = privateKeySigner(drawnKey())
+const keys = Array.from({ length: STAKED }, () => drawnKey())
 const closing: (() => unknown)[] = []
 
 beforeAll(async () => {
@@ -69,7 +70,7 @@ describe.skipIf(!blender)('a job whose checkers the registry draws', () => {
     const folder = temporaryFolder()
     closing.push(() => folder.remove())
     makeScene(join(folder.path, 'cube.blend'), 'bpy.ops.mesh.primitive_plane_add(size=60, location=(0, 0, -1))')
-    const farmKey = privateKeySigner(randomPrivateKey())
+    const farmKey = privateKeySigner(drawnKey())
     // The farm knows of the draw by the ledger alone.
     const farm = selfHosted({
       id: 'studio',
@@ -83,7 +84,7 @@ describe.skipIf(!blender)('a job whose checkers the registry draws', () => {
       selfHosted({ id: `renderer-${i}`, threadsPerSlot: 1, workDir: join(folder.path, `renderer-${i}`) }),
     )
     const checkers: Checker[] = keys.map((key, i) =>
-      createChecker({ signer: privateKeySigner(key), renderer: renderers[i]!, ledger: ledgerOf() }),
+      createChecker({ signer: privateKeySigner(key), secret: key, renderer: renderers[i]!, ledger: ledgerOf() }),
     )
     const ledger = ledgerOf(creator)
     const pictor = createPictor({
@@ -128,7 +129,7 @@ describe.skipIf(!blender)('a job whose checkers the registry draws', () => {
     const { broken, answer } = verifyReceipt(receipt, trust)
     expect(broken).toBeUndefined()
     expect(answer).toBe('anchored')
-    const stranger = { ...receipt, committee: [...committee.slice(1), privateKeySigner(randomPrivateKey()).address].sort() }
+    const stranger = { ...receipt, committee: [...committee.slice(1), privateKeySigner(drawnKey()).address].sort() }
     expect(verifyReceipt(stranger, trust)).toMatchObject({ answer: 'broken' })
   })
 })
@@ -191,7 +192,14 @@ it('checkers that the registry drew settle alone what a simulated runner left be
   const { job } = test
   const lease = test.lease(1, [1, 2])
   const checkers = signers.map((signer) =>
-    createChecker({ signer, renderer: noiseFarm(NOISE), sampling: { full: 0 }, ledger: ledgerOf(), patienceMs: 500 }),
+    createChecker({
+      signer,
+      secret: drawnKey(),
+      renderer: noiseFarm(NOISE),
+      sampling: { full: 0 },
+      ledger: ledgerOf(),
+      patienceMs: 500,
+    }),
   )
   closing.push(() => Promise.all(checkers.map((one) => one.close?.())))
   await ledger.open(job.terms, leaseSetRoot([lease]), { key: 'open' })

@@ -14,12 +14,13 @@ import {
   type Ledger,
   type Pictor,
 } from '@pictor/core'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import { requestKeys, sealKeys } from '@pictor/core/sealing'
 import { remoteFarm, sealedFarm, serveFarm } from '@pictor/farm-protocol'
 import { httpChecker, serveChecker, shareFiles } from '@pictor/farm-protocol/checker'
 import { decodeImage, markedPreview } from '@pictor/image'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { paidWorld, type PaidWorld } from './paid-world.ts'
 
 const TOKEN = 'a-token-for-tests'
@@ -146,7 +147,7 @@ describe('a farm that seals what it renders', () => {
     const signers = (await pictor.material(run.id)).batches.flatMap(({ signatures }) => signatures.map(({ checker }) => checker))
     const alive = checkers.find(({ remote }) => signers.includes(remote.address))!
     for (const one of checkers) if (one !== alive) await one.stop()
-    expect(await ask(alive.remote, privateKeySigner(randomPrivateKey()))).toBe('not-creator')
+    expect(await ask(alive.remote, privateKeySigner(drawnKey()))).toBe('not-creator')
     expect(await ask(alive.remote, undefined, 99)).toBe('not-signed')
     expect(hashesIn(world.folder('sealed-out')).size).toBe(0)
 

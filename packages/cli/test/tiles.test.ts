@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { blendInspector, selfHosted } from '@pictor/adapter-selfhosted'
 import { createChecker } from '@pictor/checker'
 import { createPictor, usd, type JobEvent, type JobResult, type PlanRequest } from '@pictor/core'
-import { privateKeySigner, randomPrivateKey, verifyReceipt, type Receipt } from '@pictor/core/proof'
+import { privateKeySigner, verifyReceipt, type Receipt } from '@pictor/core/proof'
 import { decodeImage } from '@pictor/image'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { openChain } from '../src/demo/chain.ts'
 import { keyFile } from '../src/keys.ts'
 import { blender, blenderReason, makeScene, temporaryFolder } from './cli.ts'
@@ -24,7 +25,7 @@ interface Rendered {
 describe.skipIf(!blender)('one frame over two farms', () => {
   const folder = temporaryFolder()
   const scene = join(folder.path, 'cube.blend')
-  const signer = () => privateKeySigner(randomPrivateKey())
+  const signer = () => privateKeySigner(drawnKey())
   const farms = ['one', 'two'].map((id) =>
     selfHosted({
       id,

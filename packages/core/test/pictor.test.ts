@@ -13,8 +13,9 @@ import {
   type RateQuote,
   type RateSource,
 } from '../src/index.ts'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { memoryArtifacts } from '../src/artifacts/index.ts'
-import { privateKeySigner, quoteHashOf, randomPrivateKey, signRate } from '../src/proof/index.ts'
+import { privateKeySigner, quoteHashOf, signRate } from '../src/proof/index.ts'
 import { simulatedChecker, simulatedFarm, simulatedLedger, simulatedSigner, virtualClock } from '../src/simulate/index.ts'
 import { simulatedInspector } from './simulated-inspector.ts'
 
@@ -108,7 +109,7 @@ describe('a deadline', () => {
 })
 
 describe('a budget in PICTOR', () => {
-  const quoter = privateKeySigner(randomPrivateKey())
+  const quoter = privateKeySigner(drawnKey())
   /** A quarter dollar each: one micro-dollar is 4 x 10^12 of its smallest units. */
   const RATE = { fromAmount: 250_000n, toAmount: 10n ** 18n }
   const rates = signedRates({ signer: quoter, source: 'a table', validForMs: 600_000, amountsOf: async () => RATE, clock })
@@ -150,7 +151,7 @@ describe('a budget in PICTOR', () => {
     const wrong: readonly (readonly [string, (rate: RateQuote) => RateQuote | Promise<RateQuote>])[] = [
       ['rate.signature', (rate) => ({ ...rate, toAmount: rate.toAmount * 2n })],
       ['rate.signature', (rate) => ({ ...rate, expiresAtMs: rate.expiresAtMs + 1 })],
-      ['rate.quoter', (rate) => signRate(privateKeySigner(randomPrivateKey()), rate)],
+      ['rate.quoter', (rate) => signRate(privateKeySigner(drawnKey()), rate)],
       ['rate.expiresAtMs', (rate) => signRate(quoter, { ...rate, expiresAtMs: clock.now() })],
       ['rate.to', (rate) => signRate(quoter, { ...rate, to: 'EURO' })],
       ['rate.fromAmount', (rate) => signRate(quoter, { ...rate, fromAmount: 0n })],

@@ -2,8 +2,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Farm, FarmEvent, Task } from '@pictor/core/contract'
-import { leaseAcceptDigest, isSignedBy, leaseLeaf, privateKeySigner, randomPrivateKey, verifyCommit } from '@pictor/core/proof'
+import { leaseAcceptDigest, isSignedBy, leaseLeaf, privateKeySigner, verifyCommit } from '@pictor/core/proof'
 import { decodeImage } from '@pictor/image'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { folderArtifacts } from '../../core/src/artifacts/index.ts'
 import { garageFarm } from '../../adapters/garagefarm/src/index.ts'
 import { rebusFarm } from '../../adapters/rebusfarm/src/index.ts'
@@ -15,7 +16,7 @@ import { served, type Served } from './served.ts'
 /** The partner lane of both adapters, each a tenant of one protocol server that renders with real Blender. */
 describe.skipIf(!hasBlender)('a protocol server that renders with Blender', () => {
   const temp = tempFolder()
-  const signer = privateKeySigner(randomPrivateKey())
+  const signer = privateKeySigner(drawnKey())
   const tokens = { rebus: 'rebus-token-0123456789', garage: 'garage-token-0123456789' }
   let host: Farm
   let server: Served

@@ -7,7 +7,6 @@ import {
   leaseSetRoot,
   localDomain,
   privateKeySigner,
-  randomPrivateKey,
   sealKeyDigest,
   seedRootOf,
   seedsOf,
@@ -17,6 +16,7 @@ import {
   ZERO_ADDRESS,
   ZERO_HASH,
 } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 
 /** A lease as a real job would hand it to a farm: terms, one set of one lease, two of three checkers ready. */
 export async function ticketFor(
@@ -26,9 +26,9 @@ export async function ticketFor(
   domain: LedgerDomain = localDomain(KEY),
   changed: { readonly lease?: Partial<Lease>; readonly terms?: Partial<Terms>; readonly seq?: number } = {},
 ): Promise<LeaseTicket> {
-  const creator = privateKeySigner(randomPrivateKey())
-  const leaseKey = privateKeySigner(randomPrivateKey())
-  const checkers = [1, 2, 3].map(() => privateKeySigner(randomPrivateKey())).sort((a, b) => (a.address < b.address ? -1 : 1))
+  const creator = privateKeySigner(drawnKey())
+  const leaseKey = privateKeySigner(drawnKey())
+  const checkers = [1, 2, 3].map(() => privateKeySigner(drawnKey())).sort((a, b) => (a.address < b.address ? -1 : 1))
   const nowS = Math.floor(Date.now() / 1000)
   const terms: Terms = {
     creator: creator.address,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { farmConformance, runCases, type Fetch, type FarmSupports } from '@pictor/core/conformance'
 import { PictorError, type CallContext, type Farm } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { supports as small } from '../../core/test/conformance/small-farm.ts'
 import { served, TOKEN } from './served.ts'
 import { smallFarm } from '../../core/test/conformance/small-farm.ts'
@@ -13,7 +14,7 @@ const FLAWS: readonly { what: string; rule: string; fetch?: (fetch: Fetch) => Fe
     rule: 'a submit whose reply was lost',
     fetch: (fetch) => (input, init) => {
       const request = new Request(input, init)
-      if (request.headers.has('idempotency-key')) request.headers.set('idempotency-key', Math.random().toString(36).repeat(3))
+      if (request.headers.has('idempotency-key')) request.headers.set('idempotency-key', drawnKey())
       return fetch(request)
     },
   },

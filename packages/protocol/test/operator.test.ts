@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FarmCapabilities, FarmEvent, HostRating, Task, TaskRef } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey, verifyCommit } from '@pictor/core/proof'
+import { privateKeySigner, verifyCommit } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { smallJob, smallTask } from '../../core/test/conformance/small-farm.ts'
 import {
   operatorFarm,
@@ -254,7 +255,7 @@ describe('tickets', () => {
 
 describe('the operator’s signature', () => {
   it('stands for the farm’s commitment, and describe says so', async () => {
-    const operator = privateKeySigner(randomPrivateKey())
+    const operator = privateKeySigner(drawnKey())
     const clock = { nowMs: Date.now() }
     const { farm } = desk({ operator }, clock)
     expect(await farm.describe(ctx)).toMatchObject({ key: operator.address, ext: { signedBy: 'operator' } })

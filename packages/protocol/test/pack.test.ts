@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Network } from '@pictor/core/conformance'
 import type { Artifacts, BundleManifest } from '@pictor/core/contract'
 import { bundleRoot } from '@pictor/core/proof'
+import { drawnBytes } from '../../../scripts/draws.ts'
 import { memoryArtifacts } from '../../core/src/artifacts/index.ts'
 import { smallFarm } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, type FetchLike, type ServeFarmOptions } from '../src/index.ts'
@@ -41,7 +42,7 @@ describe('a pack', () => {
 
   it('is refused with more in it than its limits, than it says, or less', async () => {
     const refused = { code: 'invalid-input' }
-    const good = packFiles([hashed(randomBytes(100)), hashed(randomBytes(50))])
+    const good = packFiles([hashed(drawnBytes(100)), hashed(drawnBytes(50))])
     await expect(unpacked(good.subarray(0, -1))).rejects.toMatchObject({ ...refused, details: { path: 'body.files[1]' } })
     await expect(unpacked(Buffer.concat([good, Buffer.alloc(1)]))).rejects.toMatchObject(refused)
     await expect(unpacked(Buffer.from([0xff, 0xff, 0xff, 0xff]))).rejects.toMatchObject(refused)
@@ -166,13 +167,13 @@ describe('many small files', () => {
         headers: { authorization: `Bearer ${TOKEN}` },
         body: body as unknown as BodyInit,
       })
-    const [good, bad] = [randomBytes(100), randomBytes(100)]
+    const [good, bad] = [drawnBytes(100), drawnBytes(100)]
     const wrong = await post(packFiles([hashed(good), { hash: shaOf(good), data: bad }, { hash: shaOf(bad), data: good }]))
     expect(wrong.status).toBe(422)
     expect(await at.files.has(shaOf(good))).toBe(true)
     expect(await at.files.has(shaOf(bad))).toBe(false)
-    expect((await post(packFiles([hashed(randomBytes(901))]))).status).toBe(413)
-    expect((await post(packFiles([hashed(randomBytes(900))]))).status).toBe(201)
+    expect((await post(packFiles([hashed(drawnBytes(901))]))).status).toBe(413)
+    expect((await post(packFiles([hashed(drawnBytes(900))]))).status).toBe(201)
     const none = await fetch(`${at.server.url}/v1/packs`, { method: 'POST', body: 'x' })
     expect(none.status).toBe(401)
   })

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { farmConformance, Network, type FarmSubject, type FarmSupports, type SubjectWish } from '@pictor/core/conformance'
 import type { Bytes32, Farm, FarmEvent, LedgerDomain, Output, Task } from '@pictor/core/contract'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import { fileKeyOf, readLeaseSecret, unseal } from '@pictor/core/sealing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { smallFarm, smallTask, supports as small } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, sealedFarm, signedFarm } from '../src/index.ts'
 import { dressed, sealKeyOf, sealSecretOf } from './lease.ts'
@@ -14,7 +15,7 @@ import { served, TOKEN } from './served.ts'
 
 const CHAIN: LedgerDomain = { name: 'Pictor', version: '1', chainId: 31337, verifyingContract: `0x${'33'.repeat(20)}` }
 const SECRET = Buffer.alloc(32, 3)
-const signer = privateKeySigner(randomPrivateKey())
+const signer = privateKeySigner(drawnKey())
 const closing: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
@@ -169,7 +170,7 @@ describe('sealedFarm', () => {
   it.each([true, false])(
     'seals to checkers that the registry drew, and not to a key that the creator lists beside them',
     async (follows) => {
-      const outsider = privateKeySigner(randomPrivateKey())
+      const outsider = privateKeySigner(drawnKey())
       const inner = await smallFarm({ scenario: 'plain', network: new Network() })
       const stage = await inner.farm.stage(inner.job.bundle, inner.files, { key: 's' })
       const terms = { checkers: [], registryDraw: 3 }

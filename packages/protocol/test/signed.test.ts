@@ -8,16 +8,16 @@ import {
   leaseLeaf,
   outputRoot,
   privateKeySigner,
-  randomPrivateKey,
   verifyCommit,
 } from '@pictor/core/proof'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { smallFarm, smallTask, supports as small } from '../../core/test/conformance/small-farm.ts'
 import { remoteFarm, signedFarm } from '../src/index.ts'
 import { dressed } from './lease.ts'
 import { served, TOKEN } from './served.ts'
 
-const signer = privateKeySigner(randomPrivateKey())
-const other = privateKeySigner(randomPrivateKey())
+const signer = privateKeySigner(drawnKey())
+const other = privateKeySigner(drawnKey())
 
 const tile = { kind: 'tiles', frame: 1, tiles: [{ x: 0, y: 0, width: 8, height: 8 }] } as const
 

@@ -1,9 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isPictorError, type Farm, type Output, type Task } from '@pictor/core/contract'
+import { drawnKey } from '../../../scripts/draws.ts'
 import { memoryArtifacts } from '../../core/src/artifacts/index.ts'
 import { smallJob, smallTask } from '../../core/test/conformance/small-farm.ts'
-import { privateKeySigner, randomPrivateKey } from '@pictor/core/proof'
+import { privateKeySigner } from '@pictor/core/proof'
 import { remoteFarm } from '../src/index.ts'
 import { toWire, type Schema } from '../src/schema.ts'
 import * as wire from '../src/wire.ts'
@@ -44,7 +45,7 @@ const json = fc.letrec((tie) => ({
 describe('values on the wire', () => {
   it('come back as they were, with every amount an exact bigint', async () => {
     const { job } = await smallJob()
-    const signer = privateKeySigner(randomPrivateKey())
+    const signer = privateKeySigner(drawnKey())
     const bare: Task = { ...smallTask(job, { farm: 'f', ref: 's' }, [-3, 1, 2]), ext: { amount: '12', nested: [{ price: '7' }] } }
     const task = await dressed(signer, { ...bare, work: { kind: 'frames', frames: [1, 2] } })
     expect(wire.taskSchema.read(JSON.parse(toWire(task)), 'task')).toEqual(task)

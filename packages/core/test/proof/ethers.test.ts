@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { drawnKey } from '../../../../scripts/draws.ts'
 import type { Address, Bytes32, LedgerDomain, Terms } from '../../src/contract/index.ts'
 import * as proof from '../../src/proof/index.ts'
 
@@ -110,7 +111,7 @@ describe('signatures', () => {
     )
   })
   it('make fresh keys that work', async () => {
-    const signer = proof.privateKeySigner(proof.randomPrivateKey())
+    const signer = proof.privateKeySigner(drawnKey())
     expect(proof.isSignedBy(digest, await signer.signDigest(digest), signer.address)).toBe(true)
   })
 })

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
+import { drawnBytes } from '../../../../scripts/draws.ts'
 import { folderArtifacts } from '../../src/artifacts/index.ts'
 import type { Bytes32 } from '../../src/contract/index.ts'
 import { incoming, type Incoming } from '../../src/run/incoming.ts'
@@ -24,7 +25,7 @@ it.each([
   ['on the disk', 2 ** 30],
 ])('a download %s begins again after a wrong hash, and is kept under the right one', async (_, bytes) => {
   const come: Incoming = incoming(bytes)
-  const [one, two] = [randomBytes(300_000), randomBytes(300_000)]
+  const [one, two] = [drawnBytes(300_000), drawnBytes(300_000)]
   await come.add(one)
   expect(await come.keep(hashOf(two), artifacts)).toBe(false)
   await come.drop()
@@ -42,7 +43,7 @@ it.each([
 })
 
 it('a frame of half a gigabyte takes little memory', async () => {
-  const part = randomBytes(2 ** 20)
+  const part = drawnBytes(2 ** 20)
   const digest = createHash('sha256')
   const come = incoming(512 * part.length)
   global.gc?.()

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
+import { drawnKey } from '../../../../scripts/draws.ts'
 import type { Checker, CheckerAction, Farm, LeaseSet, Ledger, LedgerAction, LedgerEvent } from '../../src/contract/index.ts'
-import { leaseKeyDigest, privateKeySigner, randomPrivateKey, recoverAddress, requireLeaseKey } from '../../src/proof/index.ts'
+import { leaseKeyDigest, privateKeySigner, recoverAddress, requireLeaseKey } from '../../src/proof/index.ts'
 import { realProofs, type JobResult } from '../../src/run/index.ts'
 import { simulatedProofs, simulatedWorld } from '../../src/simulate/index.ts'
 
@@ -20,8 +21,8 @@ const leaseKeyWorld = (name: string) =>
 
 it('sets after a replaced leaseKey carry the word of the creator to farms, checkers and ledger, and so does the receipt by its signature', async () => {
   const world = leaseKeyWorld('a replaced lease key')
-  const next = privateKeySigner(randomPrivateKey())
-  const creator = privateKeySigner(randomPrivateKey())
+  const next = privateKeySigner(drawnKey())
+  const creator = privateKeySigner(drawnKey())
   const seen: Record<'ready' | 'ticket' | 'attest', LeaseSet[]> = { ready: [], ticket: [], attest: [] }
   const farmOf = (id: string): Farm | undefined => {
     const farm = world.farms.get(id)
@@ -87,7 +88,7 @@ it('sets after a replaced leaseKey carry the word of the creator to farms, check
 
 it('a process whose lease key was replaced by another process signs no more sets, and says which key is needed', async () => {
   const world = leaseKeyWorld('a key replaced elsewhere')
-  const [old, other] = [privateKeySigner(randomPrivateKey()), privateKeySigner(randomPrivateKey())]
+  const [old, other] = [privateKeySigner(drawnKey()), privateKeySigner(drawnKey())]
   const job = simulatedProofs().jobId(world.ledger.domain, world.order.terms)
   const replaced: LedgerEvent = {
     id: 'replaced',
