@@ -54,6 +54,22 @@ test('frames that nobody ordered and files that claim one frame are doubtful, an
   ])
 })
 
+test('a hyphen between name and number is no sign, one after a separator is', async () => {
+  const shot = join(folder, 'hyphens')
+  await mkdir(shot)
+  for (const name of ['shot-0001', 'shot-0003', 'low_-0002', 'low_-0001', '-0004'])
+    await writeFile(join(shot, `${name}.png`), renderNoise(2, SCENE))
+  const found = await lines(shot)
+  const frames = Object.fromEntries(found.map(({ file, frame }) => [file, frame]))
+  expect(frames).toMatchObject({
+    'shot-0001.png': 1,
+    'shot-0003.png': 3,
+    'low_-0002.png': -2,
+    'low_-0001.png': -1,
+    '-0004.png': -4,
+  })
+})
+
 test('a manifest gives the order, hashes and references', async () => {
   const files: Record<string, Uint8Array> = {
     'good.png': renderNoise(2, SCENE),

@@ -5,8 +5,11 @@ import { invalid, PictorError, type OutputSpec, type RenderSpec } from '@pictor/
 import type { CheckSet, FrameEntry } from './manifest.ts'
 
 const EXTENSIONS: ReadonlySet<string> = new Set(['.png', '.exr', '.jpg', '.jpeg', '.tif', '.tiff', '.webp'])
-/** The last run of digits before the extension, with its sign: `shot_-0003.png`, `shot.0042.exr`; `.p2` marks a piece of a split frame. */
-const FRAME = /^(.*?)(-?\d{1,9})(?:\.p(\d+))?$/
+/**
+ * The last run of digits before the extension, with its sign: `shot_-0003.png`, `shot.0042.exr`. A hyphen after a letter or digit parts name and number, as in `shot-0042.png`.
+ * `.p2` marks a piece of a split frame.
+ */
+const FRAME = /^(.*?)((?:(?<![^\s._-])-)?\d{1,9})(?:\.p(\d+))?$/
 /** A folder that holds a file of this name is a report, whose thumbnails are no frames. */
 export const REPORT_MARK = '.pictor-report'
 /** Folders inside folders are followed so far. */

@@ -77,7 +77,8 @@ export function planLines(plan: Plan, { style }: CommandContext): string[] {
     plan.cost.amount === 0n ? 0 : Number(((plan.cost.amount - plan.lowerBound.amount) * 10_000n) / plan.cost.amount) / 100
   return [
     table(['farm', 'offer', '>hosts', '>frames', 'range', '>cost', '>finish'], rows),
-    `  ${style.bold(formatMoney(plan.cost))} for farms and ${formatMoney(plan.checkCost)} for checks, finished in about ${style.bold(duration(plan.finishMs))}`,
+    `  ${style.bold(formatMoney(plan.cost))} for farms and ${formatMoney(plan.checkCost)} for checks, rendered in about ${style.bold(duration(plan.finishMs))}`,
+    `  each checker renders about ${duration(plan.checkMs)} of its own beside that, more where it shares a machine with a farm`,
     ...(plan.label === 'cheapest'
       ? [
           style.dim(

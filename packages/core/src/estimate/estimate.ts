@@ -1,4 +1,5 @@
 import type { HostRating } from '../contract/farm.ts'
+import type { Look } from '../contract/inspect.ts'
 import type { Estimate } from '../contract/job.ts'
 import type { Window } from '../contract/task.ts'
 import { PictorError } from '../contract/error.ts'
@@ -99,8 +100,18 @@ function speedFactor(reference: readonly ProbeSample[], other: readonly ProbeSam
   return total(reference) > 0 ? total(other) / total(reference) : undefined
 }
 
+/** Frames that are named one by one. */
+const MOST_SWITCHES = 8
+
+/** Where looks change, in words. */
+function switchesOf(looks: readonly Look[]): string {
+  const [, ...changes] = looks.map(({ from }) => from)
+  const more = changes.length - MOST_SWITCHES
+  return `${changes.slice(0, MOST_SWITCHES).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
 /** What the probes of the reference were, in words. */
-function basisOf({ low, high }: ProbePlan, { farm, samples }: FarmProbe): string[] {
+function basisOf({ low, high, looks }: ProbePlan, { farm, samples }: FarmProbe): string[] {
   const framesOf = (window: ProbeKind): number[] =>
     [...new Set(samples.filter((one) => one.window === window).map((one) => one.frame))].sort((a, b) => a - b)
   const [lows, whole] = [new Set(framesOf('low')), framesOf('full')]
@@ -118,6 +129,8 @@ function basisOf({ low, high }: ProbePlan, { farm, samples }: FarmProbe): string
       : modelled.length > 0
         ? `frames ${whole.join(', ')} rendered whole, the others weighed against them`
         : `frames ${whole.join(', ')} rendered whole on ${farm}: a probe of the scene costs nearly as much as a frame`,
-    'frames between probes interpolated',
+    looks
+      ? `frames between probes interpolated, with jumps where the file switches objects or cameras (frames ${switchesOf(looks)})`
+      : 'frames between probes interpolated',
   ]
 }

@@ -20,6 +20,16 @@ export function samplingPerMille(frames: number): number {
  */
 const COMPARISON_COST_PER_MILLE = 330n
 
+/**
+ * Time of one comparison against that of the frame by its pixels: crops and strips have a size of their own, and some is paid each time. Through the two sizes measured above.
+ */
+const comparisonShare = (pixels: number): number => 0.145 + 19_500 / pixels
+
+/** Time that each checker renders of its own for a job of `workS` seconds, milliseconds, when it is as fast as the machine whose seconds these are and finds nothing. */
+export function checkTimeMs(workS: number, frames: number, pixels: number): number {
+  return Math.round(workS * samplingPerMille(frames) * Math.min(1, comparisonShare(pixels)))
+}
+
 /** Expected cost of checking against the cost of rendering, per mille of it: one comparison a sampled frame and checker. */
 export function checkCostPerMille(frames: number, checkers: number): bigint {
   return (BigInt(checkers) * BigInt(samplingPerMille(frames)) * COMPARISON_COST_PER_MILLE) / 1000n

@@ -16,7 +16,7 @@ import {
 } from '../route/index.ts'
 import type { FarmParty } from '../run/index.ts'
 import { sharePrice } from '../job/split.ts'
-import { checkCostPerMille, checkFeePerFrame, escapeProbability, samplingPerMille } from './checking.ts'
+import { checkCostPerMille, checkFeePerFrame, checkTimeMs, escapeProbability, samplingPerMille } from './checking.ts'
 import { tilesAt } from './tiles.ts'
 import { findOffer, framesAt, routeProblem } from './problem.ts'
 import type { Plan, PlanPoint, PlanRoute } from './plan.ts'
@@ -124,6 +124,11 @@ function toPlan(basis: PlanBasis, answer: RoutePlan, label: Plan['label'], lower
     cost: { amount: cost, currency },
     lowerBound: { amount: billOf(lowerBound, 10 ** decimalsOf(currency)), currency },
     finishMs: Math.ceil(answer.finishH * HOUR_MS),
+    checkMs: checkTimeMs(
+      basis.estimate.work.reduce((sum, work) => sum + work, 0),
+      frameCount,
+      basis.spec.render.output.width * basis.spec.render.output.height,
+    ),
     hitProbability: hitProbability(
       answer.routes.map((route) => timing(basis, route)),
       (basis.spec.deadlineAtMs - basis.nowMs) / HOUR_MS,

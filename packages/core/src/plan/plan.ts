@@ -39,8 +39,10 @@ export interface Plan {
   readonly cost: Money
   /** Certified: no plan that meets the same deadline costs less, by these quotes and estimates. */
   readonly lowerBound: Money
-  /** Expected finish, milliseconds after `createdAtMs`. */
+  /** When the last frame is expected to be rendered, milliseconds after `createdAtMs`. */
   readonly finishMs: number
+  /** Host time of each checker's own renders, beside the farms', when it is as fast as the machine that was probed. Where checkers share a machine with farms, both take longer. */
+  readonly checkMs: number
   /** Chance to meet the deadline under mild noise (docs/routing.md), 0..1, before any re-plan. */
   readonly hitProbability: number
   /** Fee for checking one frame, all checkers together. */
