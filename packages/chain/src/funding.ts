@@ -1,5 +1,5 @@
 import type { Address, Bytes32, FundingRequest } from '@pictor/core/contract'
-import { PictorError } from '@pictor/core/contract'
+import { isPictorError, PictorError } from '@pictor/core/contract'
 import { pause } from './pause.ts'
 import { refusalOf } from './refusal.ts'
 import type { EvmProvider } from './rpc.ts'
@@ -26,20 +26,28 @@ export async function fundWith(provider: EvmProvider, request: FundingRequest, o
   await requireCreator(ask, from, chainId)
   const hashes: Bytes32[] = []
   for (const { to, data } of transactions) {
-    if (await isAllowed(ask, from, to, data)) continue
-    const hash = await ask<Bytes32>('eth_sendTransaction', [{ from, to, data, value: '0x0' }])
-    await untilMined(ask, hash, options)
-    hashes.push(hash)
+    for (const needed of await approvals(ask, from, to, data)) {
+      const hash = await ask<Bytes32>('eth_sendTransaction', [{ from, to, data: needed, value: '0x0' }])
+      await untilMined(ask, hash, options)
+      hashes.push(hash)
+    }
   }
   return hashes
 }
 
-/** Whether `data` approves what is allowed already. */
-async function isAllowed(ask: Ask, owner: Address, token: Address, data: string): Promise<boolean> {
-  if (!data.startsWith(tokenAbi.getFunction('approve')!.selector)) return false
+/** What has to be sent to a contract for `data`: nothing where it approves what is allowed already, zero first where the token changes no allowance that is there (USDT). */
+async function approvals(ask: Ask, owner: Address, token: Address, data: string): Promise<readonly string[]> {
+  if (!data.startsWith(tokenAbi.getFunction('approve')!.selector)) return [data]
   const [spender, amount] = tokenAbi.decodeFunctionData('approve', data) as unknown as [Address, bigint]
   const question = tokenAbi.encodeFunctionData('allowance', [owner, spender])
-  return BigInt(await ask<string>('eth_call', [{ to: token, data: question }, 'latest'])) >= amount
+  const given = BigInt(await ask<string>('eth_call', [{ to: token, data: question }, 'latest']))
+  if (given >= amount) return []
+  if (given === 0n) return [data]
+  const refused = await ask('eth_estimateGas', [{ from: owner, to: token, data }]).then(
+    () => false,
+    (error: unknown) => isPictorError(error, 'ledger-refused'),
+  )
+  return refused ? [tokenAbi.encodeFunctionData('approve', [spender, 0n]), data] : [data]
 }
 
 async function untilMined(ask: Ask, hash: Bytes32, options: WalletOptions): Promise<void> {

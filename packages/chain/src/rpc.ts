@@ -59,6 +59,8 @@ function nonsense(method: string, found: unknown): Error {
 
 /** What providers say when they will not answer now. Of logs they say the same of ranges that are too long, which helps nobody to ask elsewhere: `logReader` halves them. */
 const OVERLOAD = /capacity exceeded|overloaded|unavailable|header not found|try again/i
+/** What is refused here is taken for the chain's own word. */
+const JUDGING = new Set(['eth_call', 'eth_estimateGas', 'eth_sendRawTransaction'])
 const RATE_LIMIT = /rate.?limit|too many requests|request limit/i
 const OVERLOAD_STATUS = new Set([429, 500, 502, 503, 504])
 
@@ -79,11 +81,15 @@ export interface HttpRpcOptions {
   readonly chainId?: number
 }
 
+/** How long a node is believed to serve the chain that it named. */
+const CHAIN_KNOWN_MS = 60_000
+
 /** JSON-RPC over HTTP. A node that fails, is too slow or answers nonsense is skipped for the next; the one that answered last is asked first. */
 export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }: HttpRpcOptions = {}): Rpc {
   let first = 0
   let id = 0
-  const known = new Set<string>()
+  /** When each node last said that it serves the chain. */
+  const known = new Map<string, number>()
   const ask = async (url: string, method: string, params: readonly unknown[], signal: AbortSignal | undefined) => {
     const limit = AbortSignal.timeout(timeoutMs)
     const response = await fetch(url, {
@@ -104,12 +110,20 @@ export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }
     if (!isAnswer(method, answer?.result)) throw nonsense(method, answer?.result)
     return answer!.result
   }
-  /** The first question to every node is which chain it serves. */
+  /** The first question to every node is which chain it serves; again when it failed, and every minute, since another may stand behind its address by then. */
   const meet = async (url: string, signal: AbortSignal | undefined): Promise<void> => {
-    if (chainId === undefined || known.has(url)) return
+    if (chainId === undefined || Date.now() - (known.get(url) ?? -Infinity) < CHAIN_KNOWN_MS) return
     const found = await ask(url, 'eth_chainId', [], signal)
     if (Number(found) !== chainId) throw anotherChain(chainId, found)
-    known.add(url)
+    known.set(url, Date.now())
+  }
+  /** What is wrong with a node's chain now. */
+  const meetAgain = (url: string, signal: AbortSignal | undefined): Promise<unknown> => {
+    known.delete(url)
+    return meet(url, signal).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
   }
   return {
     async call<T>(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<T> {
@@ -125,13 +139,15 @@ export function httpRpc(urls: readonly string[], { timeoutMs = 15_000, chainId }
           return answer as T
         } catch (error) {
           if (signal?.aborted) throw signal.reason
-          // A refusal is an answer too.
+          let failure: unknown = error
           if (faultOf(error)) {
+            // A refusal is an answer too, unless another chain gave it.
+            failure = JUDGING.has(method) ? await meetAgain(urls[at]!, signal) : undefined
             first = at
-            throw error
-          }
+            if (!failure) throw error
+          } else known.delete(urls[at]!)
           // Among several, a node of another chain is the clearest thing that can be wrong.
-          if (!isPictorError(last, 'invalid-input')) last = error
+          if (!isPictorError(last, 'invalid-input')) last = failure
         }
       }
       throw isPictorError(last, 'invalid-input') ? last : unreachable(method, last)

@@ -107,15 +107,21 @@ export function createSender(rpc: Rpc, signer: EvmSigner, address: `0x${string}`
       contractAddress?: string | null
     } | null>('eth_getTransactionReceipt', [hash], signal)
     // A node that answers with the receipt of another transaction knows nothing about this one.
-    return found?.transactionHash.toLowerCase() === hash
-      ? {
-          transactionHash: found.transactionHash,
-          blockNumber: Number(found.blockNumber),
-          gasUsed: BigInt(found.gasUsed),
-          ok: BigInt(found.status) === 1n,
-          ...(found.contractAddress ? { contractAddress: found.contractAddress } : {}),
-        }
-      : undefined
+    if (found?.transactionHash.toLowerCase() !== hash) return undefined
+    // Nor does one whose block is without it, as caches are that kept the receipt of a block which a fork dropped.
+    const block = await rpc.call<{ transactions: readonly string[] } | null>(
+      'eth_getBlockByNumber',
+      [found.blockNumber, false],
+      signal,
+    )
+    if (!block?.transactions.some((one) => one.toLowerCase() === hash)) return undefined
+    return {
+      transactionHash: found.transactionHash,
+      blockNumber: Number(found.blockNumber),
+      gasUsed: BigInt(found.gasUsed),
+      ok: BigInt(found.status) === 1n,
+      ...(found.contractAddress ? { contractAddress: found.contractAddress } : {}),
+    }
   }
 
   const estimate = async (call: { to: string | null; data: string }, signal?: AbortSignal): Promise<bigint> => {

@@ -1,4 +1,4 @@
-import type { Address } from '@pictor/core/contract'
+import { isPictorError, type Address } from '@pictor/core/contract'
 import type { ActionCall } from './actions.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { Receipt, Sender } from './sender.ts'
@@ -15,12 +15,22 @@ export interface Session {
 /** Sends calls with the allowance they need, one after another where a call takes money, so that no two share an allowance. */
 export function payingSender(sender: Sender, reader: ChainReader, escrow: Address, mode: 'exact' | 'unlimited'): Session['pay'] {
   let inFlight = 0n
+  const running = new Set<Promise<unknown>>()
   let lock: Promise<unknown> = Promise.resolve()
   const allow = async (token: Address, amount: bigint, signal?: AbortSignal): Promise<void> => {
     const given = await reader.allowance(token, sender.address, escrow, signal)
     if (given >= amount + inFlight) return
-    const value = mode === 'unlimited' ? MAX_ALLOWANCE : amount + inFlight
-    await sender.send({ to: token, data: tokenAbi.encodeFunctionData('approve', [escrow, value]) }, signal)
+    const approve = (value: bigint) =>
+      sender.send({ to: token, data: tokenAbi.encodeFunctionData('approve', [escrow, value]) }, signal)
+    try {
+      await approve(mode === 'unlimited' ? MAX_ALLOWANCE : amount + inFlight)
+    } catch (error) {
+      if (given === 0n || !isPictorError(error, 'ledger-refused')) throw error
+      // USDT and others change an allowance to and from zero only. Calls that are under way need what is there.
+      await Promise.allSettled(running)
+      await approve(0n)
+      await approve(mode === 'unlimited' ? MAX_ALLOWANCE : amount)
+    }
   }
   return async (call: ActionCall, token: Address, signal?: AbortSignal): Promise<Receipt> => {
     const takes = call.takes ?? 0n
@@ -31,9 +41,12 @@ export function payingSender(sender: Sender, reader: ChainReader, escrow: Addres
     })
     lock = allowed.catch(() => undefined)
     await allowed
+    const sending = sender.send(call, signal)
+    running.add(sending)
     try {
-      return await sender.send(call, signal)
+      return await sending
     } finally {
+      running.delete(sending)
       inFlight -= takes
     }
   }

@@ -19,41 +19,6 @@ contract FeeToken is ERC20("Fee", "FEE") {
     }
 }
 
-/// Returns nothing, as USDT does.
-contract NoReturnToken {
-    mapping(address => uint256) public balanceOf;
-    mapping(address => mapping(address => uint256)) public allowance;
-    mapping(address => bool) public blocked;
-
-    function mint(address to, uint256 amount) external {
-        balanceOf[to] += amount;
-    }
-
-    function approve(address spender, uint256 amount) external {
-        allowance[msg.sender][spender] = amount;
-    }
-
-    function transfer(address to, uint256 amount) external {
-        _move(msg.sender, to, amount);
-    }
-
-    function transferFrom(address from, address to, uint256 amount) external {
-        allowance[from][msg.sender] -= amount;
-        _move(from, to, amount);
-    }
-
-    /// As USDC's blocklist.
-    function setBlocked(address account, bool isBlocked) external {
-        blocked[account] = isBlocked;
-    }
-
-    function _move(address from, address to, uint256 amount) private {
-        require(!blocked[from] && !blocked[to], "blocked");
-        balanceOf[from] -= amount;
-        balanceOf[to] += amount;
-    }
-}
-
 /// Says false instead of reverting.
 contract FalseToken {
     function balanceOf(address) external pure returns (uint256) {

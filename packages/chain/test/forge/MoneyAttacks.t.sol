@@ -13,7 +13,8 @@ import {JobRef, Pinned, Terms} from "../../contracts/lib/JobTerms.sol";
 import {SignedRows} from "../../contracts/lib/SignedRows.sol";
 import {PictorEscrow} from "../../contracts/PictorEscrow.sol";
 import {vm} from "./Kit.sol";
-import {FalseToken, FeeToken, HookToken, NoReturnToken, Onlooker, ShrinkingToken} from "./Mocks.sol";
+import {FalseToken, FeeToken, HookToken, Onlooker, ShrinkingToken} from "./Mocks.sol";
+import {NoReturnToken} from "./NoReturnToken.sol";
 import {AttackKit} from "./AttackKit.sol";
 
 /// Attacks by tokens and on deposits. One test for each, named after it.
