@@ -13,6 +13,7 @@ import type { CommandContext } from './context.ts'
 import { firstInterrupt } from './interrupted.ts'
 import { tilesOf } from './render.ts'
 import { wishesOf, type SceneOptions } from './scene-options.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export interface PlanOptions extends StateOptions, SceneOptions {
   readonly scene?: string
@@ -20,6 +21,7 @@ export interface PlanOptions extends StateOptions, SceneOptions {
   readonly deadline: string
   readonly budget: string
   readonly probeAgain?: boolean
+  readonly maxFarms?: string
   readonly tiles?: string
   readonly instance?: string
   readonly svg?: string
@@ -49,6 +51,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       budget,
       ...(options.frames === undefined ? {} : { frames: options.frames }),
       ...(options.probeAgain ? { probeAgain: true } : {}),
+      ...(options.maxFarms === undefined ? {} : { maxFarms: wholeNumber('max-farms', options.maxFarms) }),
       ...tilesOf(options.tiles),
       inspect: wishesOf(options),
     }

@@ -10,6 +10,7 @@ import { inspectionLines, planLines, planProgress } from '../terminal/plan-view.
 import type { CommandContext } from './context.ts'
 import { firstInterrupt } from './interrupted.ts'
 import { wishesOf, type SceneOptions } from './scene-options.ts'
+import { wholeNumber } from './whole-number.ts'
 
 export interface RenderOptions extends StateOptions, SceneOptions {
   readonly scene?: string
@@ -21,6 +22,7 @@ export interface RenderOptions extends StateOptions, SceneOptions {
   readonly goal?: 'cheapest' | 'fastest'
   readonly name?: string
   readonly probeAgain?: boolean
+  readonly maxFarms?: string
   readonly tiles?: string
   readonly scouts?: boolean
 }
@@ -85,6 +87,7 @@ function checkRequest(options: RenderOptions) {
     ...(options.frames === undefined ? {} : { frames: options.frames }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.probeAgain ? { probeAgain: true } : {}),
+    ...(options.maxFarms === undefined ? {} : { maxFarms: wholeNumber('max-farms', options.maxFarms) }),
     ...tilesOf(options.tiles),
     inspect: wishesOf(options),
   }

@@ -75,6 +75,7 @@ export interface JobSpec {
   readonly goal: 'cheapest' | 'fastest' | { readonly hourValue: Money }
   /** Human lanes (desktop, manual) are used only when this is true. */
   readonly allowHumanLanes?: boolean
+  /** A plan splits the frames over at most so many farms; so does each re-plan, for the frames that it places. From 1; left out: any number. */
   readonly maxFarms?: number
   readonly priority?: number
   readonly ext?: Readonly<Record<string, unknown>>

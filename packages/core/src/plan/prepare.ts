@@ -28,6 +28,7 @@ export interface PlanRequest {
   /** Name of the job and of its files; left out: the scene's file name, with the scene and camera that `inspect` chooses. */
   readonly name?: string
   readonly goal?: JobSpec['goal']
+  /** Splits the frames over at most so many farms (any number). */
   readonly maxFarms?: number
   readonly allowHumanLanes?: boolean
   readonly inspect?: InspectOptions
@@ -74,6 +75,8 @@ export async function prepare(
   if (request.frames !== undefined) parseFrames(request.frames)
   const plannedShare = request.plannedShare ?? PLANNED_SHARE
   if (!(plannedShare > 0 && plannedShare <= 1)) throw invalid('plannedShare', 'a share above 0, at most 1', plannedShare)
+  if (request.maxFarms !== undefined && !(Number.isInteger(request.maxFarms) && request.maxFarms >= 1))
+    throw invalid('maxFarms', 'a whole number from 1', request.maxFarms)
   options.onProgress?.({ step: 'inspect', scene: request.scene })
   const inspection = await options.inspector.inspect(request.scene, request.inspect ?? {}, ctx)
   const frames = parseFrames(request.frames ?? inspection.frames)

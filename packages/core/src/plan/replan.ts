@@ -47,10 +47,11 @@ function goals(request: ReplanRequest): RouteGoal[] {
   const leftMs = Math.max(0, request.deadlineAtMs - request.atMs)
   const shares = leftMs > LEAST_RESERVED_MS ? SHARES : [1]
   const budget = Number(request.farmBudgetLeft) / 10 ** decimalsOf(request.spec.budget.currency)
+  const maxFarms = request.spec.maxFarms ?? null
   return [
-    ...shares.map((share): RouteGoal => ({ kind: 'cheapest', deadlineH: (share * leftMs) / HOUR_MS })),
-    { kind: 'fastest', budget },
-    { kind: 'cheapest', deadlineH: 24 * 365 },
+    ...shares.map((share): RouteGoal => ({ kind: 'cheapest', deadlineH: (share * leftMs) / HOUR_MS, maxFarms })),
+    { kind: 'fastest', budget, maxFarms },
+    { kind: 'cheapest', deadlineH: 24 * 365, maxFarms },
   ]
 }
 

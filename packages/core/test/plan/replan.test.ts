@@ -109,6 +109,11 @@ describe('a re-plan of a running job', () => {
     expect(late).toEqual({ cheap: 30, dear: 30 })
   })
 
+  it('keeps to the number of farms that the order allows, late rather than over one more', async () => {
+    const asked = request(5 * 60_000, { cheap: seen(1) })
+    expect(Object.keys(await placed({ ...asked, spec: { ...asked.spec, maxFarms: 1 } }))).toHaveLength(1)
+  })
+
   it('gives nothing to farms that are excluded, and answers nothing when all are', async () => {
     const asked = request(60 * 60_000, {})
     expect(await placed({ ...asked, excluded: { cheap: 'it failed' } })).toEqual({ dear: 60 })
