@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isPictorError, type PictorErrorCode } from '../contract/error.ts'
-import type { Store } from '../store/types.ts'
+import { KEPT_KEYS, MOST_WAITING, type Store } from '../store/types.ts'
 import type { ConformanceCase } from './case.ts'
 
 /** A store under test. */
@@ -198,6 +198,25 @@ const CASES: readonly { readonly name: string; readonly check: (subject: StoreSu
       const [item] = await store.posted('b')
       await store.append(JOB, next, 2, [], { answered: [item!.id] })
       assert.deepEqual(await store.due(NOW + 5_000, 10), ['farm-new', '0xcc'])
+    },
+  },
+  {
+    name: 'weeks of posts do not grow it: the last keys of a group are kept, and so many inputs wait for nobody and no more',
+    async check({ store }) {
+      await store.claim(GROUP, 'a', NOW, 1_000)
+      const post = (n: number): Promise<void> => store.post(GROUP, `input ${n}`, `key-${n}`)
+      const waiting = async (): Promise<number> => (await store.posted('a')).length
+      await Promise.all(Array.from({ length: KEPT_KEYS + 1 }, (_, n) => post(n)))
+      assert.equal(await waiting(), KEPT_KEYS + 1)
+      await post(1)
+      assert.equal(await waiting(), KEPT_KEYS + 1, 'a key among the last ones is known')
+      await post(0)
+      assert.equal(await waiting(), KEPT_KEYS + 2, 'an older one is forgotten')
+      await Promise.all(Array.from({ length: MOST_WAITING - KEPT_KEYS - 2 }, (_, n) => post(KEPT_KEYS + 1 + n)))
+      assert.equal(await waiting(), MOST_WAITING)
+      await refuses(() => post(-1), 'store-failed')
+      await store.post('farm-other', 'input', 'key')
+      assert.equal(await waiting(), MOST_WAITING)
     },
   },
   {

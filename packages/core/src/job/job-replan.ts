@@ -86,18 +86,19 @@ function whyNot(
 
 /** Live leases of the tail that are far behind their plan and that nobody hedges yet. O(live leases). */
 export function hedgeCandidates(state: JobStreamState, at: number): number[] {
-  const { options } = state.order!
+  const { options, parties } = state.order!
   if (!options.hedge || state.wanted !== 'run' || state.pastDeadline || state.replan.open || state.idle.size > 0) return []
-  // Another farm must have nothing to do: hedging is for the tail, not for a busy network.
-  const free = [...state.farms.values()].filter(
-    (farm) => mayLease(farm) && farm.head >= farm.queue.length && farm.inFlight * 2 < farm.window,
-  )
+  // Another farm must have nothing to do: hedging is for the tail, not for a busy network. One that has had no lease of this job yet has nothing to do.
+  const free = Object.keys(parties).filter((id) => {
+    const farm = state.farms.get(id)
+    return farm === undefined || (mayLease(farm) && farm.head >= farm.queue.length && farm.inFlight * 2 < farm.window)
+  })
   const late: number[] = []
   for (const id of state.live) {
     const row = state.rows.get(id)!
     if (row.phase !== 'live' || row.rendered || row.contested || row.hedgeOf !== 0) continue
     const waited = at - row.startedAtMs
-    if (!free.some((farm) => farm.id !== row.farm)) continue
+    if (!free.some((farm) => farm !== row.farm)) continue
     if (waited > Math.max(HEDGE_LEAST_MS, HEDGE_FACTOR * row.expectedMs) && row.price <= budgetLeft(state).farm) late.push(id)
     if (late.length >= HEDGES_AT_ONCE) break
   }

@@ -9,6 +9,9 @@ import type { TaskStreamState, VoidReason } from './task-state.ts'
 const OVER = new Set(['judged', 'voided', 'freed'])
 const ASKED_TO_HOLD = new Set(['holding', 'checking', 'judging'])
 
+/** Tickets of one lease: a person is asked a few times, and a farm that asks without end fills no journal. */
+const MOST_TICKETS = 50
+
 /** Decides one input. Late, duplicate and impossible ones change nothing and say why. */
 export function acceptTask(state: TaskStreamState, input: TaskInput, atMs: number): Decision<TaskFact> {
   const at = Math.max(atMs, state.lastAtMs)
@@ -54,7 +57,8 @@ export function acceptTask(state: TaskStreamState, input: TaskInput, atMs: numbe
       return one({ v: 1, at, t: 'wanted', wanted: 'cancel', reason: 'stalled' })
     case 'ticket': {
       const known = state.tickets.get(input.ticket.id)
-      if (known && (known.closed ?? false) === (input.ticket.closed ?? false)) return refuse('the ticket is known')
+      if (known?.closed || (known && !input.ticket.closed)) return refuse('the ticket is known')
+      if (!known && state.tickets.size >= MOST_TICKETS) return refuse(`it has ${MOST_TICKETS} tickets already`)
       return one({ v: 1, at, t: 'ticket', ticket: input.ticket })
     }
     case 'contested':

@@ -44,6 +44,9 @@ export interface FarmLoop {
 /** A farm that fails every poll for this long is down: people are told, nothing else follows from it. */
 const DOWN_MS = 60_000
 
+/** A cursor longer than this is not journaled, characters: after a restart such a farm is asked for everything. */
+const MOST_CURSOR = 4_096
+
 /** What outlives the process. */
 export interface FarmMemory {
   cursor(): Promise<string | undefined>
@@ -113,7 +116,7 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
         if (Math.abs(clock.now() - reconciledAtMs) >= tuning.reconcileMs) {
           reconciledAtMs = clock.now()
           for (const [ref, entry] of watchers) fresh.set(ref, entry.ref)
-          if (cursor !== undefined) memory.note({ type: 'cursor', cursor })
+          if (cursor !== undefined && cursor.length <= MOST_CURSOR) memory.note({ type: 'cursor', cursor })
         }
         if (fresh.size > 0) {
           const scope = [...fresh.values()]
@@ -124,12 +127,14 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
           })
         }
         const page = await poll(cursor === undefined ? {} : { cursor })
-        await dispatch(page.events)
+        const seen = await dispatch(page.events)
         cursor = page.cursor
         failures = 0
         downSinceMs = undefined
         memory.note({ type: 'reach', up: true })
-        waitMs = page.waitMs <= 0 ? 0 : Math.min(tuning.pollMaxMs, Math.max(tuning.pollMinMs, page.waitMs))
+        // A farm with more to say is asked at once, as long as what it says is about our tasks.
+        const least = seen.size > 0 && page.waitMs <= 0 ? 0 : tuning.pollMinMs
+        waitMs = Math.min(tuning.pollMaxMs, Math.max(least, page.waitMs))
       } catch (error) {
         const restMs = askedRestMs(error)
         // A farm that asks to be left alone has answered.

@@ -29,12 +29,16 @@ function sealOf({ hash, sealed }: Output): readonly FetchedSeal[] {
   return [{ outputHash: hash, sealedHash: sealed.hash, ...(preview ? { preview: preview.hash } : {}) }]
 }
 
+/** Versions of a frame that are fetched: a farm may render a frame again, and one that reports it again without end fills no disk and no journal. */
+const MOST_VERSIONS = 16
+
 export function outputFetcher(options: CollectOptions): OutputFetcher {
   const { ref, order, fetched, send, signal } = options
   const { frames, part, checkClass } = order.lease
   const indexOf = new Map(frames.map((frame, index) => [frame, index]))
   /** Hash of the bytes that are wanted of each frame, by index. */
   const wanted = new Map<number, Bytes32>()
+  const versions = new Map<number, number>()
   /** Files beside the pictures (layers for checks), by frame: here before the picture counts as fetched. */
   const besides = new Map<number, readonly Output[]>()
   let ready: Fetched[] = []
@@ -42,6 +46,7 @@ export function outputFetcher(options: CollectOptions): OutputFetcher {
   const isBeside = (output: Output): boolean => checkClass === 'sidecar' && output.layer === NOISY_LAYER
 
   function keepBeside(output: Output): void {
+    if (!indexOf.has(output.frame)) return
     const others = (besides.get(output.frame) ?? []).filter((one) => one.layer !== output.layer)
     besides.set(output.frame, [...others, output])
   }
@@ -50,6 +55,9 @@ export function outputFetcher(options: CollectOptions): OutputFetcher {
     const index = indexOf.get(output.frame)
     // A farm that rendered a frame again has other bytes under its name: the first ones may never come.
     if (index === undefined || (wanted.get(index) ?? fetched(index)) === output.hash) return
+    const version = (versions.get(index) ?? 0) + 1
+    if (version > MOST_VERSIONS) return
+    versions.set(index, version)
     wanted.set(index, output.hash)
     void fetchWhole(index, output).catch(() => {})
   }

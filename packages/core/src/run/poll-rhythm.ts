@@ -34,7 +34,7 @@ export function pollRhythm(name: string, tuning: RunnerTuning): PollRhythm {
     after({ events, waitMs }) {
       failures = 0
       quiet = events.length > 0 ? 0 : quiet + 1
-      if (waitMs <= 0) return 0
+      if (waitMs <= 0 && events.length > 0) return 0
       if (owed === 0 && quiet > 0) return tuning.pollMaxMs
       const wait = Math.max(tuning.pollMinMs, waitMs) * 2 ** Math.max(0, Math.min(5, quiet - PATIENT_POLLS))
       return Math.min(tuning.pollMaxMs, wait)

@@ -112,7 +112,16 @@ function laterFaults(seed: number, fair: boolean) {
       ...farm,
       ...(random.chance(0.15) ? { limit: { perSecond: 1 + random.below(10), burst: 1 + random.below(20) } } : {}),
       ...(random.chance(0.1) ? { clockOffMs: (random.below(13) - 6) * 3_600_000 } : {}),
-      ...(farm.faults ? { faults: { ...farm.faults, outputAgain: some(0.3), pageShuffled: some(0.5) } } : {}),
+      ...(farm.faults
+        ? {
+            faults: {
+              ...farm.faults,
+              outputAgain: some(0.3),
+              pageShuffled: some(0.5),
+              garbage: random.chance(0.1) ? 0.3 * random.next() : 0,
+            },
+          }
+        : {}),
     }),
     checker: (checker: SimulatedCheckerOptions): SimulatedCheckerOptions => ({
       ...checker,

@@ -1,13 +1,14 @@
 import type { CallContext, Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
 import type { SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
-import { seededRandom } from './random.ts'
+import { type Random, seededRandom } from './random.ts'
 
-type PageFault = 'cursorLost' | 'eventLost' | 'eventTwice' | 'pageShuffled'
+type PageFault = 'cursorLost' | 'eventLost' | 'eventTwice' | 'pageShuffled' | 'garbage'
 
 interface FaultyCalls {
   <T>(ctx: CallContext, down: boolean, effect: () => Promise<T>): Promise<T>
   unlucky(fault: PageFault): boolean
+  readonly random: Random
   shuffle(list: unknown[]): void
   body(bytes: Uint8Array, offset: number): { bytes: number; stream: AsyncIterable<Uint8Array> }
 }
@@ -36,6 +37,7 @@ export function faultyCalls(options: SimulatedFarmOptions, clock: Clock, stats: 
     return result
   }
   return Object.assign(call, {
+    random,
     unlucky: (fault: PageFault) => random.chance(faults[fault] ?? 0),
     shuffle(list: unknown[]) {
       for (let i = list.length - 1; i > 0; i--) {

@@ -55,6 +55,8 @@ export interface FarmFaults {
   readonly outputAgain?: number
   /** The events of a page come in any order. */
   readonly pageShuffled?: number
+  /** A page is full of what means nothing (farm-garbage.ts). */
+  readonly garbage?: number
 }
 
 export interface SimulatedFarmOptions {

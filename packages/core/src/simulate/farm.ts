@@ -10,6 +10,7 @@ import { sha256Hex } from '../proof/hash.ts'
 import { systemClock } from '../run/clock.ts'
 import { faultyCalls } from './farm-calls.ts'
 import { cursorSeq, everything, refOf, toEvent } from './farm-events.ts'
+import { garbage } from './farm-garbage.ts'
 import { farmInfo, simulatedQuote } from './farm-info.ts'
 import { farmModel } from './farm-model.ts'
 import type { FarmKey, SimulatedFarm, SimulatedFarmOptions, SimulatedFarmStats } from './farm-options.ts'
@@ -109,6 +110,7 @@ export function simulatedFarm(options: SimulatedFarmOptions): SimulatedFarm {
           events.push(event)
           if (call.unlucky('eventTwice')) events.push(event)
         }
+        if (call.unlucky('garbage')) events.push(...garbage(model, options.id, call.random, clock.now()))
         if (call.unlucky('pageShuffled')) call.shuffle(events)
         const seq = page?.seq ?? model.seq
         return { events, cursor: `${epoch}:${seq}`, waitMs: seq < model.seq ? 0 : (options.pollMs ?? 1000) }

@@ -1,5 +1,5 @@
 import { PictorError } from '../contract/error.ts'
-import { groupOf, type LoadedStream, type PostedInput, type Store, type StoredFact } from './types.ts'
+import { groupOf, KEPT_KEYS, type LoadedStream, MOST_WAITING, type PostedInput, type Store, type StoredFact } from './types.ts'
 
 interface Stream {
   readonly facts: StoredFact[]
@@ -12,19 +12,20 @@ interface Group {
   fence: number
   open: boolean
   readonly facts: StoredFact[]
+  /** Dedupe keys of posts, the oldest first. */
+  readonly seen: Set<string>
 }
 
 /** A store that lives as long as its object: for tests, simulations and probes. Several runners may share it. */
 export function memoryStore(): Store {
   const streams = new Map<string, Stream>()
   const groups = new Map<string, Group>()
-  const seenPosts = new Set<string>()
   let inbox: PostedInput[] = []
   let lastId = 0
   let lastPost = 0
   const group = (name: string): Group => {
     let found = groups.get(name)
-    if (!found) groups.set(name, (found = { owner: undefined, untilMs: 0, fence: 0, open: true, facts: [] }))
+    if (!found) groups.set(name, (found = { owner: undefined, untilMs: 0, fence: 0, open: true, facts: [], seen: new Set() }))
     return found
   }
   return {
@@ -80,9 +81,11 @@ export function memoryStore(): Store {
       return [...posted, ...open].filter((name) => free(group(name))).slice(0, limit)
     },
     async post(name, body, dedupeKey) {
-      const key = `${name} ${dedupeKey}`
-      if (seenPosts.has(key)) return
-      seenPosts.add(key)
+      const { seen } = group(name)
+      if (seen.has(dedupeKey)) return
+      if (inbox.filter((item) => item.group === name).length >= MOST_WAITING) throw inboxFull(name)
+      seen.add(dedupeKey)
+      if (seen.size > KEPT_KEYS) seen.delete(seen.values().next().value!)
       inbox.push({ id: ++lastPost, group: name, body })
     },
     posted: async (owner) => inbox.filter((item) => groups.get(item.group)?.owner === owner),
@@ -104,6 +107,13 @@ export function memoryStore(): Store {
     },
     async close() {},
   }
+}
+
+export function inboxFull(group: string): PictorError {
+  const hint = 'start a runner over this store: it takes them up'
+  return new PictorError('store-failed', `${group}: ${MOST_WAITING} inputs wait and nobody takes them; ${hint}`, {
+    details: { group, hint },
+  })
 }
 
 export function staleFence(stream: string, fence: number, now: number): PictorError {

@@ -12,7 +12,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS fact_stream ON fact(stream, seq);
 CREATE INDEX IF NOT EXISTS fact_grp ON fact(grp);
 CREATE TABLE IF NOT EXISTS snapshot(stream INTEGER PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS inbox(id INTEGER PRIMARY KEY AUTOINCREMENT, grp INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS seen(grp INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY(grp, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seen(grp INTEGER NOT NULL, key TEXT NOT NULL, nth INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(grp, key)) WITHOUT ROWID;
 `
 
 /** Version of the tables; another one is refused. */
@@ -34,7 +34,8 @@ export function openDatabase(path: string, synchronous: string): DatabaseSync {
     // Facts of a lease's end are larger than a quarter of a small page: larger pages are fuller. A file keeps the size that it was made with.
     db.exec(`PRAGMA busy_timeout=${MAKE_MS}; PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}`)
     const version = versionOf(db) ?? makeTables(db)
-    if (version !== VERSION) throw new Error(`it was written by version ${version} of the store, this one reads ${VERSION}`)
+    if (version === VERSION) numberKeys(db)
+    else throw new Error(`it was written by version ${version} of the store, this one reads ${VERSION}`)
     db.exec(`PRAGMA busy_timeout=${LOCK_MS}`)
     return db
   } catch (cause) {
@@ -51,6 +52,12 @@ function versionOf(db: DatabaseSync): number | undefined {
 function makeTables(db: DatabaseSync): number {
   db.exec(`BEGIN IMMEDIATE; ${SCHEMA}; INSERT INTO meta(version) SELECT ${VERSION} WHERE NOT EXISTS(SELECT 1 FROM meta); COMMIT`)
   return versionOf(db)!
+}
+
+/** Files of earlier releases keep dedupe keys without their order: theirs are the oldest. Whoever reads such a file without the number is not disturbed by it. */
+function numberKeys(db: DatabaseSync): void {
+  const known = db.prepare("SELECT 1 FROM pragma_table_info('seen') WHERE name='nth'").get()
+  if (!known) db.exec('ALTER TABLE seen ADD COLUMN nth INTEGER NOT NULL DEFAULT 0')
 }
 
 export function isBusy(error: unknown): boolean {

@@ -1,9 +1,9 @@
 import type { StatementSync } from 'node:sqlite'
 import { PictorError } from '../contract/error.ts'
-import { sequenceConflict, staleFence } from './memory.ts'
+import { inboxFull, sequenceConflict, staleFence } from './memory.ts'
 import { openDatabase, storeFailed } from './sqlite-file.ts'
 import { writeQueue } from './sqlite-writes.ts'
-import { groupOf, type LoadedStream, type PostedInput, type Store, type StoredFact } from './types.ts'
+import { groupOf, KEPT_KEYS, type LoadedStream, MOST_WAITING, type PostedInput, type Store, type StoredFact } from './types.ts'
 
 const PAGE = 2_000
 
@@ -151,8 +151,13 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     post: (name, body, dedupeKey) =>
       write(() => {
         const group = groupId(name, true)!
-        const { changes } = sql('INSERT OR IGNORE INTO seen(grp, key) VALUES(?, ?)').run(group, dedupeKey)
-        if (changes > 0) sql('INSERT INTO inbox(grp, body) VALUES(?, ?)').run(group, body)
+        if (sql('SELECT 1 FROM seen WHERE grp=? AND key=?').get(group, dedupeKey)) return
+        const { waiting } = sql('SELECT COUNT(*) AS waiting FROM inbox WHERE grp=?').get(group) as { waiting: number }
+        if (waiting >= MOST_WAITING) throw inboxFull(name)
+        const { last } = sql('SELECT COALESCE(MAX(nth), 0) AS last FROM seen WHERE grp=?').get(group) as { last: number }
+        sql('INSERT INTO seen(grp, key, nth) VALUES(?, ?, ?)').run(group, dedupeKey, last + 1)
+        sql('DELETE FROM seen WHERE grp=? AND nth<=?').run(group, last + 1 - KEPT_KEYS)
+        sql('INSERT INTO inbox(grp, body) VALUES(?, ?)').run(group, body)
       }),
     posted: async (owner) =>
       guard(

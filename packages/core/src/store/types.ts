@@ -62,7 +62,10 @@ export interface Store {
   append(stream: string, fence: Fence, expectedSeq: number, facts: readonly string[], options?: AppendOptions): Promise<void>
   /** Groups that nobody holds at `nowMs` and that want somebody: those with a posted input first, then those that are open. */
   due(nowMs: number, limit: number): Promise<readonly string[]>
-  /** Puts an input into a group's inbox without a claim; a dedupe key that was seen before does nothing. */
+  /**
+   * Puts an input into a group's inbox without a claim; a dedupe key among the last {@link KEPT_KEYS} of the group does nothing.
+   * @throws store-failed when {@link MOST_WAITING} inputs wait for the group already
+   */
   post(group: string, body: string, dedupeKey: string): Promise<void>
   /** Inputs that wait for groups which `owner` holds, oldest first. */
   posted(owner: string): Promise<readonly PostedInput[]>
@@ -75,6 +78,15 @@ export interface Store {
   read(group: string, after: number, limit: number): Promise<readonly StoredFact[]>
   close(): Promise<void>
 }
+
+/**
+ * Dedupe keys that are kept of each group, so that weeks of posts do not grow a store. A post is repeated within minutes, by somebody who did not hear whether it was
+ * taken; and what a machine is told twice changes nothing.
+ */
+export const KEPT_KEYS = 1_000
+
+/** Inputs that may wait for one group. */
+export const MOST_WAITING = 2_000
 
 /** The group of a stream name. */
 export function groupOf(stream: string): string {
