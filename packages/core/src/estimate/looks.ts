@@ -17,7 +17,12 @@ const ALIKE: Likeness = { shown: () => 0, camera: () => '' }
 export function likenessOf(looks: readonly Look[] = []): Likeness {
   const most = Math.max(0, ...looks.map((one) => one.shown))
   if (looks.length < 2) return ALIKE
-  const at = (frame: number): Look => looks.findLast((one) => one.from <= frame) ?? looks[0]!
+  const known = new Map<number, Look>()
+  const at = (frame: number): Look => {
+    const found = known.get(frame) ?? looks.findLast((one) => one.from <= frame) ?? looks[0]!
+    known.set(frame, found)
+    return found
+  }
   return { shown: (frame) => (most === 0 ? 0 : at(frame).shown / most), camera: (frame) => at(frame).camera }
 }
 
@@ -31,23 +36,27 @@ export const sameLook = ({ shown, camera }: Likeness, a: number, b: number): boo
  */
 export function standIns(likeness: Likeness, frames: readonly number[], taken: Iterable<number>, count: number): number[] {
   const span = Math.max(1, frames.at(-1)! - frames[0]!)
+  const shown = Float64Array.from(frames, (frame) => likeness.shown(frame))
+  const cameras = frames.map((frame) => likeness.camera(frame))
   const far = (a: number, b: number): number =>
-    Math.abs(likeness.shown(a) - likeness.shown(b)) +
-    (likeness.camera(a) === likeness.camera(b) ? 0 : 1) +
-    (TIME_WEIGHT * Math.abs(a - b)) / span
-  const seen = new Set(taken)
-  const distances = frames.map((frame) => Math.min(Infinity, ...[...seen].map((other) => far(frame, other))))
+    Math.abs(shown[a]! - shown[b]!) +
+    (cameras[a] === cameras[b] ? 0 : 1) +
+    (TIME_WEIGHT * Math.abs(frames[a]! - frames[b]!)) / span
+  const isTaken = new Set(taken)
+  const seen = new Set([...frames.keys()].filter((at) => isTaken.has(frames[at]!)))
+  const nearest = Float64Array.from(frames, (_, at) => Math.min(Infinity, ...[...seen].map((other) => far(at, other))))
   const chosen: number[] = []
   while (chosen.length < count && seen.size < frames.length) {
-    let [best, least] = [frames[0]!, Infinity]
-    for (const frame of frames) {
-      if (seen.has(frame)) continue
-      const left = frames.reduce((sum, other, i) => sum + Math.min(distances[i]!, far(frame, other)), 0)
-      if (left < least) [best, least] = [frame, left]
+    let [best, least] = [0, Infinity]
+    for (let at = 0; at < frames.length; at++) {
+      if (seen.has(at)) continue
+      let left = 0
+      for (let other = 0; other < frames.length; other++) left += Math.min(nearest[other]!, far(at, other))
+      if (left < least) [best, least] = [at, left]
     }
     chosen.push(best)
     seen.add(best)
-    for (const [i, frame] of frames.entries()) distances[i] = Math.min(distances[i]!, far(frame, best))
+    for (let at = 0; at < frames.length; at++) nearest[at] = Math.min(nearest[at]!, far(at, best))
   }
-  return chosen.sort((a, b) => a - b)
+  return chosen.sort((a, b) => a - b).map((at) => frames[at]!)
 }

@@ -24,8 +24,8 @@ export interface ProbePlan {
 /** What probes may cost, of the job's rendering (issue: at most 5 % of a job of 100 frames; the rest is left for what a frame cost more than thought). */
 const BUDGET_SHARE = 0.044
 
-/** Frames among which probed ones are chosen. */
-const MOST_CANDIDATES = 1000
+/** Frames among which probed ones are chosen; fewer where looks are compared, each with each. */
+const MOST_CANDIDATES = { alike: 1000, withLooks: 400 } as const
 
 /**
  * Share of a frame's pixels x samples under the larger window. For a given price the error of what two windows tell is least where samples cost about three times the fixed part of
@@ -54,7 +54,7 @@ export function planProbes(spec: RenderSpec, frames: readonly number[], mostFram
   const samples = Math.max(few ? 1 : LEAST_BESIDE_ONE, Math.round(spec.samples * share))
   const high = { pct: few ? Math.min(100, Math.ceil(100 * Math.sqrt((spec.samples * share) / samples))) : 100, samples }
   return {
-    frames: anchors(frames, MOST_CANDIDATES),
+    frames: anchors(frames, looks ? MOST_CANDIDATES.withLooks : MOST_CANDIDATES.alike),
     low: { samples: low.samples, resolutionPct: low.pct },
     high: { samples: high.samples, resolutionPct: high.pct },
     load: { low: pixels(low.pct) * low.samples, high: pixels(high.pct) * high.samples, full },
