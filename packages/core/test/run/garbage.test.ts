@@ -26,13 +26,15 @@ async function slowJob(hoursAFrame: number, garbage: number) {
   await at.clock.run(over, { untilMs: at.order.options.giveUpAtMs })
   await runner.close()
   let facts = 0
+  let leases = 0
   for (let after = 0; ;) {
     const page = await at.store.read(run.id, after, 1_000)
     facts += page.filter(({ body }) => !body.includes('"t":"replan-')).length
+    leases += page.filter(({ body }) => body.includes('"t":"opened"')).length
     if (page.length < 1_000) break
     after = page.at(-1)!.id
   }
-  return { facts, mostPercent, leases: run.state().farms['one']!.leased, violations: at.ledger.violations }
+  return { facts, mostPercent, leases, violations: at.ledger.violations }
 }
 
 it('a farm whose every page is full of garbage fills no journal, however long it goes on', async () => {
