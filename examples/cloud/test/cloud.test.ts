@@ -24,6 +24,7 @@ let folder: string
 let farm: Farm
 let renderer: Farm
 let cloud: Cloud
+let scene: Uint8Array
 
 const open = () =>
   serveCloud({
@@ -50,6 +51,8 @@ beforeAll(async () => {
     slots: 1,
   })
   renderer = selfHosted({ id: 'checks', workDir: join(folder, 'checks'), signer: signer('renderer'), price: { perHostHour: 0n } })
+  // Before the server starts: while this process stands still for longer than a connection is kept open, both ends of one would find it closed.
+  if (blender) scene = makeScene()
   cloud = await open()
 })
 afterAll(async () => {
@@ -118,7 +121,6 @@ async function events(token: string, run: string, after: string | undefined, eno
 
 describe.skipIf(!blender)('two tenants on one pool of Blender hosts', () => {
   it('plan, submit, follow and fetch their own jobs, also over a restart, and see nothing of each other', async () => {
-    const scene = makeScene()
     for (const token of Object.values(tokens)) expect((await call(token, 'PUT', '/scenes/shot.blend', scene)).status).toBe(201)
     const order = { scene: 'shot.blend', frames: '1-4', deadline: '1h', budget: '5' }
     const plan = await call(tokens.acme, 'POST', '/plans', order)

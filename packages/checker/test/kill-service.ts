@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
+import { freePort } from '../../../scripts/free-port.ts'
 import { isPictorError, type Checker, type CheckerAction, type CheckerEvent } from '@pictor/core/contract'
 
 /** A checker service (kill-child.ts) that kills itself at each boundary, and is started again whenever it died. */
@@ -50,14 +50,6 @@ export async function startDying(folder: string, key: string, ...more: readonly 
       child.kill('SIGKILL')
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Tries until it works; a service that is away comes back. */

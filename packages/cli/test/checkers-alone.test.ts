@@ -1,9 +1,9 @@
 import { readdirSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { devAccounts, evmLedger } from '@pictor/chain'
 import type { LedgerEvent } from '@pictor/core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { freePort } from '../../../scripts/free-port.ts'
 import { checkerWorld, tokenOf, type CheckerWorld } from './checker-world.ts'
 import { blender, blenderReason } from './cli.ts'
 
@@ -89,13 +89,4 @@ function writePeers(folder: string, services: readonly { readonly url: string; r
     )
     writeFileSync(join(folder, `peers-of-${name}.json`), JSON.stringify(peers))
   }
-}
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
