@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { selfHosted } from '@pictor/adapter-selfhosted'
 import { folderArtifacts, PictorError, usd } from '@pictor/core'
-import { sealedFarm, serveFarm } from '@pictor/farm-protocol'
+import { sealedFarm, serveFarm, unleasedBudget } from '@pictor/farm-protocol'
 import { markedPreview } from '@pictor/image'
 import { stateDirOf, type StateOptions } from '../compose.ts'
 import { followedChain, type FollowOptions } from '../followed-chain.ts'
@@ -22,6 +22,8 @@ export interface FarmServeOptions
   readonly hourPrice?: string
   readonly minFramePrice?: string
   readonly maxPlatformFee?: string
+  /** How much is rendered without a lease in an hour, in whole frames. */
+  readonly unleasedFrames: string
   /** Seal outputs until a checker gives the creator their keys. */
   readonly sealed?: boolean
   readonly keepDays: string
@@ -35,6 +37,7 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
   const { screen, style } = context
   const machine = machineOf(options, options.env)
   const port = wholeNumber('port', options.port, 0)
+  const framesPerHour = wholeNumber('unleased-frames', options.unleasedFrames, 1)
   const keepMs = wholeNumber('keep-days', options.keepDays) * 86_400_000
   const dir = join(stateDirOf(options), 'serve', options.id)
   const keyPath = join(dir, 'keys.json')
@@ -62,14 +65,16 @@ export async function farmServe(options: FarmServeOptions, context: CommandConte
       ? {}
       : { price: { perHostHour: usd(options.hourPrice).amount, currency: 'USD', source: '--hour-price' } }),
   })
+  // Who follows no ledger takes leases on its creators' word, and their probes as well.
+  const bounded = chain ? unleasedBudget(host, { framesPerHour }) : host
   const farm = options.sealed
-    ? sealedFarm(host, {
+    ? sealedFarm(bounded, {
         secret: Buffer.from(keys.privateKey('seal').slice(2), 'hex'),
         book: join(dir, 'sealed.db'),
         preview: markedPreview,
         ...(chain ? { ledger: chain.ledger } : {}),
       })
-    : host
+    : bounded
   try {
     const info = await readyMachine(farm, options)
     const server = await serveFarm(farm, {

@@ -19,6 +19,11 @@ export function addServiceCommands(program: Command): void {
       '--max-platform-fee <percent>',
       'take no lease of which the platform keeps more (default: what its terms say, at most 30)',
     )
+    .option(
+      '--unleased-frames <n>',
+      'most that is rendered without a lease in an hour, in whole frames: probes and checks (with --rpc, --escrow)',
+      '60',
+    )
     .option('--state-dir <dir>', 'where its key, books and files live', '.pictor')
     .option('--rpc <url>', 'node of the chain to follow (with --escrow): no lease before its money is locked there')
     .option('--escrow <address>', 'escrow contract that the farm is paid from; leases of others are refused')
