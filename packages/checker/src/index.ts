@@ -1,5 +1,6 @@
 export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
-export { compareRanks, type RankStatistics } from './compare/ranks.ts'
+export type { RankMeasure } from './compare/rank-scores.ts'
+export { compareRanks, type RankScore, type RankStatistics } from './compare/ranks.ts'
 export type { ScanStatistic } from './compare/scan.ts'
 export {
   BLUR_ALLOWANCE,

@@ -1,5 +1,6 @@
 import { meanSquare, worstBlocks } from './block-bias.ts'
 import { blockArea, blockGrid, forBlockRuns, smoothBlocks, type BlockGrid } from './blocks.ts'
+import { excessCorrelation, lagSums, type ExcessCorrelation } from './correlation.ts'
 import type { Area, Picture } from './picture.ts'
 import { scanBlocks, type ScanStatistic } from './scan.ts'
 
@@ -21,7 +22,7 @@ export interface BiasScale {
 }
 
 /** What a candidate looks like against two independent renders at the ordered settings. All values are 0 or small for an honest frame. */
-export interface ReferenceStatistics {
+export interface ReferenceStatistics extends ExcessCorrelation {
   /** ln of the candidate's noise variance over the references', over active blocks. A share f of the samples gives ln((1/f + 1) / 2). */
   readonly noiseRatio: number
   /** Standard error of `noiseRatio` from its spread over blocks. */
@@ -30,12 +31,6 @@ export interface ReferenceStatistics {
   readonly scales: readonly BiasScale[]
   /** Bias of rectangles of the smallest blocks; undefined for pictures that hold none. */
   readonly scan: ScanStatistic | undefined
-  /** Excess lag-1 correlation of the residual over that between the references: path-traced noise is white, denoised or upscaled noise is not. */
-  readonly correlation: number
-  /** Standard error of `correlation` from its spread over blocks: wide where only a few edges are noisy. */
-  readonly correlationError: number
-  /** How many equal blocks would tell as much of the correlation: (sum of squares)^2 / sum of squared squares, by what each block weighs. */
-  readonly correlationBlocks: number
   readonly activeBlocks: number
   readonly blocks: number
 }
@@ -105,8 +100,8 @@ export function compareWithReferences(x: Picture, a: Picture, b: Picture): Refer
   const [first, ...larger] = SCALES.map((size) => measureBlocks(x, a, b, size)) as [Measured, ...Measured[]]
   const { grid, error, noise } = first
   const ratio = noiseRatio(error, noise)
-  const overDelivers = ratio.noiseRatio < -3 * ratio.noiseRatioError
-  const less = overDelivers ? Math.min(1, 2 - 2 * Math.exp(ratio.noiseRatio)) : 0
+  const lacksNoise = ratio.noiseRatio < -3 * ratio.noiseRatioError
+  const less = lacksNoise ? Math.min(1, 2 - 2 * Math.exp(ratio.noiseRatio)) : 0
   const zs = zsOf(first, less)
   const scale = smoothBlocks(grid, noise).map((s) => 1 / Math.sqrt(s + FLOOR * FLOOR))
   return {
@@ -198,60 +193,6 @@ function blockBias({ shift, noise, level, count }: ChannelBlocks, smooth: Float6
     const brighter = (CURVE_BIAS * less * spread) / 2 / Math.max(level[i]!, FLOOR)
     return (found > 0 ? Math.max(0, found - brighter) : found) / Math.sqrt(variance / count[i]!)
   })
-}
-
-/** Per block, sums over its pixels of the whitened difference of two pictures: lag-1 products (mean of both directions) and squares. */
-interface LagSums {
-  readonly products: Float64Array
-  readonly squares: Float64Array
-}
-
-function lagSums(grid: BlockGrid, x: Picture, y: Picture, scale: Float64Array): LagSums {
-  const { width } = x
-  const products = new Float64Array(scale.length)
-  const squares = new Float64Array(scale.length)
-  const whitened = new Float32Array(width * x.height)
-  for (let c = 0; c < x.colour.length; c++) {
-    const p = x.colour[c]!
-    const q = y.colour[c]!
-    forBlockRuns(grid, width, (from, to, block) => {
-      const s = scale[block]!
-      for (let i = from; i < to; i++) whitened[i] = Math.max(-4, Math.min(4, (p[i]! - q[i]!) * s))
-    })
-    forBlockRuns(grid, width, (from, to, block) => {
-      let product = 0
-      let square = 0
-      for (let i = from; i < to; i++) {
-        const w = whitened[i]!
-        square += w * w
-        const right = (i + 1) % width === 0 ? 0 : whitened[i + 1]!
-        const below = i + width < whitened.length ? whitened[i + width]! : 0
-        product += (w * (right + below)) / 2
-      }
-      products[block] = products[block]! + product
-      squares[block] = squares[block]! + square
-    })
-  }
-  return { products, squares }
-}
-
-/** Difference of two lag-1 autocorrelations, each a ratio of sums over blocks, and its error by the delta method with blocks as the independent units. */
-function excessCorrelation(
-  x: LagSums,
-  own: LagSums,
-): Pick<ReferenceStatistics, 'correlation' | 'correlationError' | 'correlationBlocks'> {
-  const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0)
-  const [qx, qo] = [sum(x.squares), sum(own.squares)]
-  const rx = qx > 0 ? sum(x.products) / qx : 0
-  const ro = qo > 0 ? sum(own.products) / qo : 0
-  let variance = 0
-  for (let i = 0; i < x.squares.length; i++) {
-    const dx = qx > 0 ? (x.products[i]! - rx * x.squares[i]!) / qx : 0
-    const dq = qo > 0 ? (own.products[i]! - ro * own.squares[i]!) / qo : 0
-    variance += (dx - dq) ** 2
-  }
-  const weight = x.squares.reduce((total, value) => total + value ** 2, 0)
-  return { correlation: rx - ro, correlationError: Math.sqrt(variance), correlationBlocks: weight > 0 ? qx ** 2 / weight : 0 }
 }
 
 /** @throws RangeError when two pictures cannot be compared pixel by pixel */

@@ -1,5 +1,6 @@
 import { blockArea, type BlockGrid } from './blocks.ts'
 import { enclosing, type Area } from './picture.ts'
+import { deviate, type Scores } from './scores.ts'
 import { summedArea } from './summed-area.ts'
 
 /** The rectangle of blocks that lies most to one side of the references. */
@@ -41,4 +42,29 @@ export function scanBlocks(grid: BlockGrid, zs: readonly Float64Array[]): ScanSt
     }
   }
   return found && { value: found.value, area: enclosing(blockArea(grid, found.first), blockArea(grid, found.last)) }
+}
+
+/** Of all rectangles of up to {@link SIDES}.most blocks a side, in each channel, the one whose scores lie most to one side. */
+export function scanScores(grid: BlockGrid, channels: readonly Scores[]): ScanStatistic {
+  const { columns, rows } = grid
+  let found = { value: 0, first: 0, last: 0 }
+  for (const { sums, variances } of channels) {
+    const [over, spread] = [summedArea(sums, columns, rows), summedArea(variances, columns, rows)]
+    for (let height = 1; height <= Math.min(SIDES.most, rows); height++) {
+      for (let width = 1; width <= Math.min(SIDES.most, columns); width++) {
+        for (let y = 0; y + height <= rows; y++) {
+          for (let x = 0; x + width <= columns; x++) {
+            const area = { x, y, width, height }
+            const sum = over.over(area)
+            const variance = spread.over(area)
+            // What is not beyond the largest before Bernstein's correction is not after it.
+            if (sum * sum <= found.value * found.value * variance) continue
+            const value = Math.abs(deviate(sum, variance))
+            if (value > found.value) found = { value, first: y * columns + x, last: (y + height - 1) * columns + x + width - 1 }
+          }
+        }
+      }
+    }
+  }
+  return { value: found.value, area: enclosing(blockArea(grid, found.first), blockArea(grid, found.last)) }
 }

@@ -1,14 +1,6 @@
 import { decodeImage, pixelHash } from '@pictor/image'
 import type { Bytes32, RenderSpec } from '@pictor/core/contract'
-import {
-  BLUR_ALLOWANCE,
-  judgeRanks,
-  judgeReferences,
-  judgeSeedLocked,
-  noiseRatioLimit,
-  ranksCount,
-  overDelivers,
-} from '../compare/judge.ts'
+import { BLUR_ALLOWANCE, judgeRanks, judgeReferences, judgeSeedLocked, noiseRatioLimit, overDelivers } from '../compare/judge.ts'
 import { cut, type Picture } from '../compare/picture.ts'
 import { compareRanks } from '../compare/ranks.ts'
 import { compareWithReferences } from '../compare/references.ts'
@@ -60,7 +52,7 @@ export function judgeFull(spec: RenderSpec, one: Compared, [render]: Made): Comp
 export function judgeCropStatistics(spec: RenderSpec, one: Compared, made: Made): Compared {
   const { request, result } = one
   const crop = request.crop!
-  const found = statisticsOf(spec, request, cut(request.picture, crop), made, result.own && cut(result.own, crop))
+  const found = statisticsOf(spec, request, cut(request.picture, crop), made)
   const refusals = found?.judged.filter(({ weight }) => weight === 'refuse') ?? []
   if (!found || refusals.length === 0) return told(one, {}, 'statistics')
   const findings = refusals.map((one) => ({ ...one, region: inFrame(one.region, crop) }))
@@ -70,7 +62,7 @@ export function judgeCropStatistics(spec: RenderSpec, one: Compared, made: Made)
 /** The statistics over the whole frame: what they do not refuse is explained by another seed or device. */
 export async function judgeStatistics(spec: RenderSpec, one: Compared, made: Made): Promise<Compared> {
   const { request, result } = one
-  const found = statisticsOf(spec, request, request.picture, made, result.own)
+  const found = statisticsOf(spec, request, request.picture, made)
   if (!found) {
     const failed = made.find((render) => !pictureOf(render, request)) ?? made[0]!
     return told(one, { findings: [...demoted(result.findings), noReference(failed, 'frame')] })
@@ -140,22 +132,15 @@ interface FoundStatistics {
   readonly references: readonly [Picture, Picture]
 }
 
-/** Statistics of a picture against two independent renders, ranks too where there is a `third`; undefined where one of the two cannot be had. */
-function statisticsOf(
-  spec: RenderSpec,
-  request: ReferenceRequest,
-  picture: Picture,
-  made: Made,
-  third: Picture | undefined,
-): FoundStatistics | undefined {
+/** Statistics and ranks of a picture against two independent renders; undefined where one of the two cannot be had. */
+function statisticsOf(spec: RenderSpec, request: ReferenceRequest, picture: Picture, made: Made): FoundStatistics | undefined {
   const [a, b] = made.map((one) => pictureOf(one, request))
   if (!a || !b || !sameShape(a, picture) || !sameShape(b, picture)) return undefined
   const statistics = compareWithReferences(picture, a, b)
   const allowance = spec.motionBlur && !request.sameDevice ? BLUR_ALLOWANCE : 1
   const { noiseRatio, noiseRatioError } = statistics
   const channels = picture.colour.length
-  const ranked = third && sameShape(third, picture) && ranksCount(statistics)
-  const ranks = ranked ? judgeRanks(compareRanks(picture, a, b, third), channels, allowance) : []
+  const ranks = judgeRanks(compareRanks(picture, [a, b]), statistics, channels, allowance)
   return {
     judged: [...judgeReferences(statistics, channels, allowance), ...ranks],
     noise: { noiseRatio, noiseRatioError },
