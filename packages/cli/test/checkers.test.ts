@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { devAccounts } from '@pictor/chain'
@@ -8,6 +9,14 @@ import { blender, blenderReason, pictor, temporaryFolder } from './cli.ts'
 if (!blender) console.log(`checkers.test.ts is skipped: ${blenderReason}`)
 
 const FRAMES = 6
+
+/** `2` or `1-3`. */
+const framesOf = (text: string): number[] => {
+  const [from, to = from] = text.split('-').map(Number) as [number, number?]
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Checkers in processes of their own, each with a signer process, on a real chain: one is killed with -9 in the middle, one never answers, and two make a quorum. */
 describe.skipIf(!blender)('checkers as services', () => {
@@ -68,23 +77,37 @@ describe.skipIf(!blender)('checkers as services', () => {
     }
   })
 
-  it('give the frames of a sealing farm to the creator after they are attested, though its runner was killed with -9 before', async () => {
+  it('give the frames of a sealing farm to the creator after they are attested, each paid once, though farm and runner were killed with -9 before', async () => {
     const names = ['ada-seal', 'bo-seal'] as const
     const farmToken = 'the-token-of-the-sealing-farm'
     const { rpcUrl, escrow } = world.chain
     const place = ['--rpc', rpcUrl, '--escrow', escrow, '--state-dir', 'sealing-farm', '--unsafe-no-sandbox']
-    const farm = world.start(['farm', 'serve', '--sealed', '--hour-price', '0.5', ...place], { PICTOR_FARM_TOKEN: farmToken })
-    const [ada, bo] = await Promise.all([world.serve('ada-seal'), world.serve('bo-seal')])
-    const { url } = JSON.parse(await farm.seen(/"type":"serving"/)) as { url: string }
+    const serving = async (port: string) => {
+      const serve = ['farm', 'serve', '--sealed', '--hour-price', '0.5', '--port', port, ...place]
+      const process = world.start(serve, { PICTOR_FARM_TOKEN: farmToken })
+      return { process, url: (JSON.parse(await process.seen(/"type":"serving"/)) as { url: string }).url }
+    }
+    const [first, ada, bo] = await Promise.all([serving('0'), world.serve('ada-seal'), world.serve('bo-seal')])
+    const { url } = first
+    let farm = first.process
+    const killFarm = async (): Promise<void> => {
+      farm.kill('SIGKILL')
+      await farm.finished
+      farm = (await serving(new URL(url).port)).process
+    }
     const checkers = [ada, bo].map(({ url, address }, i) => ({ url, address, token: tokenOf(names[i]!) }))
     const farms = [{ use: '@pictor/farm-protocol', factory: 'remoteFarm', options: { url, token: farmToken } }]
     writeFileSync(join(world.path, 'sealed.config.json'), JSON.stringify({ farms, checkers }))
     const mine = [...world.money, '--config', 'sealed.config.json', '--state-dir', 'sealed-state']
     const order = ['--frames', '1-3', '--deadline', '15m', '--budget', '5', '--out', 'sealed-out']
     const render = world.start(['render', 'cube.blend', ...order, ...mine])
+    await render.seen(/"type":"task-start"/)
+    const back = killFarm() // while it renders
     await render.seen(/"type":"frame-verdict"/)
     render.kill('SIGKILL')
     const { objects, stdout, stderr } = await render.finished
+    await back
+    await killFarm() // and while nobody watches it
     const { run } = objects.find(({ type }) => type === 'run') as { run?: string }
     const hashes = objects.filter(({ type }) => type === 'frame-rendered').map(({ hash }) => (hash as string).slice(2))
     expect(hashes.length, stdout.slice(-2000) + stderr).toBeGreaterThan(0)
@@ -97,6 +120,16 @@ describe.skipIf(!blender)('checkers as services', () => {
     const attach = await world.run(['render', '--attach', run!, '--out', 'sealed-out', ...mine])
     expect(attach.code, attach.stdout.slice(-3000) + attach.stderr).toBe(0)
     expect(pictures('sealed-out')).toHaveLength(3)
+    const delivered = pictures('sealed-out').map((name) => sha256(readFileSync(join(world.path, 'sealed-out', name))))
+    expect(new Set(delivered).size).toBe(3)
+    expect(delivered).toEqual(expect.arrayContaining(hashes))
+    const verified = await world.run(['verify', join('sealed-out', 'receipt.json'), '--rpc', rpcUrl])
+    expect(verified.code, verified.stdout).toBe(0)
+    // The attach tells the whole job again: the leases that were paid for hold each frame once.
+    const told = (kind: string) => attach.objects.filter(({ type }) => type === kind)
+    const leased = new Map(told('task-start').map(({ task, frames }) => [task, framesOf(String(frames))]))
+    const paid = told('batch-attested').flatMap(({ leases }) => leases as number[])
+    expect(paid.flatMap((lease) => leased.get(lease)).sort()).toEqual([1, 2, 3])
   })
 })
 

@@ -1,7 +1,11 @@
 import { ImageError } from './error.ts'
-import { decodeExr, readExrInfo } from './exr/decode.ts'
+import { readBands } from './exr/bands.ts'
+import { decodeExr, exrInfo, readExrInfo } from './exr/decode.ts'
+import { walkExr } from './exr/walk.ts'
 import { withDefaults } from './limits.ts'
-import { decodePng, readPngInfo } from './png/decode.ts'
+import { decodePng, notePaletteFault, pngInfo, readPngInfo } from './png/decode.ts'
+import { readPngRaster } from './png/rows.ts'
+import { walkPng } from './png/walk.ts'
 import { sniffFormat } from './sniff.ts'
 import type { DecodeLimits, ImageFile, ImageInfo } from './types.ts'
 
@@ -39,4 +43,20 @@ export function readImageInfo(bytes: Uint8Array, limits: DecodeLimits = {}): Ima
 export function decodeImage(bytes: Uint8Array, limits: DecodeLimits = {}): ImageFile {
   const full = withDefaults(limits)
   return requireReadable(bytes) === 'png' ? decodePng(bytes, full) : decodeExr(bytes, full)
+}
+
+/**
+ * Makes sure that every pixel of a PNG or EXR can be read, and keeps none: in the memory of the file and (EXR) one band of rows or (PNG) the inflated picture.
+ * @throws ImageError as {@link decodeImage} does
+ */
+export function verifyImage(bytes: Uint8Array, limits: DecodeLimits = {}): ImageInfo {
+  const full = withDefaults(limits)
+  if (requireReadable(bytes) === 'png') {
+    const layout = walkPng(bytes, full)
+    notePaletteFault(layout, readPngRaster(layout).badIndex)
+    return pngInfo(layout)
+  }
+  const layout = walkExr(bytes, full)
+  for (const part of layout.parts) readBands(bytes, part, () => {})
+  return exrInfo(layout)
 }

@@ -1,4 +1,4 @@
-export { decodeImage, readImageInfo } from './decode.ts'
+export { decodeImage, readImageInfo, verifyImage } from './decode.ts'
 export { ImageError, isImageError, type ImageErrorCode, type ImageErrorWhere } from './error.ts'
 export {
   decodeWithSharp,

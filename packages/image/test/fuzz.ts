@@ -1,4 +1,4 @@
-import { decodeImage, isImageError, pixelHash, readImageInfo, scanImage, type DecodeLimits } from '../src/index.ts'
+import { decodeImage, isImageError, pixelHash, readImageInfo, scanImage, verifyImage, type DecodeLimits } from '../src/index.ts'
 import { fuzzSeeds, type Seed } from './fuzz-seeds.ts'
 import { createDraw, mutate } from './mutate.ts'
 
@@ -42,11 +42,13 @@ export function fuzz(files: number, from = 0, seeds: readonly Seed[] = fuzzSeeds
   return { files, decoded, codes, failures, slowestMs }
 }
 
-/** Runs all three readers; they must agree on the verdict, the pixels and the error. */
+/** Runs all four readers; they must agree on the verdict, the pixels and the error. */
 function judge(bytes: Uint8Array): { readonly code?: string; readonly failure?: string } {
-  const [info, stats, image] = [readImageInfo, scanImage, decodeImage].map((read) => attempt(() => read(bytes, FUZZ_LIMITS)))
-  for (const result of [info!, stats!, image!]) if (result.crash) return { failure: result.crash }
+  const readers = [readImageInfo, scanImage, decodeImage, verifyImage]
+  const [info, stats, image, verified] = readers.map((read) => attempt(() => read(bytes, FUZZ_LIMITS)))
+  for (const result of [info!, stats!, image!, verified!]) if (result.crash) return { failure: result.crash }
   if (stats!.code !== image!.code) return { failure: `scanImage says ${stats!.code}, decodeImage ${image!.code}` }
+  if (verified!.code !== image!.code) return { failure: `verifyImage says ${verified!.code}, decodeImage ${image!.code}` }
   if (info!.code && info!.code !== image!.code) return { failure: `readImageInfo says ${info!.code}, decodeImage ${image!.code}` }
   if (image!.code) return { code: image!.code }
   const found = (stats!.value as ReturnType<typeof scanImage>).pixelHash

@@ -5,9 +5,18 @@ import type { ImageFile, Plane } from '@pictor/image'
 
 const MERGED_FORMATS: readonly string[] = ['PNG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']
 
+/** Most pixels of a merged frame (11,585 x 11,585): four floats of each are 2 GiB. */
+const MOST_PIXELS = 2 ** 27
+
+/** Most that all channels of a merged frame may come to. */
+const MOST_BYTES = 2 ** 32
+
 /** How frames of Blender are split and merged: where every pixel is rendered by itself, and only in files that hold pixels exactly. */
 export const tileMerge: TileMerge = {
   refusal({ engine, denoise, checkClass, output }) {
+    const { width, height } = output
+    if (width * height > MOST_PIXELS)
+      return `a merged frame is held in memory: at most ${MOST_PIXELS} pixels, not ${width} x ${height}`
     if (engine !== 'CYCLES') return `${engine} does not render a tile as it renders the whole frame; only CYCLES does`
     if (denoise) return 'denoising looks beyond the edges of a tile'
     if (checkClass !== 'crop') return 'compositor or sequencer of the scene look beyond the edges of a tile'
@@ -41,11 +50,18 @@ export interface SamplePart {
 export function mergeTiles(size: { readonly width: number; readonly height: number }, tiles: readonly TilePart[]): Uint8Array {
   const { width, height } = size
   if (tiles.length === 0) throw invalid('tiles', 'at least one tile', 0)
+  if (!(width * height <= MOST_PIXELS)) throw invalid('size', `at most ${MOST_PIXELS} pixels`, `${width} x ${height}`)
   const covered = new Uint8Array(width * height)
   let whole: { readonly like: ImageFile; readonly planes: readonly Plane[] } | undefined
   for (const [i, { region, bytes }] of tiles.entries()) {
     const image = decodeImage(bytes, { expected: { width: region.width, height: region.height } })
     const planes = planesOf(image, `tiles[${i}]`)
+    if (planes.length * width * height * 4 > MOST_BYTES)
+      throw invalid(
+        `tiles[${i}]`,
+        `channels that come to at most ${MOST_BYTES} bytes in the whole frame`,
+        `${planes.length} channels`,
+      )
     whole ??= { like: image, planes: planes.map((plane) => ({ ...plane, data: new Float32Array(width * height) })) }
     requireAlike(whole.like, image, `tiles[${i}]`)
     cover(covered, width, height, region, `tiles[${i}].region`)

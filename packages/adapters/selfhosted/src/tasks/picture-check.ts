@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
 import type { Bytes32 } from '@pictor/core/contract'
-import { decodeImage, isImageError, sniffFormat } from '@pictor/image'
+import { isImageError, sniffFormat, verifyImage } from '@pictor/image'
 import type { RenderOrder } from '../blender/order.ts'
 import { syncFile } from './durable.ts'
 
@@ -11,8 +11,11 @@ export interface CheckedPicture {
   readonly hash: Bytes32
 }
 
-/** Largest file that is read into memory: 16384 x 16384 pixels of four floats. */
-const MAX_BYTES = 4 * 2 ** 30 - 1
+/** Largest file that is read: it is held in memory whole, and Node reads no more at once. */
+const MOST_BYTES = 2 ** 31 - 1
+
+/** Most that the pixels of an EXR may come to, of which only a band of rows is held: 16384 x 16384 pixels of eight floats. Of a PNG all are held, so the usual 2 GiB count. */
+const MOST_EXR_BYTES = 2 ** 33
 
 /** What a file of layers must be: as large as the picture, 32-bit floats. */
 export function orderOfLayers(order: RenderOrder): RenderOrder {
@@ -30,7 +33,8 @@ export async function checkPicture(path: string, order: RenderOrder): Promise<Ch
     const info = await lstat(path)
     if (!info.isFile()) return { bad: 'the renderer left something that is no plain file' }
     if (info.size === 0) return { bad: 'the file is empty' }
-    if (info.size > MAX_BYTES) return { bad: `the file has ${info.size} bytes` }
+    if (info.size > MOST_BYTES)
+      return { bad: `the file has ${info.size} bytes, and farms take files of at most 2 GiB: order fewer layers or half floats` }
     data = await readFile(path)
   } catch (error) {
     return { bad: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no file was written' : (error as Error).message }
@@ -52,11 +56,11 @@ function whatIsWrong(data: Buffer, order: RenderOrder): string | undefined {
       width: order.region?.width ?? Math.floor((order.width * order.pct) / 100),
       height: order.region?.height ?? Math.floor((order.height * order.pct) / 100),
     }
-    const image = decodeImage(data, { expected })
+    const image = verifyImage(data, { expected, ...(order.format === 'PNG' ? {} : { maxBytes: MOST_EXR_BYTES }) })
     if (image.format !== (order.format === 'PNG' ? 'png' : 'exr')) return `it is no ${order.format} file but ${image.format}`
     // Blender keeps depth, Cryptomatte and ids as 32 bits in a file of halves, so one channel of the ordered kind is enough there.
     const type = order.bitDepth === 16 ? 'half' : 'float'
-    const deep = image.format === 'exr' && image.parts.some((part) => part.planes.some((plane) => plane.type === type))
+    const deep = image.format === 'exr' && image.parts.some((part) => part.channels.some((channel) => channel.type === type))
     if (image.bitDepth !== order.bitDepth && !deep) return `it has ${image.bitDepth} bits a channel instead of ${order.bitDepth}`
     const colors = COLOR_TYPES[order.colorMode]
     if (image.colorType !== undefined && image.colorType !== colors)
