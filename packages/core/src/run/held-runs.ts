@@ -180,8 +180,11 @@ export function heldRuns({ shared, owner, claim, closing }: HeldRunsOptions): He
     takeWhenFree,
     async takeOver() {
       takesOver = true
-      await takeDue()
       loop()
+      // A store that does not answer now is looked at again by the loop.
+      await takeDue().catch((error: unknown) => {
+        if (!isPictorError(error) || !error.retryable) throw error
+      })
     },
     onNews(run, listener) {
       const { listeners } = entry(run)

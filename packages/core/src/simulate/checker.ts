@@ -130,12 +130,9 @@ export function simulatedChecker(options: SimulatedCheckerOptions): SimulatedChe
         const known = own.sets.get(set.seq)
         if (known !== undefined && known !== set.setRoot) return alarm('two-sets')
         if (own.finalSigned) return alarm('final')
-        const bound = [...own.leases.values()].filter((lease) => own.attested.has(lease.id) || lease.commitByS * 1000 > atMs)
-        const price = [...bound, ...leases].reduce((sum, lease) => sum + lease.price, 0n)
-        // A lease that is over for the runner but not yet for the farm may be counted twice here; real checkers know more. Attested money is exact.
+        // A lease that is over for the runner but not yet for the farm may still be bound; real checkers know more. Attested money is exact.
         const attested = [...own.attested].reduce((sum, id) => sum + (own.leases.get(id)?.price ?? 0n), 0n)
         if (attested + leases.reduce((sum, lease) => sum + lease.price, 0n) > terms.farmBudget) return alarm('budget')
-        void price
         own.sets.set(set.seq, set.setRoot)
         for (const lease of leases) own.leases.set(lease.id, lease)
         const ready = {
