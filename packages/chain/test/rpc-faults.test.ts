@@ -1,6 +1,6 @@
 // Single faults of providers, each of its own kind: what follows is the right state or a typed error, and money moves once.
 import { createServer, type Server } from 'node:http'
-import { isPictorError, type CallContext } from '@pictor/core/contract'
+import type { CallContext } from '@pictor/core/contract'
 import { keccak256, Transaction, Wallet } from 'ethers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { devAccounts, evmLedger, type EvmLedger } from '../src/index.ts'
@@ -87,18 +87,10 @@ describe('a provider', () => {
       const { result } = await real()
       return { result: `0x${(Number(result) + 2).toString(16)}` }
     })
-    const opening = () => ledgerOn(url, { timeoutMs: 1_500 }).open(s.terms, s.setRoot, ctx('open'))
-    await expect(opening()).rejects.toMatchObject({ code: 'ledger-unreachable' })
-    for (let tries = 1; ; tries++) {
-      const done = await opening().then(
-        () => true,
-        (error: unknown) => {
-          if (!isPictorError(error, 'ledger-unreachable') || tries === 5) throw error
-          return false
-        },
-      )
-      if (done) break
-    }
+    const opening = (timeoutMs: number) => ledgerOn(url, { timeoutMs }).open(s.terms, s.setRoot, ctx('open'))
+    // Nothing is mined behind a gap, so this wait always ends.
+    await expect(opening(500)).rejects.toMatchObject({ code: 'ledger-unreachable' })
+    await opening(300_000)
     // Whatever still waited behind the gap runs now, and changes nothing.
     const other = await scenario('fills the gap')
     const filling = ledgerOn(world.rpcUrl, { allowance: 'unlimited' })
@@ -145,7 +137,7 @@ describe('a provider', () => {
 
   it('behind whose address another chain comes to stand is left out, and nothing is signed for that chain', async () => {
     const s = await scenario('chain changes')
-    const ledger = ledgerOn(world.rpcUrl, { timeoutMs: 3_000 })
+    const ledger = ledgerOn(world.rpcUrl)
     await ledger.open(s.terms, s.setRoot, ctx())
     const before = await ledger.poll({ job: s.job }, ctx())
     await world.rpc.call('anvil_setChainId', [1])
