@@ -4,7 +4,7 @@ import type { ProbeSample } from './fit.ts'
 import type { ProbePlan } from './probe-plan.ts'
 
 /**
- * The band before any probe, and as many probes as that counts for: with it 94 % of all frames of seven scenes that change in jumps lay in their bands (docs/estimates.md, Design).
+ * The band before any probe, and as many probes as that counts for: with it 95 % of all frames of seven scenes that change in jumps lay in their bands (docs/estimates.md, Replayed).
  */
 const PRIOR = { high: 1.3, weight: 4 } as const
 /** Standard deviation of what is wrong in the same way at every frame, which neighbours do not show: jobs as a whole were wrong by 4.9 % on average there. */
