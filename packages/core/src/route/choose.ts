@@ -40,6 +40,9 @@ export interface Choice {
 
 /** A node ends within this many times the work of the search, however many items there are; its bound stays valid. */
 const MOST_OVER = 8
+/** Share of the work that is left for the search whatever the first node took: it prices every offer, and with hundreds of farms that alone is more than all. */
+const LEAST_AFTER_ROOT = 0.5
+
 /** Branch and bound over farms, tiers and ranges of hours; the relaxation is the pattern program, solved by generating patterns. */
 export function chooseOffers(
   fluid: Fluid,
@@ -85,9 +88,10 @@ class Search {
     const open: ChoiceNode[] = [root]
     let closed = Infinity
     let nodes = 0
+    let mostWork = limits.work
     let next: ChoiceNode | undefined = root
     while (open.length > 0) {
-      if (nodes >= limits.nodes || (nodes > 0 && this.relaxation.work > limits.work)) break
+      if (nodes >= limits.nodes || (nodes > 0 && this.relaxation.work > mostWork)) break
       const node: ChoiceNode = next !== undefined && open.includes(next) ? next : lowest(open)
       open.splice(open.indexOf(node), 1)
       next = undefined
@@ -98,7 +102,10 @@ class Search {
       nodes++
       const relaxed = this.relaxation.relax(node, this.cutoff(), MOST_OVER * limits.work)
       node.bound = Math.max(node.bound, relaxed.bound)
-      if (nodes === 1) this.rootWorth = relaxed.worth
+      if (nodes === 1) {
+        this.rootWorth = relaxed.worth
+        mostWork = Math.max(mostWork, this.relaxation.work + LEAST_AFTER_ROOT * mostWork)
+      }
       if (node.bound >= this.cutoff()) {
         closed = Math.min(closed, node.bound)
         continue
