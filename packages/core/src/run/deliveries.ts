@@ -1,7 +1,7 @@
 import PQueue from 'p-queue'
 import type { Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
-import { wakeAfter } from './clock.ts'
+import { stallWatch } from './stall-watch.ts'
 import type { Deliver, DeliverRequest } from './types.ts'
 
 /** The deliveries of a runner: a few at once, over all its jobs, and none that hangs holds up the others. */
@@ -28,16 +28,18 @@ export interface DeliveriesOptions {
   /** Deliveries at once. */
   readonly places: number
   readonly deliverMs: number
+  readonly closing: AbortSignal
 }
 
 /**
  * A folder or bucket gets all places but one, so that one which hangs never holds up another. After a call to it has hung it gets one place, which is the probe that
  * finds out when it is back: a frame that arrives gives it its share again.
  */
-export function deliveries({ deliver, clock, places, deliverMs }: DeliveriesOptions): Deliveries {
+export function deliveries({ deliver, clock, places, deliverMs, closing }: DeliveriesOptions): Deliveries {
   const all = new PQueue({ concurrency: places })
   const share = Math.max(1, places - 1)
   const destinations = new Map<string, Destination>()
+  const stalls = stallWatch(clock, deliverMs, closing)
 
   function destinationOf(outDir: string): Destination {
     let found = destinations.get(outDir)
@@ -61,10 +63,9 @@ export function deliveries({ deliver, clock, places, deliverMs }: DeliveriesOpti
       if (signal.aborted) return reject(signal.reason as Error)
       const inner = new AbortController()
       let over = false
-      let cancel = (): void => {}
       const end = (settle: () => void): void => {
         over = true
-        cancel()
+        watched.end()
         signal.removeEventListener('abort', stop)
         settle()
       }
@@ -73,16 +74,12 @@ export function deliveries({ deliver, clock, places, deliverMs }: DeliveriesOpti
         inner.abort(reason)
       }
       const stop = (): void => giveUp(signal.reason)
-      const moved = (): void => {
-        if (over) return
-        cancel()
-        cancel = wakeAfter(clock, deliverMs, () => {
-          mark(destination, true)
-          giveUp(new PictorError('timeout', `no progress for ${deliverMs} ms`))
-        })
-      }
+      const watched = stalls.watch((ms) => {
+        mark(destination, true)
+        giveUp(new PictorError('timeout', `no progress for ${ms} ms`))
+      })
+      const { moved } = watched
       signal.addEventListener('abort', stop, { once: true })
-      moved()
       Promise.resolve()
         .then(() => deliver(request, { signal: inner.signal, moved }))
         .then(

@@ -2,7 +2,7 @@ import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
 import type { Store } from '../store/types.ts'
-import { wakeAfter } from './clock.ts'
+import { stallWatch } from './stall-watch.ts'
 
 // Store and artifacts that always answer. A call to a disk or a database may never return (a mount whose server is gone, a connection that nobody reset), and whoever
 // waits for it would wait for ever. So each is given up after a while and counts as failed. What it still does later is harmless, because all of these calls are safe
@@ -20,74 +20,43 @@ export interface InTime {
 }
 
 export function inTime(clock: Clock, limitMs: number, closing: AbortSignal): InTime {
-  /** What is under way, each as what shortens its wait. */
-  const open = new Set<() => void>()
-  closing.addEventListener('abort', () => open.forEach((hurry) => hurry()), { once: true })
-
-  /** Calls `late` when nothing has moved for the limit; returns what ends the watch. One timer, however often something moves. */
-  function watch(what: string, late: (error: PictorError) => void, moved: () => number): () => void {
-    let cancel = (): void => {}
-    const end = (): void => {
-      cancel()
-      open.delete(hurry)
-    }
-    const wait = (ms: number, known: number): void => {
-      cancel = wakeAfter(clock, ms, () => {
-        if (moved() !== known) return wait(ms, moved())
-        end()
-        late(new PictorError('store-failed', `${what}: no answer within ${ms} ms`))
-      })
-    }
-    const hurry = (): void => {
-      cancel()
-      wait(CLOSE_MS, moved())
-    }
-    open.add(hurry)
-    wait(closing.aborted ? CLOSE_MS : limitMs, moved())
-    return end
-  }
-
+  const stalls = stallWatch(clock, limitMs, closing, CLOSE_MS)
+  const late = (what: string, ms: number) => new PictorError('store-failed', `${what}: no answer within ${ms} ms`)
   return {
     call: (what, act) =>
       new Promise((resolve, reject) => {
-        const over = watch(what, reject, () => 0)
+        const watched = stalls.watch((ms) => reject(late(what, ms)))
         act().then(
           (value) => {
-            over()
+            watched.end()
             resolve(value)
           },
           (error: unknown) => {
-            over()
+            watched.end()
             reject(error as Error)
           },
         )
       }),
     async *parts<T>(what: string, stream: AsyncIterable<T>) {
       const iterator = stream[Symbol.asyncIterator]()
-      let seen = 0
-      let late: PictorError | undefined
       let giveUp = (_error: PictorError): void => {}
-      const over = watch(
-        what,
-        (error) => giveUp((late = error)),
-        () => seen,
-      )
+      const watched = stalls.watch((ms) => giveUp(late(what, ms)))
       let ended = false
       try {
         for (;;) {
           const next = await new Promise<IteratorResult<T>>((resolve, reject) => {
-            // It may have been the reader who took so long.
-            if (late) return reject(late)
             giveUp = reject
+            watched.moved()
             iterator.next().then(resolve, reject)
           })
-          seen++
+          // How long the reader takes is its own affair.
+          watched.rests()
           ended = next.done === true
           if (next.done) return
           yield next.value
         }
       } finally {
-        over()
+        watched.end()
         // A stream that hangs does not hang this one up.
         if (!ended) void Promise.resolve(iterator.return?.()).catch(() => {})
       }

@@ -50,6 +50,7 @@ export function createRunner(given: RunnerOptions): Runner {
       clock,
       places: tuning.downloadsAtOnce,
       deliverMs: tuning.deliverMs,
+      closing: closing.signal,
     }),
     farm(id) {
       const farm = options.farms(id)
