@@ -40,7 +40,7 @@ describe.skipIf(!hasBlender)('calibration', () => {
     const { rating } = await farm.describe({ key: 'd' })
     const speed = rating!.pixelSamplesPerS!
     expect(rating!.basis).toContain('of the calibration scene with Blender')
-    const spec = { render: TINY, budget: { amount: 1n, currency: 'USD' } } as unknown as JobSpec
+    const spec = { render: TINY, frames: '1-10', budget: { amount: 1n, currency: 'USD' } } as unknown as JobSpec
     const base = { work: [1], low: 1, high: 1, classes: [{ id: 'a', memoryMiB: 1 }], basis: [], probeMs: 0 }
     // The estimate counts seconds of a machine that is three times as fast.
     const estimate = { ...base, rating: { pixelSamplesPerS: 3 * speed, basis: 'another machine' } }

@@ -80,7 +80,7 @@ describe('what a scene orders', () => {
   })
 
   it('names camera, samples and format that cannot be had', () => {
-    expect(() => renderSpecOf(facts, 304, { camera: 'C' })).toThrow(/options\.camera.*A, B/)
+    expect(() => renderSpecOf(facts, 304, { camera: 'C' })).toThrow(/no camera "C"; it has "A", "B"/)
     expect(() => renderSpecOf(facts, 304, { samples: 0 })).toThrow(/options\.samples/)
     expect(() => renderSpecOf(facts, 304, { format: 'BMP' as 'PNG' })).toThrow(/options\.format/)
     expect(() => renderSpecOf({ ...facts, camera: null }, 304)).toThrow(/no camera/)

@@ -63,8 +63,8 @@ export interface Store {
   /** Groups that nobody holds at `nowMs` and that want somebody: those with a posted input first, then those that are open. */
   due(nowMs: number, limit: number): Promise<readonly string[]>
   /**
-   * Puts an input into a group's inbox without a claim; a dedupe key among the last {@link KEPT_KEYS} of the group does nothing.
-   * @throws store-failed when {@link MOST_WAITING} inputs wait for the group already
+   * Puts an input into a group's inbox without a claim; a dedupe key among the last 1,000 of the group does nothing.
+   * @throws store-failed when 2,000 inputs wait for the group already
    */
   post(group: string, body: string, dedupeKey: string): Promise<void>
   /** Inputs that wait for groups which `owner` holds, oldest first. */
