@@ -1,3 +1,4 @@
+export type { ExcessCorrelation } from './compare/correlation.ts'
 export { compareWithReferences, type BiasScale, type ReferenceStatistics } from './compare/references.ts'
 export type { RankMeasure } from './compare/rank-scores.ts'
 export { compareRanks, type RankScore, type RankStatistics } from './compare/ranks.ts'

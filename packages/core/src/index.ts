@@ -1,5 +1,12 @@
 export * from './contract/index.ts'
-export { deliverToFolder, folderArtifacts, frameFileName, memoryArtifacts, type Delivery } from './artifacts/index.ts'
+export {
+  deliverToFolder,
+  folderArtifacts,
+  frameFileName,
+  memoryArtifacts,
+  type Delivery,
+  type DeliveryWatch,
+} from './artifacts/index.ts'
 export type { Cache } from './cache/index.ts'
 export {
   ledgerRules,

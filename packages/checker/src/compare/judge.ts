@@ -137,17 +137,23 @@ const RANK_RISK = 1e-5
  * Whether ranks can be held against a frame: not where it seems to have less noise than the references, by its variance or by how seldom its pixels are extremes. More samples make skewed noise less so,
  * and its median moves towards its mean: frames of 1.5 times the samples lay at up to 3.7 times a limit. Of 44 such in 22 scenes 38 were known by their pixels, the other 6 by their variance.
  */
-export function ranksCount({ noiseRatio, noiseRatioError }: Noise, { spread }: Pick<RankStatistics, 'spread'>): boolean {
+export function ranksCount(
+  { noiseRatio, noiseRatioError }: Pick<ReferenceStatistics, 'noiseRatio' | 'noiseRatioError'>,
+  { spread }: Pick<RankStatistics, 'spread'>,
+): boolean {
   return noiseRatio >= -1.5 * noiseRatioError && spread >= -3
 }
-
-type Noise = Pick<ReferenceStatistics, 'noiseRatio' | 'noiseRatioError'>
 
 /** Where a frame has a little less noise than the references, so that it may have more samples, ranks refuse it only from this many times a limit on. */
 const LESS_NOISE_ALLOWANCE = 3
 
 /** Ranks among independent renders, in words: at most one finding. Up to `SCAN_ALLOWANCE` times a limit, or `allowance` where that is more, it is a doubt. `noise` is of the same comparison. */
-export function judgeRanks(found: RankStatistics, noise: Noise, channels = 3, allowance = 1): readonly WeighedFinding[] {
+export function judgeRanks(
+  found: RankStatistics,
+  noise: Pick<ReferenceStatistics, 'noiseRatio' | 'noiseRatioError'>,
+  channels = 3,
+  allowance = 1,
+): readonly WeighedFinding[] {
   if (!ranksCount(noise, found)) return []
   const measures = Object.entries(found.measures) as [RankMeasure, RankScore][]
   const tests = measures.length * channels

@@ -1,3 +1,3 @@
-export { deliverToFolder, frameFileName, type Delivery } from './deliver.ts'
+export { deliverToFolder, frameFileName, type Delivery, type DeliveryWatch } from './deliver.ts'
 export { folderArtifacts } from './folder.ts'
 export { memoryArtifacts } from './memory.ts'

@@ -31,12 +31,14 @@ export function stallWatch(clock: Clock, limitMs: number, closing: AbortSignal, 
     const ms = closing.aborted ? closingMs : limitMs
     stop = wakeAfter(clock, ms / TICKS, () => {
       stop = undefined
-      for (const [late, ticks] of [...open]) {
-        open.set(late, ticks + 1)
+      const late: ((ms: number) => void)[] = []
+      for (const [tell, ticks] of open) {
+        open.set(tell, ticks + 1)
         if (ticks < TICKS) continue
-        open.delete(late)
-        late(ms)
+        open.delete(tell)
+        late.push(tell)
       }
+      for (const tell of late) tell(ms)
       run()
     })
   }
