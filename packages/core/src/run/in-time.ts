@@ -13,8 +13,8 @@ const CLOSE_MS = 5_000
 
 /** A limit on calls that take no signal. */
 export interface InTime {
-  /** What the call gives. @throws store-failed, which is retryable, when it gives nothing in time */
-  call<T>(what: string, act: () => Promise<T>): Promise<T>
+  /** What the call gives; `moved` counts the limit from now. @throws store-failed, which is retryable, when it gives nothing in time */
+  call<T>(what: string, act: (moved: () => void) => Promise<T>): Promise<T>
   /** The parts of a stream. @throws store-failed when the next one does not come in time */
   parts<T>(what: string, stream: AsyncIterable<T>): AsyncIterable<T>
 }
@@ -26,7 +26,7 @@ export function inTime(clock: Clock, limitMs: number, closing: AbortSignal): InT
     call: (what, act) =>
       new Promise((resolve, reject) => {
         const watched = stalls.watch((ms) => reject(late(what, ms)))
-        act().then(
+        act(watched.moved).then(
           (value) => {
             watched.end()
             resolve(value)
@@ -91,15 +91,27 @@ export function storeInTime(store: Store, { call, parts }: InTime): Store {
 }
 
 /** The artifacts, each call in time. */
-export function artifactsInTime(artifacts: Artifacts, { call }: InTime): Artifacts {
+export function artifactsInTime(artifacts: Artifacts, { call, parts }: InTime): Artifacts {
   const timed =
     <A, R>(verb: string, act: (arg: A) => Promise<R>) =>
     (arg: A): Promise<R> =>
       call(`artifacts, ${verb}`, async () => act.call(artifacts, arg))
+  const { write, stream } = artifacts
   return {
     put: timed('put', artifacts.put),
     has: timed('has', artifacts.has),
     read: timed('read', artifacts.read),
     path: timed('path', artifacts.path),
+    ...(write && {
+      write: (chunks) => call('artifacts, write', async (moved) => write.call(artifacts, eachTold(chunks, moved))),
+    }),
+    ...(stream && { stream: (hash) => parts('artifacts, stream', stream.call(artifacts, hash)) }),
+  }
+}
+
+async function* eachTold<T>(parts: AsyncIterable<T>, tell: () => void): AsyncGenerator<T> {
+  for await (const part of parts) {
+    tell()
+    yield part
   }
 }
