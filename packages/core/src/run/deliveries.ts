@@ -2,7 +2,7 @@ import PQueue from 'p-queue'
 import type { Clock } from '../contract/context.ts'
 import { PictorError } from '../contract/error.ts'
 import { stallWatch } from './stall-watch.ts'
-import type { Deliver, DeliverRequest } from './types.ts'
+import type { Deliver, DeliverContext, DeliverRequest } from './types.ts'
 
 /** The deliveries of a runner: a few at once, over all its jobs, and none that hangs holds up the others. */
 export interface Deliveries {
@@ -61,7 +61,7 @@ export function deliveries({ deliver, clock, places, deliverMs, closing }: Deliv
   ): Promise<string> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error)
-      const inner = new AbortController()
+      let inner: AbortController | undefined
       let over = false
       const end = (settle: () => void): void => {
         over = true
@@ -71,17 +71,25 @@ export function deliveries({ deliver, clock, places, deliverMs, closing }: Deliv
       }
       const giveUp = (reason: unknown): void => {
         end(() => reject(reason as Error))
-        inner.abort(reason)
+        inner?.abort(reason)
       }
       const stop = (): void => giveUp(signal.reason)
       const watched = stalls.watch((ms) => {
         mark(destination, true)
         giveUp(new PictorError('timeout', `no progress for ${ms} ms`))
       })
-      const { moved } = watched
+      const context: DeliverContext = {
+        // Made for those who look at it.
+        get signal() {
+          inner ??= new AbortController()
+          if (over) inner.abort()
+          return inner.signal
+        },
+        moved: () => watched.moved(),
+      }
       signal.addEventListener('abort', stop, { once: true })
       Promise.resolve()
-        .then(() => deliver(request, { signal: inner.signal, moved }))
+        .then(() => deliver(request, context))
         .then(
           ({ path }) => {
             mark(destination, false)

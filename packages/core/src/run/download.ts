@@ -1,5 +1,6 @@
 import type { Artifacts } from '../contract/artifacts.ts'
 import type { Clock } from '../contract/context.ts'
+import { wakeAfter } from './clock.ts'
 import { PictorError, isPictorError } from '../contract/error.ts'
 import type { Output } from '../contract/farm.ts'
 import type { FarmLoop } from './farm-loop.ts'
@@ -88,15 +89,35 @@ async function* timely(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const parts = stream[Symbol.asyncIterator]()
+  let seen = 0
+  let giveUp = (_reason: unknown): void => {}
+  let cancel = (): void => {}
+  // One timer and one listener a download, however many parts it has.
+  const look = (known: number): void => {
+    cancel = wakeAfter(clock, limitMs, () => {
+      if (seen === known) giveUp(new PictorError('timeout', `the download stood still for ${limitMs} ms`))
+      look(seen)
+    })
+  }
+  const stop = (): void => giveUp(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  look(0)
   let ended = false
   try {
     for (;;) {
-      const next = await limitedCall(clock, limitMs, signal, async () => parts.next())
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject
+        if (signal.aborted) return stop()
+        parts.next().then(resolve, reject)
+      })
+      seen++
       ended = next.done === true
       if (next.done) return
       yield next.value
     }
   } finally {
+    cancel()
+    signal.removeEventListener('abort', stop)
     // A stream that hangs does not hang this one up.
     if (!ended) void Promise.resolve(parts.return?.()).catch(() => {})
   }

@@ -161,12 +161,19 @@ export function farmLoop(source: Farm, clock: Clock, tuning: RunnerTuning, memo:
         void calls.add(async () => {
           const endMs = clock.now() + tuning.callMs
           let made: Promise<unknown> | undefined
-          await limitedCall(clock, tuning.callMs, signal, (limited) => (made = act(limited)) as ReturnType<typeof act>).then(
-            resolve,
-            reject,
-          )
+          let ended = false
+          const once = async (limited: AbortSignal) => {
+            const call = act(limited)
+            made = call
+            try {
+              return await call
+            } finally {
+              ended = true
+            }
+          }
+          await limitedCall(clock, tuning.callMs, signal, once).then(resolve, reject)
           // Nobody waits for it any more, and the farm may still be at it.
-          if (made) await limitedCall(clock, endMs - clock.now(), closing.signal, () => made!).catch(() => {})
+          if (made && !ended) await limitedCall(clock, endMs - clock.now(), closing.signal, () => made!).catch(() => {})
         })
       }),
     uploads: new PQueue({ concurrency: tuning.uploadsAtOnce }),

@@ -26,7 +26,7 @@ export function inTime(clock: Clock, limitMs: number, closing: AbortSignal): InT
     call: (what, act) =>
       new Promise((resolve, reject) => {
         const watched = stalls.watch((ms) => reject(late(what, ms)))
-        act(watched.moved).then(
+        act(() => watched.moved()).then(
           (value) => {
             watched.end()
             resolve(value)

@@ -21,9 +21,28 @@ export interface StallWatch {
 
 /** @param closing - from then on the limit is `closingMs`, and nothing keeps the process alive once all is over. */
 export function stallWatch(clock: Clock, limitMs: number, closing: AbortSignal, closingMs: number = limitMs): StallWatch {
-  /** Ticks of each since it moved. */
-  const open = new Map<(ms: number) => void, number>()
+  const open = new Set<Waiting>()
   let stop: (() => void) | undefined
+
+  // A class, since a million frames make many of them: its methods are no closures of each.
+  class Waiting implements Watched {
+    readonly late: (ms: number) => void
+    /** Since it moved. */
+    ticks = 0
+    constructor(late: (ms: number) => void) {
+      this.late = late
+    }
+    moved(): void {
+      this.ticks = 0
+    }
+    rests(): void {
+      this.ticks = -Infinity
+    }
+    end(): void {
+      open.delete(this)
+      if (closing.aborted && open.size === 0) halt()
+    }
+  }
 
   /** The timer ticks while something is watched. */
   function run(): void {
@@ -31,14 +50,9 @@ export function stallWatch(clock: Clock, limitMs: number, closing: AbortSignal, 
     const ms = closing.aborted ? closingMs : limitMs
     stop = wakeAfter(clock, ms / TICKS, () => {
       stop = undefined
-      const late: ((ms: number) => void)[] = []
-      for (const [tell, ticks] of open) {
-        open.set(tell, ticks + 1)
-        if (ticks < TICKS) continue
-        open.delete(tell)
-        late.push(tell)
-      }
-      for (const tell of late) tell(ms)
+      const late = [...open].filter((one) => ++one.ticks > TICKS)
+      for (const one of late) open.delete(one)
+      for (const one of late) one.late(ms)
       run()
     })
   }
@@ -51,7 +65,7 @@ export function stallWatch(clock: Clock, limitMs: number, closing: AbortSignal, 
   closing.addEventListener(
     'abort',
     () => {
-      for (const [late, ticks] of open) if (ticks > 0) open.set(late, 0)
+      for (const one of open) one.ticks = Math.min(0, one.ticks)
       halt()
       run()
     },
@@ -59,16 +73,10 @@ export function stallWatch(clock: Clock, limitMs: number, closing: AbortSignal, 
   )
   return {
     watch(late) {
-      open.set(late, 0)
+      const one = new Waiting(late)
+      open.add(one)
       run()
-      return {
-        moved: () => void (open.has(late) && open.set(late, 0)),
-        rests: () => void (open.has(late) && open.set(late, -Infinity)),
-        end() {
-          open.delete(late)
-          if (closing.aborted && open.size === 0) halt()
-        },
-      }
+      return one
     },
   }
 }
