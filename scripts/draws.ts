@@ -1,4 +1,4 @@
-// What the tests draw: the same in every run. Another PICTOR_TEST_SEED draws anew, and replays what failed at that seed; `pnpm campaign draws` goes through many of them.
+// What the tests draw: the same in every run. Another PICTOR_TEST_SEED draws anew, and replays what failed at that seed; `pnpm campaign steady 10 drawn` goes through many of them.
 // A set-up file of vitest (vitest.config.ts), and imported by the tests that need keys, secrets or bytes.
 import { hash } from 'node:crypto'
 import * as fc from 'fast-check'

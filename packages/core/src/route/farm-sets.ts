@@ -16,6 +16,8 @@ const NODES_OF_SET = 40
  *     sum of w  +  sum over the farms of a set of min(0, least over patterns of (cost - worth of what it renders))
  *
  * for every other set, which costs a few additions. The set with the least bound is searched next, until none is below the best plan.
+ *
+ * Where the sets are too many to list, the neighbours of the best one are tried first, and the bound is that of the search farm by farm. Parameters as {@link chooseOffers}.
  */
 export function chooseFarms(
   fluid: Fluid,
